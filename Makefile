@@ -1,0 +1,74 @@
+# What can be made here; `make help` lists it. Everything happens inside this folder, in `.venv`.
+
+PYTHON ?= python3
+JOBS ?= 2
+
+venv := .venv
+python := $(venv)/bin/python
+sources := pyproject.toml .ci/venv .ci/find-python
+
+# Many small problems: one thread of linear algebra for each process is the fastest.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
+# An environment is tied to the folder it was made in: after a move or a copy, install again.
+$(shell for stamp in .venv*/.with-*; do \
+	if [ -f "$$stamp" ] && [ "$$(cat "$$stamp")" != "$$(pwd)" ]; then rm -f "$$stamp"; fi; done)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help report test lint types test-minimum test-python bench notebooks clean distclean
+
+help: ## list what can be made
+	@echo 'Usage: make TARGET'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+report: $(venv)/.with-report ## fit the embedded data and write a report; prints where it is
+	@$(python) -m lvkit report --output report
+
+test: $(venv)/.with-test ## run all tests: library, doctests, notebooks, coverage
+	$(python) -m pytest -n $(JOBS) --dist loadfile --cov
+	$(python) -m pytest --override-ini addopts= -W default -p no:cacheprovider \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
+
+lint: $(venv)/.with-dev ## check the style of the code
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+
+types: $(venv)/.with-dev ## check the types of the library
+	$(python) -m mypy
+
+test-minimum: .venv-minimum/.with-test ## run the tests with the oldest versions supported
+	.venv-minimum/bin/python -m pytest -n $(JOBS) --dist loadfile
+
+test-python: ## run the tests with another Python: make test-python VERSION=3.13
+	@test -n '$(VERSION)' || { echo 'Which one? make test-python VERSION=3.13' >&2; exit 2; }
+	@$(MAKE) --no-print-directory .venv-$(VERSION)/.with-test
+	.venv-$(VERSION)/bin/python -m pytest -n $(JOBS) --dist loadfile
+
+bench: $(venv)/.with-test ## measure speed and accuracy (several minutes)
+	@for script in benchmarks/bench_*.py; do \
+		echo "$$script"; $(python) "$$script" || exit 1; done
+
+notebooks: $(venv)/.with-test ## run the notebooks again and keep their outputs in them
+	$(python) -m jupyter nbconvert --to notebook --inplace --execute \
+		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
+clean: ## remove what was made, except the environments
+	rm -rf report build dist *.egg-info .coverage .coverage.* .hypothesis \
+		.mypy_cache .pytest_cache .ruff_cache
+	find . -name '.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean ## remove the environments too
+	rm -rf .venv .venv-*
+
+$(venv)/.with-%: $(sources)
+	@.ci/venv $(venv) $* -- '$(PYTHON)' 3.13 3.12 3.11
+
+.venv-minimum/.with-%: $(sources) requirements/minimum.txt
+	@.ci/venv .venv-minimum $* requirements/minimum.txt -- 3.11
+
+.venv-$(VERSION)/.with-%: $(sources)
+	@.ci/venv .venv-$(VERSION) $* -- $(VERSION)
