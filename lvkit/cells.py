@@ -1,0 +1,121 @@
+"""Cells of a table: what a cell says, where it stands, and how to speak about it.
+
+Tables come with blanks, with ``NA`` written out, with numbers kept as text. These small functions say
+what one cell means, in one way for every reader, and :class:`Places` remembers where it stood in the
+file, so that a message can point at it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "Places",
+    "as_flags",
+    "close_name",
+    "is_blank",
+    "parse_flag",
+    "parse_number",
+    "show_cell",
+    "show_number",
+    "text_remedy",
+]
+
+_BLANK = frozenset({"", "na", "n/a", "nan", "<na>", "null"})
+_TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the rows and columns of a table stand in the file it came from.
+
+    Attributes
+    ----------
+    lines : sequence of int, optional
+        The line of each row; by default the first row stands on line 2, below the header.
+    columns : mapping, optional
+        The file's own name of a column, where it differs.
+    """
+
+    lines: Sequence[int] | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def row(self, position: int, model: str = "") -> str:
+        """Return the place of a row, with the model's name if it is known."""
+        line = position + 2 if self.lines is None else self.lines[position]
+        return f"row {line} (model '{model}')" if model else f"row {line}"
+
+    def column(self, name: str) -> str:
+        """Return the place of a column, under the file's own name for it."""
+        return f"column '{self.columns.get(name, name)}'"
+
+
+def is_blank(cell: Any) -> bool:
+    """Return whether a cell is missing: nothing, NaN, or a text such as ``NA``."""
+    if isinstance(cell, str):
+        return cell.strip().lower() in _BLANK
+    return cell is None or cell is pd.NA or cell is pd.NaT or (cell != cell) is True
+
+
+def parse_number(cell: Any) -> float | None:
+    """Return a cell as a number, NaN where it is missing, None where it is not a number.
+
+    Examples
+    --------
+    >>> parse_number(" 0.5 "), parse_number("NA"), parse_number("half")
+    (0.5, nan, None)
+    """
+    if is_blank(cell):
+        return math.nan
+    if isinstance(cell, (bool, np.bool_, complex)) or (isinstance(cell, str) and "_" in cell):
+        return None
+    try:
+        number = float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number
+
+
+def parse_flag(cell: Any) -> bool | None:
+    """Return a cell that says true or false as a bool, None where it says neither."""
+    return _TRUTH.get(str(cell).strip().lower())
+
+
+def as_flags(flags: Sequence[bool | None]) -> pd.Series:
+    """Return flags as booleans, or as the nullable kind where some are missing."""
+    return pd.Series(flags, dtype="boolean" if None in flags else bool)
+
+
+def close_name(name: str, choices: Sequence[str]) -> str:
+    """Return the choice that `name` all but spells, letter case and separators aside."""
+    plain = {_plain(choice): choice for choice in choices}
+    found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.8)
+    return plain[found[0]] if found else ""
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def show_cell(cell: Any) -> str:
+    text = repr(cell)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def show_number(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def text_remedy(cells: Sequence[Any]) -> str:
+    if any(isinstance(cell, str) and "," in cell for cell in cells):
+        return "Write decimals with a point."
+    if any(isinstance(cell, str) and "%" in cell for cell in cells):
+        return "Write fractions, not percent."
+    return "Correct the cell or leave it blank."
