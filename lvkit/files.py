@@ -1,0 +1,101 @@
+"""Files: written whole, or not at all.
+
+A result that was half written when the disk filled up or the power failed is worse than none: the
+next program reads it. So everything lvkit saves goes to a new file in the same folder first, and
+takes its name when it is complete.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from .errors import LvkitError
+
+__all__ = ["write_whole"]
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes | str) -> Path:
+    r"""Write `data` to `path`, so that `path` holds all of it or what it held before.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; its folder must exist. A link is followed. An existing file keeps its permissions.
+    data : bytes or str
+        The content; text is written in UTF-8, its line ends as they are.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    LvkitError
+        If the file cannot be written: no such folder, a folder of that name, no permission, a
+        full disk.
+
+    Notes
+    -----
+    The data are written to a new file beside the old one, flushed to the disk, and renamed, which
+    within one folder is atomic. What is not a regular file, such as ``/dev/stdout`` or a named
+    pipe, is written to directly, since there is nothing to replace.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_whole(Path(folder) / "table.csv", "a,b\n").read_text()
+    'a,b\\n'
+    """
+    target = Path(path)
+    content = data.encode("utf-8") if isinstance(data, str) else data
+    try:
+        mode = _mode(target)
+        if mode is None or stat.S_ISREG(mode):
+            _replace(Path(os.path.realpath(target)), content, mode)
+        else:
+            target.write_bytes(content)
+    except OSError as error:
+        raise LvkitError(
+            f"cannot write the file ({error.strerror or error})",
+            where=f"'{target}'",
+            remedy=_remedy(target),
+        ) from error
+    return target
+
+
+def _mode(target: Path) -> int | None:
+    """Return the file's mode, or None where there is no such file yet."""
+    try:
+        return target.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _replace(target: Path, content: bytes, mode: int | None) -> None:
+    """Write a new file beside `target` and give it that name."""
+    new = target.with_name(f".lvkit-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(new, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            new.chmod(stat.S_IMODE(mode))
+        os.replace(new, target)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _remedy(target: Path) -> str:
+    """Say what to do about a file that cannot be written."""
+    if target.is_dir():
+        return "That is a folder; give the name of a file in it."
+    if not target.parent.is_dir():
+        return f"Make the folder '{target.parent}' first, or choose another."
+    return "Choose a place you may write to, with room on its disk."
