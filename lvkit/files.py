@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from importlib import resources
 from pathlib import Path
 
-from .errors import LvkitError
+from lvkit.errors import LvkitError
 
-__all__ = ["write_whole"]
+__all__ = ["make_folder", "shipped_notebooks", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes | str) -> Path:
-    r"""Write `data` to `path`, so that `path` holds all of it or what it held before.
+    """Write `data` to `path`, so that `path` holds all of it or what it held before.
 
     Parameters
     ----------
@@ -48,8 +49,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes | str) -> Path:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_whole(Path(folder) / "table.csv", "a,b\n").read_text()
-    'a,b\\n'
+    ...     write_whole(Path(folder) / "table.csv", "a,b").read_text()
+    'a,b'
     """
     target = Path(path)
     content = data.encode("utf-8") if isinstance(data, str) else data
@@ -99,3 +100,65 @@ def _remedy(target: Path) -> str:
     if not target.parent.is_dir():
         return f"Make the folder '{target.parent}' first, or choose another."
     return "Choose a place you may write to, with room on its disk."
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder, and those above it, unless it is there.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    LvkitError
+        If it cannot be made: a file of that name, no permission.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     make_folder(Path(folder) / "a" / "b").is_dir()
+    True
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LvkitError(
+            f"cannot make the folder ({error.strerror or error})",
+            where=f"'{folder}'",
+            remedy="Choose a place you may write to, and not the name of a file",
+        ) from error
+    return folder
+
+
+def shipped_notebooks() -> dict[str, bytes]:
+    """Return the notebooks that come with lvkit, by file name.
+
+    Raises
+    ------
+    LvkitError
+        If lvkit runs from a bare folder of sources, where its notebooks have no home.
+
+    Examples
+    --------
+    >>> "report.ipynb" in shipped_notebooks()
+    True
+    """
+    try:
+        folder = resources.files("lvkit.notebooks")
+    except ModuleNotFoundError as error:
+        raise LvkitError(
+            "the notebooks are not installed",
+            where="lvkit.notebooks",
+            remedy="Install lvkit; in its sources: pip install --editable .",
+        ) from error
+    entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    return {entry.name: entry.read_bytes() for entry in entries if entry.name.endswith(".ipynb")}

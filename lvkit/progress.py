@@ -12,7 +12,7 @@ import warnings
 from types import TracebackType
 from typing import Any, Protocol
 
-from .errors import LvkitError
+from lvkit.errors import LvkitError
 
 __all__ = ["NoProgress", "Progress", "ProgressChoice", "progress_bar"]
 

@@ -1,0 +1,353 @@
+"""The command line: the library's main questions, asked from a shell.
+
+Each command reads a table, calls one function of the library and prints what it returns: as text
+for a person or, with ``--json``, as one document for a program. Without a file, commands work on
+the embedded leaderboard. `lvkit.console` decides how they speak and with which code they end.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lvkit.console import result, run, say, watching
+from lvkit.printed import fit_document, fit_text, panel_document, table
+
+if TYPE_CHECKING:
+    from lvkit.model import LatentSkillModel
+    from lvkit.panel import Panel
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Latent-variable scaling laws for large language models.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+File = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A table of scores, CSV or Parquet. Without it: the embedded leaderboard.",
+        show_default=False,
+    ),
+]
+Family = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RULE",
+        help="Where a model's family is told: 'from_name' (its name without its size), a column, "
+        "or a CSV file with the columns model and family.",
+    ),
+]
+Benchmarks = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="CSV",
+        help="Benchmarks lvkit does not know: a CSV file with the columns benchmark and chance "
+        "(the score of guessing).",
+    ),
+]
+Complete = Annotated[
+    bool, typer.Option("--complete", help="Use only the models with every benchmark measured.")
+]
+Features = Annotated[
+    str,
+    typer.Option(
+        help="What raises a skill, as a formula over the columns; log_params and log_tokens are "
+        "at hand."
+    ),
+]
+Floor = Annotated[
+    str, typer.Option(help="The floor of the response curve: none, chance or estimate.")
+]
+Clip = Annotated[float, typer.Option(help="Scores nearer to 0 or 1 than this are moved to it.")]
+Starts = Annotated[int, typer.Option(help="Starting points; the best optimum is kept.")]
+Seed = Annotated[int, typer.Option(help="Seed of all that is random.")]
+Jobs = Annotated[int, typer.Option(help="Processes to work with.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for a program.")]
+
+_FEATURES = "log_params * log_tokens"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What stands behind the program's name; None takes what the user typed.
+
+    Returns
+    -------
+    int
+        0; 1 for faults in data or settings; 2 for usage; 130 after Ctrl-C.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    lvkit 0.1.0
+    0
+    """
+    return run(app, sys.argv[1:] if arguments is None else arguments)
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print lvkit's version.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from lvkit import __version__
+
+        say(f"lvkit {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+        raise typer.Exit(2)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A table of scores, CSV or Parquet.")],
+    family: Family = None,
+    benchmarks: Benchmarks = None,
+    json: Json = False,
+) -> None:
+    """Say what is in a file, what is wrong with it and how to mend it."""
+    from lvkit.readers import check_file
+
+    report = check_file(file, family=_family(family), benchmarks=_benchmarks(benchmarks))
+    panel = None if report.panel is None else panel_document(report.panel)
+    document = {
+        "file": str(file),
+        "ok": report.ok,
+        "panel": panel,
+        "problems": [vars(problem) for problem in report.problems],
+        "notes": list(report.notes),
+    }
+    result(document, str(report), as_json=json)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def fit(
+    file: File = None,
+    skills: Annotated[
+        int | None, typer.Option(help="Number of skills; lvkit chooses the anchors. Default: 4.")
+    ] = None,
+    anchors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SKILL=BENCHMARK,...",
+            help="The skills, each with a benchmark that measures it alone.",
+        ),
+    ] = None,
+    features: Features = _FEATURES,
+    family_slopes: Annotated[
+        str | None,
+        typer.Option(help="A feature whose effect may differ by family, such as log_params."),
+    ] = None,
+    floor: Floor = "none",
+    clip: Clip = 0.0025,
+    starts: Starts = 1,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+    complete: Complete = False,
+    family: Family = None,
+    benchmarks: Benchmarks = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Save the fit to this file; lvkit.load_fit reads it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Fit the latent skill model and print what it found."""
+    panel = _panel(file, family, benchmarks, complete=complete)
+    model = _model(skills, anchors, features, family_slopes, floor, clip)
+    fitted = model.fit(panel, seed=seed, starts=starts, n_jobs=jobs, progress=watching())
+    if output is not None:
+        fitted.save(output)
+    document = fit_document(fitted) | {"output": None if output is None else str(output)}
+    text = fit_text(fitted) + ("" if output is None else f"\n\nSaved to {output}")
+    result(document, text, as_json=json)
+
+
+@app.command()
+def select(
+    file: File = None,
+    minimum: Annotated[int, typer.Option("--min", help="The smallest number of skills.")] = 1,
+    maximum: Annotated[int, typer.Option("--max", help="The largest number of skills.")] = 6,
+    features: Features = _FEATURES,
+    family_slopes: Annotated[
+        str | None,
+        typer.Option(help="A feature whose effect may differ by family, such as log_params."),
+    ] = None,
+    floor: Floor = "none",
+    clip: Clip = 0.0025,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+    complete: Complete = False,
+    family: Family = None,
+    benchmarks: Benchmarks = None,
+    output: Annotated[Path | None, typer.Option(help="Write the table to this CSV file.")] = None,
+    json: Json = False,
+) -> None:
+    """Compare numbers of skills by their likelihood, AIC and BIC."""
+    if maximum < minimum:
+        raise typer.BadParameter(f"--max {maximum} is below --min {minimum}")
+    from lvkit.files import write_whole
+    from lvkit.select import select_skills
+
+    panel = _panel(file, family, benchmarks, complete=complete)
+    model = _model(None, None, features, family_slopes, floor, clip)
+    selection = select_skills(
+        panel,
+        range(minimum, maximum + 1),
+        model=model,
+        seed=seed,
+        n_jobs=jobs,
+        progress=watching(),
+    )
+    if output is not None:
+        write_whole(output, selection.table.to_csv())
+    best = {criterion: len(selection.best(criterion).skills) for criterion in ("aic", "bic")}
+    document = {
+        "panel": panel_document(panel),
+        "table": selection.table,
+        "best": best,
+        "output": None if output is None else str(output),
+    }
+    lines = [table(selection.table), "", f"Lowest AIC: {best['aic']}; lowest BIC: {best['bic']}"]
+    if output is not None:
+        lines.append(f"Table written to {output}")
+    result(document, "\n".join(lines), as_json=json)
+
+
+@app.command()
+def report(
+    file: File = None,
+    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("report"),
+    skills: Annotated[int, typer.Option(help="Number of skills to interpret.")] = 4,
+    max_skills: Annotated[int, typer.Option(help="Largest number of skills to compare.")] = 7,
+    seed: Seed = 0,
+    family: Family = None,
+    json: Json = False,
+) -> None:
+    """Write a report that opens in any browser, offline."""
+    from lvkit.report import run_report
+
+    paths = run_report(
+        file,
+        output=output,
+        n_skills=skills,
+        max_skills=max_skills,
+        seed=seed,
+        family=_family(family),
+        progress=watching(),
+    )
+    document = {"html": paths.html, "notebook": paths.notebook, "json": paths.json}
+    result(document, f"Report: {paths.html}", as_json=json)
+
+
+@app.command()
+def notebooks(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to copy them to.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite notebooks that are there already.")
+    ] = False,
+) -> None:
+    """Copy the notebooks that come with lvkit to a folder of yours."""
+    from lvkit.files import make_folder, shipped_notebooks, write_whole
+
+    make_folder(folder)
+    for name, content in shipped_notebooks().items():
+        target = folder / name
+        if not target.exists():
+            verb = "copied"
+        elif target.is_file() and target.read_bytes() == content:
+            verb = "is there already, unchanged:"
+        elif force:
+            verb = "overwritten"
+        else:
+            verb = "KEPT as yours is (--force overwrites it):"
+        if verb in ("copied", "overwritten"):
+            write_whole(target, content)
+        say(f"{verb} {target}")
+
+
+def _panel(
+    file: Path | None, family: str | None, benchmarks: Path | None, *, complete: bool
+) -> Panel:
+    """Return the user's panel, or the embedded one."""
+    from lvkit.data import load_leaderboard
+    from lvkit.readers import read_panel
+
+    if file is None:
+        if family is not None or benchmarks is not None:
+            raise typer.BadParameter("--family and --benchmarks need a FILE that they speak of")
+        panel = load_leaderboard()
+    else:
+        panel = read_panel(file, family=_family(family), benchmarks=_benchmarks(benchmarks))
+    return panel.complete() if complete else panel
+
+
+def _family(rule: str | None) -> str | dict[str, str] | None:
+    """Return the user's rule for families, read from its file if it is one."""
+    from lvkit.sidecars import read_families
+
+    if rule is not None and (rule.lower().endswith(".csv") or Path(rule).is_file()):
+        return read_families(rule)
+    return rule
+
+
+def _benchmarks(path: Path | None) -> Any:
+    """Return the user's table of benchmarks, if there is one."""
+    from lvkit.sidecars import read_benchmarks
+
+    return None if path is None else read_benchmarks(path)
+
+
+def _model(
+    skills: int | None,
+    anchors: str | None,
+    features: str,
+    family_slopes: str | None,
+    floor: str,
+    clip: float,
+) -> LatentSkillModel:
+    """Return the model the options describe."""
+    from lvkit.model import LatentSkillModel
+
+    named = None if anchors is None else _anchors(anchors)
+    return LatentSkillModel(
+        anchors=named,
+        n_skills=skills,
+        features=features,
+        family_slopes=family_slopes,
+        floor=floor,
+        clip=clip,
+    )
+
+
+def _anchors(text: str) -> dict[str, str]:
+    """Return ``"maths=gsm8k,knowledge=mmlu"`` as a mapping."""
+    pairs = [[part.strip() for part in pair.split("=")] for pair in text.split(",")]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise typer.BadParameter(
+            f"saw '{text}'; expected --anchors skill=benchmark,skill=benchmark",
+            param_hint="--anchors",
+        )
+    names = [skill for skill, _ in pairs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise typer.BadParameter(f"the skill '{twice[0]}' has two anchors", param_hint="--anchors")
+    return {skill: benchmark for skill, benchmark in pairs}

@@ -1,0 +1,120 @@
+"""The console: how a command speaks, and with which code it ends.
+
+A command's result goes to stdout, at its end and in one piece; everything else (warnings, progress,
+errors) goes to stderr. With ``--json`` stdout holds exactly one JSON document, also when something
+is wrong. The exit code is 0, or 1 for what the user can mend in the data or settings, 2 for a
+command line that is not understood, and 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, TextIO
+
+import typer
+
+from lvkit.errors import LvkitError, LvkitWarning, Problem
+from lvkit.printed import plain
+
+__all__ = ["result", "run", "say", "watching"]
+
+# The root of what a command line can have wrong; typer exports only this one of its heirs.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+def run(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """Run the command line `arguments` and return its exit code.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        The commands.
+    arguments : sequence of str
+        What the user typed behind the program's name.
+
+    Returns
+    -------
+    int
+        0, 1 (the user's data or settings), 2 (usage) or 130 (interrupted).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks a sign is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
+    as_json = "--json" in arguments
+    try:
+        with _plain_warnings():
+            code = app(list(arguments), prog_name="lvkit", standalone_mode=False) or 0
+    except LvkitError as error:
+        return _refuse(error.problems, str(error), as_json=as_json, code=1)
+    except _UsageError as error:
+        return _misunderstood(error, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:
+        interrupted = Problem("interrupted", remedy="No file was left half written")
+        return _refuse([interrupted], str(interrupted), as_json=as_json, code=code)
+    return int(code)
+
+
+def say(text: str, *, stream: TextIO | None = None) -> None:
+    """Print `text`; if nobody reads any more (``| head``), say nothing from then on."""
+    to = sys.stdout if stream is None else stream
+    try:
+        to.write(text + "\n")
+        to.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), to.fileno())
+
+
+def result(document: Mapping[str, Any], text: str, *, as_json: bool) -> None:
+    """Print a command's result: the document for a program, or the text for a person."""
+    say(json.dumps(plain(document), indent=2, allow_nan=False) if as_json else text)
+
+
+def watching() -> bool:
+    """Tell whether somebody sees stderr, so that a progress bar makes sense."""
+    return sys.stderr.isatty()
+
+
+def _refuse(problems: Sequence[Problem], text: str, *, as_json: bool, code: int) -> int:
+    """Say what is wrong, to a person on stderr or to a program on stdout; return `code`."""
+    if as_json:
+        document = {"error": {"problems": [asdict(problem) for problem in problems]}}
+        result(document, "", as_json=True)
+    else:
+        say(f"lvkit: {text}", stream=sys.stderr)
+    return code
+
+
+def _misunderstood(error: Exception, *, as_json: bool) -> int:
+    """Say what in the command line was not understood, and where help is."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "lvkit"
+    message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+    problem = Problem(
+        message, where="command line", remedy=f"'{command} --help' lists what it takes"
+    )
+    return _refuse([problem], f"{message}.\n{problem.remedy}.", as_json=as_json, code=2)
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show lvkit's own warnings as sentences, not as lines of source code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LvkitWarning)
+        usual = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if issubclass(category, LvkitWarning):
+                say(f"lvkit: {message}", stream=sys.stderr)
+            else:
+                usual(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        yield

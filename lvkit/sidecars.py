@@ -1,0 +1,145 @@
+"""Sidecars: the two small files that may stand beside a table of scores.
+
+One says which family each model belongs to, for tables that do not; the other gives the chance
+level of benchmarks that lvkit does not know. Both are CSV files with a header, short enough to be
+written by hand, and so likely to hold a slip of the hand.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lvkit.errors import LvkitError, Problem, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["read_benchmarks", "read_families"]
+
+
+def read_families(path: str | os.PathLike[str]) -> dict[str, str]:
+    r"""Read which family each model belongs to.
+
+    Parameters
+    ----------
+    path : path-like
+        A CSV file with the columns ``model`` and ``family``; others are ignored.
+
+    Returns
+    -------
+    dict
+        Family by model, to be given as ``family=`` to :func:`lvkit.read_panel`.
+
+    Raises
+    ------
+    LvkitError
+        If the file cannot be read, lacks a column, leaves a cell blank or names a model twice.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "families.csv"
+    ...     _ = path.write_text("model,family\ngpt2-large,gpt2\ngpt2-xl,gpt2\n")
+    ...     read_families(path)
+    {'gpt2-large': 'gpt2', 'gpt2-xl': 'gpt2'}
+    """
+    rows = _read(path, ("model", "family"))
+    problems: list[Problem] = []
+    families: dict[str, str] = {}
+    for line, row in rows:
+        model, family = row["model"], row["family"]
+        where = f"'{path}', line {line}"
+        if not model or not family:
+            problems.append(Problem("a blank cell", where, "a model and its family"))
+        elif families.get(model, family) != family:
+            seen = f"'{model}' is given the families '{families[model]}' and '{family}'"
+            problems.append(Problem(seen, where, "one family", "Keep one of the two lines"))
+        else:
+            families[model] = family
+    if problems:
+        raise LvkitError.from_problems(problems)
+    return families
+
+
+def read_benchmarks(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read the chance levels of benchmarks.
+
+    Parameters
+    ----------
+    path : path-like
+        A CSV file with the columns ``benchmark`` and ``chance`` (the score of guessing, from 0 to
+        1) and, if you like, ``label``, ``n_items``, ``leaderboard`` and ``what``.
+
+    Returns
+    -------
+    DataFrame
+        As the file has it, to be given as ``benchmarks=`` to :func:`lvkit.read_panel`, which checks
+        the values.
+
+    Raises
+    ------
+    LvkitError
+        If the file cannot be read, lacks a column, or a chance level or number of items is no
+        number.
+    """
+    import pandas as pd
+
+    rows = _read(path, ("benchmark", "chance"))
+    table = pd.DataFrame([row for _, row in rows])
+    for column in table.columns.intersection(["chance", "n_items"]):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        wrong = numbers.isna() & table[column].ne("")
+        if wrong.any():
+            line = rows[int(wrong.to_numpy().argmax())][0]
+            raise LvkitError(
+                f"saw '{table[column][wrong].iloc[0]}'",
+                where=f"'{path}', line {line}, column '{column}'",
+                expected="a number",
+            )
+        table[column] = numbers
+    return table
+
+
+def _read(path: str | os.PathLike[str], needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a small CSV file, each with the line it ends on."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        seen = getattr(error, "strerror", None) or "this is not text in UTF-8"
+        raise LvkitError(
+            f"cannot read the file ({seen})",
+            where=f"'{path}'",
+            expected=f"a CSV file with the columns {_listed(needed)}",
+        ) from error
+    reader = csv.DictReader(io.StringIO(text, newline=""), restval="", restkey="")
+    reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+    missing = [name for name in needed if name not in reader.fieldnames]
+    if missing:
+        raise LvkitError(
+            f"no column {_listed(missing)}",
+            where=f"'{path}', line 1",
+            expected=f"a header with {_listed(needed)}",
+            remedy=nearest(missing[0], reader.fieldnames).strip(),
+        )
+    try:
+        rows = [(reader.line_num, _stripped(row)) for row in reader]
+    except csv.Error as error:
+        raise LvkitError(str(error), where=f"'{path}', line {reader.line_num + 1}") from error
+    if not rows:
+        raise LvkitError("a header and no rows", where=f"'{path}'", expected="one row at least")
+    return rows
+
+
+def _stripped(row: dict[str, str]) -> dict[str, str]:
+    """Return a row without blanks around its cells and without what has no column."""
+    return {name: cell.strip() for name, cell in row.items() if name and isinstance(cell, str)}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)
