@@ -1,15 +1,17 @@
 """Cells of a table: what a cell says, where it stands, and how to speak about it.
 
-Tables come with blanks, with ``NA`` written out, with numbers kept as text. These small functions say
-what one cell means, in one way for every reader, and :class:`Places` remembers where it stood in the
-file, so that a message can point at it.
+Tables come with blanks, with ``NA`` written out, with numbers kept as text. These small functions
+say what one cell means, in one way for every reader, and :class:`Places` remembers where it stood
+in the file, so that a message can point at it.
 """
 
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +22,7 @@ __all__ = [
     "Places",
     "as_flags",
     "close_name",
+    "content_digest",
     "is_blank",
     "parse_flag",
     "parse_number",
@@ -105,17 +108,38 @@ def _plain(name: str) -> str:
 
 
 def show_cell(cell: Any) -> str:
+    """Return a cell as a message shows it, cut where it is long."""
     text = repr(cell)
     return text if len(text) <= 40 else text[:37] + "..."
 
 
 def show_number(value: float) -> str:
+    """Return a number as a message shows it."""
     return f"{value:.6g}"
 
 
 def text_remedy(cells: Sequence[Any]) -> str:
+    """Return what to do about cells that should be numbers."""
     if any(isinstance(cell, str) and "," in cell for cell in cells):
         return "Write decimals with a point."
     if any(isinstance(cell, str) and "%" in cell for cell in cells):
         return "Write fractions, not percent."
     return "Correct the cell or leave it blank."
+
+
+def content_digest(tables: Iterable[pd.DataFrame]) -> str:
+    """Return the sha256 of a canonical text of some tables, the same on every machine."""
+    parts = []
+    for table in tables:
+        columns = {str(name): [_json_cell(cell) for cell in table[name]] for name in table}
+        parts.append([[str(name) for name in table.index], columns])
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _json_cell(cell: Any) -> bool | float | str | None:
+    """Return a cell as JSON knows it; whatever is missing becomes None."""
+    if cell is None or cell is pd.NA or cell != cell:
+        return None
+    if isinstance(cell, bool | np.bool_):
+        return bool(cell)
+    return float(cell) if isinstance(cell, int | float | np.number) else str(cell)

@@ -1,8 +1,8 @@
 """A family from a model's name, for tables that do not say.
 
-A family is a recipe: the models that share it differ in size (and perhaps in training tokens) and in
-nothing else. Names follow that idea closely, so the simplest rule is also a good one: the family is
-the name without its size. Base and chat variants keep different names and so become different
+A family is a recipe: the models that share it differ in size (and perhaps in training tokens) and
+in nothing else. Names follow that idea closely, so the simplest rule is also a good one: the family
+is the name without its size. Base and chat variants keep different names and so become different
 families, which is what the model wants, because a chat variant is another recipe.
 """
 

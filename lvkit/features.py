@@ -8,9 +8,7 @@ The same map then serves any other model, with the same columns in the same orde
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,17 +18,12 @@ import pandas as pd
 
 from lvkit.cells import is_blank, parse_number
 from lvkit.errors import LvkitError, nearest
+from lvkit.formula import first_line, parse_formula
 
 __all__ = ["FeatureMap"]
 
 _LOGS = {"log_params": "params_b", "log_tokens": "tokens_t"}
-_NUMPY = frozenset(("log", "log10", "log2", "log1p", "exp", "exp2", "sqrt", "abs"))
-_FUNCTIONS = _NUMPY | {"I", "C", "poly", "bs", "cs", "cr", "cc", "center", "scale", "standardize"}
 _CONTEXT = {"sqrt": np.sqrt, "log1p": np.log1p, "abs": np.abs}
-_NODES = (
-    ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.BinOp, ast.UnaryOp,
-    ast.Compare, ast.operator, ast.unaryop, ast.cmpop, ast.Attribute, ast.List, ast.Tuple,
-)  # fmt: skip
 _COLLINEAR = 1e-7
 
 
@@ -102,7 +95,7 @@ class FeatureMap:
         >>> features.values(models).round(3).tolist()
         [[-1.0, -0.333], [0.0, 0.667], [1.0, -0.333]]
         """
-        parsed, variables = _parse(formula)
+        parsed, variables = parse_formula(formula)
         columns = tuple(dict.fromkeys(_LOGS.get(name, name) for name in variables))
         _check_known(variables, columns, models)
         levels = {name: _levels_of(models[name]) for name in columns if _is_text(models[name])}
@@ -175,113 +168,6 @@ class FeatureMap:
                 lacks[model] = "lacks " + ", ".join(names)
         index = pd.Index(list(lacks), name="model", dtype=models.index.dtype)
         return pd.Series(list(lacks.values()), index=index, name="reason", dtype=object)
-
-
-def _parse(formula: str) -> tuple[Any, tuple[str, ...]]:
-    """Return the formula with an intercept, and the variables it needs, in order."""
-    from formulaic import Formula
-    from formulaic.errors import FormulaicError
-    from formulaic.formula import SimpleFormula
-    from formulaic.parser import DefaultFormulaParser
-
-    if not isinstance(formula, str) or not formula.strip():
-        raise LvkitError(
-            f"saw {formula!r}",
-            where="features",
-            expected="a formula",
-            remedy="Write for example features='log_params * log_tokens'.",
-        )
-    try:
-        parsed = Formula(formula, _parser=DefaultFormulaParser(include_intercept=True))
-    except (FormulaicError, SyntaxError, ValueError, KeyError, RecursionError) as error:
-        raise _unreadable(formula, _first_line(error)) from error
-    if not isinstance(parsed, SimpleFormula):
-        raise _unreadable(formula, "it has two sides or several parts", "Leave out '~' and '|'.")
-    terms = [term for term in parsed if str(term) != "1"]
-    variables = dict.fromkeys(
-        name for term in terms for factor in term.factors for name in _names(factor, formula)
-    )
-    if not variables:
-        raise _unreadable(formula, "it has no features", "Name at least one, such as log_params.")
-    return Formula(["1", *terms]), tuple(variables)
-
-
-def _unreadable(formula: str, why: str, remedy: str = "") -> LvkitError:
-    return LvkitError(
-        f"cannot read '{formula}': {why}",
-        where="features",
-        remedy=remedy or "Join names of columns by +, * or :, as in 'log_params * log_tokens'.",
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    plain = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error))
-    return plain.strip().split("\n")[0].rstrip(".") or type(error).__name__
-
-
-def _names(factor: Any, formula: str) -> Iterator[str]:
-    """Yield the columns a factor needs; refuse what is not a feature."""
-    if factor.eval_method.value == "lookup":
-        yield factor.expr
-    elif factor.eval_method.value == "python":
-        yield from _names_in_code(factor.expr, formula)
-
-
-def _names_in_code(code: str, formula: str) -> Iterator[str]:
-    quoted: dict[str, str] = {}
-
-    def plain(match: re.Match[str]) -> str:
-        return quoted.setdefault(match[1], f"quoted_name_{len(quoted)}")
-
-    try:
-        tree = ast.parse(re.sub(r"`([^`]*)`", plain, code).strip(), mode="eval")
-    except (SyntaxError, ValueError) as error:
-        raise _unreadable(formula, f"'{code}' is not an expression") from error
-    back = {short: name for name, short in quoted.items()}
-    functions: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            functions.update(_allowed_function(node, formula))
-        elif isinstance(node, ast.Attribute) and id(node) not in functions:
-            raise _not_allowed(ast.unparse(node), formula)
-        elif not isinstance(node, _NODES) or _is_huge_power(node):
-            raise _not_allowed(code, formula)
-        elif isinstance(node, ast.Name) and id(node) not in functions:
-            yield back.get(node.id, node.id)
-
-
-def _allowed_function(call: ast.Call, formula: str) -> Iterator[int]:
-    """Yield the ids of the nodes that name an allowed function; refuse any other."""
-    function = call.func
-    yield id(function)
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-        yield id(function.value)
-        if function.value.id == "np" and function.attr in _NUMPY:
-            return
-    elif isinstance(function, ast.Name) and function.id in _FUNCTIONS:
-        return
-    raise _not_allowed(ast.unparse(function), formula)
-
-
-def _is_huge_power(node: ast.AST) -> bool:
-    """Return whether a node is a power with anything but a small number above."""
-    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow | ast.LShift)):
-        return False
-    power = node.right
-    if isinstance(power, ast.UnaryOp):
-        power = power.operand
-    small = isinstance(power, ast.Constant) and isinstance(power.value, int | float)
-    return not small or abs(power.value) > 10  # type: ignore[union-attr, arg-type, operator]
-
-
-def _not_allowed(code: str, formula: str) -> LvkitError:
-    functions = ", ".join(sorted(_FUNCTIONS, key=str.lower))
-    return LvkitError(
-        f"'{code}' is not allowed",
-        where=f"features '{formula}'",
-        expected=f"columns, arithmetic and the functions {functions}",
-        remedy="Compute anything else beforehand, as a column of the table.",
-    )
 
 
 def _check_known(
@@ -367,7 +253,7 @@ def _evaluate(formula_or_spec: Any, data: pd.DataFrame, formula: str) -> pd.Data
             )
     except Exception as error:  # formulaic passes on whatever its transforms raise
         raise LvkitError(
-            f"the formula cannot be computed: {_first_line(error)}",
+            f"the formula cannot be computed: {first_line(error)}",
             where=f"features '{formula}'",
             remedy="Check the columns and functions it uses.",
         ) from error
@@ -394,9 +280,9 @@ def _check_independent(
     """Refuse features that are constant or combinations of the features before them."""
     length = np.linalg.norm(centred, axis=0)
     scale = np.sqrt(len(centred)) * np.maximum(np.abs(means), 1e-12)
-    for j in np.flatnonzero(length <= 1e-10 * scale):
+    for constant in np.flatnonzero(length <= 1e-10 * scale):
         raise LvkitError(
-            f"feature '{names[j]}' is the same for all {len(centred)} models",
+            f"feature '{names[constant]}' is the same for all {len(centred)} models",
             where=f"features '{formula}'",
             remedy="Leave it out: nothing can be learned from it.",
         )

@@ -1,18 +1,14 @@
 """The panel: models x benchmarks, with the families the models belong to.
 
-A latent skill model learns from a table of scores in which rows come in families: models of one recipe
-and several sizes. The panel is that table, checked once at the door and never changed afterwards, so
-that everything behind it (fits, predictions, reports) can trust it. A score that was not measured is
-NaN and costs nothing; there is no rule that every model must have every score.
+A latent skill model learns from a table of scores in which rows come in families: models of one
+recipe and several sizes. The panel is that table, checked once at the door and never changed
+afterwards, so that everything behind it (fits, predictions, reports) can trust it. A score that was
+not measured is NaN and costs nothing; there is no rule that every model must have every score.
 """
 
 from __future__ import annotations
 
-import hashlib
 import html
-import json
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,8 +16,11 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
+from lvkit.cells import content_digest
 from lvkit.errors import LvkitError, Problem, nearest
-from lvkit.validation import BenchmarksLike, FamilyLike, validated
+from lvkit.files import write_whole
+from lvkit.header import BenchmarksLike, FamilyLike
+from lvkit.validation import validated
 
 __all__ = ["Panel"]
 
@@ -29,16 +28,16 @@ __all__ = ["Panel"]
 class Panel:
     """Scores of models on benchmarks, with families and features; immutable.
 
-    Make one with :meth:`from_frame`, :func:`lvkit.read_panel` or :func:`lvkit.load_leaderboard`. Two
-    panels are equal when their content is.
+    Make one with :meth:`from_frame`, :func:`lvkit.read_panel` or :func:`lvkit.load_leaderboard`.
+    Two panels are equal when their content is.
 
     Attributes
     ----------
     scores : DataFrame
         Models x benchmarks, from 0 to 1; NaN where not measured.
     models : DataFrame
-        One row per model: ``family``, ``lineage``, ``params_b`` (billions), ``tokens_t`` (trillions;
-        NaN where unknown, no column where never given) and the user's own columns.
+        One row per model: ``family``, ``lineage``, ``params_b`` (billions), ``tokens_t``
+        (trillions; NaN where unknown, no column where never given) and the user's own columns.
     benchmarks : DataFrame
         One row per benchmark: ``label``, ``chance``, ``n_items``, ``leaderboard``, ``what``.
     families : tuple of str
@@ -80,9 +79,10 @@ class Panel:
         Parameters
         ----------
         df : DataFrame
-            One row per model. Columns ``model`` (or an index of that name), ``family``, ``params_b``
-            (billions); optional ``tokens_t`` (trillions), ``lineage`` (the family's own name where
-            absent), ``instruct`` and any features; one column per benchmark, scores from 0 to 1.
+            One row per model. Columns ``model`` (or an index of that name), ``family``,
+            ``params_b`` (billions); optional ``tokens_t`` (trillions), ``lineage`` (the family
+            where absent), ``instruct`` (true or false) and any features; one column per
+            benchmark, scores from 0 to 1.
         family : None, "from_name", str, mapping or callable
             Where the family comes from: the column ``family`` (None), the model's name without its
             size ("from_name"), another column (its name), a mapping from model to family, or a
@@ -90,7 +90,7 @@ class Panel:
         benchmarks : mapping or DataFrame, optional
             Benchmarks lvkit does not know: a mapping from name to chance level, or a table with
             the columns ``benchmark``, ``chance`` and, if you like, ``label``, ``n_items``,
-            ``leaderboard``, ``what``. What it says of known benchmarks goes before what lvkit knows.
+            ``leaderboard``, ``what``. For benchmarks lvkit knows it overrides what lvkit says.
 
         Returns
         -------
@@ -159,7 +159,8 @@ class Panel:
     def digest(self) -> str:
         """The sha256 of the content, in hexadecimal; the same on every machine."""
         if not hasattr(self, "_digest"):
-            object.__setattr__(self, "_digest", _digest(self))
+            tables = (self._scores, self._models, self._benchmarks)
+            object.__setattr__(self, "_digest", content_digest(tables))
         return self._digest
 
     def describe(self) -> pd.DataFrame:
@@ -225,9 +226,10 @@ class Panel:
         Examples
         --------
         >>> import lvkit.data
-        >>> panel = lvkit.data.load_leaderboard().select(families="qwen2", benchmarks=["mmlu", "bbh"])
-        >>> panel.scores.loc["qwen2-72b"].tolist()
-        [0.8435, 0.7]
+        >>> panel = lvkit.data.load_leaderboard()
+        >>> some = panel.select(families="qwen2", benchmarks=["bbh", "mmlu"])
+        >>> some.scores.loc["qwen2-72b"].to_dict()
+        {'mmlu': 0.8379, 'bbh': 0.66}
         """
         family = self._models["family"]
         problems: list[Problem] = []
@@ -279,20 +281,13 @@ class Panel:
         ----------
         path : str or Path
             The file; an older one of that name is replaced at the last moment.
+
+        Raises
+        ------
+        LvkitError
+            If the file cannot be written.
         """
-        target = Path(path)
-        try:
-            with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", newline="", dir=target.parent, suffix=".tmp", delete=False
-            ) as file:
-                self.to_frame().to_csv(file, index=False, lineterminator="\n")
-            os.replace(file.name, target)
-        except OSError as error:
-            raise LvkitError(
-                f"could not write: {error.strerror or error}",
-                where=str(target),
-                remedy="Choose a folder that exists and that you may write to.",
-            ) from error
+        write_whole(path, self.to_frame().to_csv(index=False, lineterminator="\n"))
 
     # -- how it behaves --------------------------------------------------------------------------
 
@@ -358,28 +353,8 @@ def _asked(
     asked = [names] if isinstance(names, str) else [str(name) for name in names]
     known = set(held)
     problems.extend(
-        Problem(f"'{name}' is not in the panel.{nearest(name, held)}".rstrip("."), what)
+        Problem(f"'{name}' is not in the panel", what, remedy=nearest(name, held).strip())
         for name in asked
         if name not in known
     )
     return asked
-
-
-def _digest(panel: Panel) -> str:
-    """Return the sha256 of a canonical text of the three tables."""
-    parts = []
-    for table in (panel._scores, panel._models, panel._benchmarks):
-        columns = {str(name): [_plain(cell) for cell in table[name]] for name in table}
-        parts.append([[str(name) for name in table.index], columns])
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _plain(cell: Any) -> Any:
-    """Return a cell as JSON knows it; whatever is missing becomes None."""
-    if cell is None or cell is pd.NA or cell != cell:
-        return None
-    if isinstance(cell, (bool, np.bool_)):
-        return bool(cell)
-    if isinstance(cell, (int, float, np.number)):
-        return float(cell)
-    return str(cell)

@@ -1,8 +1,8 @@
 """The figures that come with lvkit: 197 open language models on 12 benchmarks.
 
 Two tables in lvkit's own layout, small enough to live in the package, so that everything works
-offline and every example speaks about the same models. ``PROVENANCE.md`` beside them says where each
-number comes from and what was corrected; ``SHA256SUMS`` holds the sums that are checked on loading.
+offline and every example speaks about the same models. ``PROVENANCE.md`` beside them says where the
+numbers come from and what was corrected; ``sha256.json`` holds the sums checked on loading.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import json
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -80,12 +81,10 @@ def _benchmarks() -> pd.DataFrame:
 
 
 def _verified(name: str) -> str:
-    """Return the text of an embedded table whose sum agrees with ``SHA256SUMS``."""
+    """Return the text of an embedded table whose sum agrees with ``sha256.json``."""
     folder = resources.files(__name__)
     content = (folder / name).read_bytes()
-    sums = dict(
-        reversed(line.split()) for line in (folder / "SHA256SUMS").read_text("ascii").splitlines()
-    )
+    sums = json.loads((folder / "sha256.json").read_text("ascii"))
     seen = hashlib.sha256(content).hexdigest()
     if seen != sums.get(name):
         raise LvkitError(
