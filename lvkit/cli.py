@@ -34,6 +34,7 @@ app = typer.Typer(
 File = Annotated[
     Path | None,
     typer.Argument(
+        metavar="[FILE]",
         help="A table of scores, CSV or Parquet. Without it: the embedded leaderboard.",
         show_default=False,
     ),
@@ -117,12 +118,14 @@ def _start(
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="A table of scores, CSV or Parquet.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A table of scores, CSV or Parquet.")
+    ],
     family: Family = None,
     benchmarks: Benchmarks = None,
     json: Json = False,
 ) -> None:
-    """Say what is in a file, what is wrong with it and how to mend it."""
+    """Say what is in a file and how to mend what is wrong."""
     from lvkit.readers import check_file
 
     report = check_file(file, family=_family(family), benchmarks=_benchmarks(benchmarks))
@@ -171,8 +174,8 @@ def fit(
     json: Json = False,
 ) -> None:
     """Fit the latent skill model and print what it found."""
-    panel = _panel(file, family, benchmarks, complete=complete)
     model = _model(skills, anchors, features, family_slopes, floor, clip)
+    panel = _panel(file, family, benchmarks, complete=complete)
     fitted = model.fit(panel, seed=seed, starts=starts, n_jobs=jobs, progress=watching())
     if output is not None:
         fitted.save(output)
@@ -207,8 +210,8 @@ def select(
     from lvkit.files import write_whole
     from lvkit.select import select_skills
 
-    panel = _panel(file, family, benchmarks, complete=complete)
     model = _model(None, None, features, family_slopes, floor, clip)
+    panel = _panel(file, family, benchmarks, complete=complete)
     selection = select_skills(
         panel,
         range(minimum, maximum + 1),

@@ -57,7 +57,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:
-        interrupted = Problem("interrupted", remedy="No file was left half written")
+        interrupted = Problem("interrupted", remedy="No file was left half written.")
         return _refuse([interrupted], str(interrupted), as_json=as_json, code=code)
     return int(code)
 
@@ -97,10 +97,10 @@ def _misunderstood(error: Exception, *, as_json: bool) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "lvkit"
     message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
-    problem = Problem(
-        message, where="command line", remedy=f"'{command} --help' lists what it takes"
-    )
-    return _refuse([problem], f"{message}.\n{problem.remedy}.", as_json=as_json, code=2)
+    remedy = f"'{command} --help' lists what it takes."
+    end = "" if message.endswith("?") else "."
+    problem = Problem(message, where="command line", remedy=remedy)
+    return _refuse([problem], f"{message}{end}\n{remedy}", as_json=as_json, code=2)
 
 
 @contextmanager

@@ -134,7 +134,7 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
         raise LvkitError(
             f"cannot make the folder ({error.strerror or error})",
             where=f"'{folder}'",
-            remedy="Choose a place you may write to, and not the name of a file",
+            remedy="Choose a place you may write to, and not the name of a file.",
         ) from error
     return folder
 

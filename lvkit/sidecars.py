@@ -59,7 +59,7 @@ def read_families(path: str | os.PathLike[str]) -> dict[str, str]:
             problems.append(Problem("a blank cell", where, "a model and its family"))
         elif families.get(model, family) != family:
             seen = f"'{model}' is given the families '{families[model]}' and '{family}'"
-            problems.append(Problem(seen, where, "one family", "Keep one of the two lines"))
+            problems.append(Problem(seen, where, "one family", "Keep one of the two lines."))
         else:
             families[model] = family
     if problems:

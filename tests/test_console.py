@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import warnings
+
+import pytest
+import typer
+
+from lvkit.console import run, say
+from lvkit.errors import LvkitError, LvkitWarning, Problem
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+
+FAULTS = [
+    Problem("saw 1.7", "row 3", "a score from 0 to 1", "Divide by 100."),
+    Problem("a blank name", "row 4"),
+]
+
+
+@app.command()
+def good() -> None:
+    say("done")
+
+
+@app.command()
+def faulty(as_json: bool = typer.Option(False, "--json")) -> None:
+    raise LvkitError.from_problems(FAULTS)
+
+
+@app.command()
+def interrupted(as_json: bool = typer.Option(False, "--json")) -> None:
+    raise KeyboardInterrupt
+
+
+@app.command()
+def aborted() -> None:
+    raise typer.Abort
+
+
+@app.command()
+def warned() -> None:
+    warnings.warn("three models lack tokens", LvkitWarning, stacklevel=2)
+    say("done")
+
+
+@app.command()
+def alarmed() -> None:
+    warnings.simplefilter("always", RuntimeWarning)
+    warnings.warn("overflow", RuntimeWarning, stacklevel=2)
+
+
+@app.command()
+def broken() -> None:
+    raise ZeroDivisionError
+
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_a_command_that_succeeds_ends_with_0(capsys: Captured) -> None:
+    assert run(app, ["good"]) == 0
+    assert capsys.readouterr() == ("done\n", "")
+
+
+def test_a_users_error_ends_with_1_and_is_told_plainly_on_stderr(capsys: Captured) -> None:
+    assert run(app, ["faulty"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("lvkit: 2 problems:")
+    assert "row 3: saw 1.7; expected a score from 0 to 1. Divide by 100." in err
+    assert "Traceback" not in err
+
+
+def test_with_json_an_error_is_one_document_on_stdout(capsys: Captured) -> None:
+    assert run(app, ["faulty", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    problems = json.loads(out)["error"]["problems"]
+    assert problems[0] == {
+        "seen": "saw 1.7",
+        "where": "row 3",
+        "expected": "a score from 0 to 1",
+        "remedy": "Divide by 100.",
+    }
+    assert len(problems) == 2
+
+
+@pytest.mark.parametrize("arguments", [["faulty", "--jsn"], ["fauty"], [], ["good", "more"]])
+def test_a_command_line_not_understood_ends_with_2_and_points_to_help(
+    arguments: list[str], capsys: Captured
+) -> None:
+    assert run(app, arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "--help' lists what it takes." in err
+    assert "?." not in err
+
+
+def test_with_json_a_usage_error_is_one_document_too(capsys: Captured) -> None:
+    assert run(app, ["faulty", "--json", "--skils"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert "--skils" in document["error"]["problems"][0]["seen"]
+
+
+@pytest.mark.parametrize("command", ["interrupted", "aborted"])
+def test_an_interrupt_ends_with_130_and_a_plain_line(command: str, capsys: Captured) -> None:
+    assert run(app, [command]) == 130
+    err = capsys.readouterr().err.strip()
+    assert err == "lvkit: interrupted. No file was left half written."
+
+
+def test_with_json_an_interrupt_is_one_document(capsys: Captured) -> None:
+    assert run(app, ["interrupted", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["error"]["problems"][0]["seen"] == "interrupted"
+
+
+def test_warnings_of_lvkit_are_sentences_on_stderr(capsys: Captured) -> None:
+    assert run(app, ["warned"]) == 0
+    assert capsys.readouterr() == ("done\n", "lvkit: three models lack tokens\n")
+
+
+def test_warnings_of_others_keep_their_form() -> None:
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert run(app, ["alarmed"]) == 0
+
+
+def test_a_fault_of_lvkit_itself_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(app, ["broken"])
+
+
+def test_a_reader_who_leaves_early_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with io.TextIOWrapper(os.fdopen(writing, "wb")) as stream:
+        say("one", stream=stream)
+        say("two", stream=stream)
+
+
+def test_a_terminal_that_lacks_a_sign_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(page, encoding="ascii"))
+    say_app = typer.Typer(rich_markup_mode=None)
+
+    @say_app.command()
+    def times() -> None:
+        say("2 × 3")
+
+    assert run(say_app, []) == 0
+    assert page.getvalue() == b"2 \\xd7 3\n"

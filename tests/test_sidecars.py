@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lvkit.errors import LvkitError
+from lvkit.sidecars import read_benchmarks, read_families
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "side.csv"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_families_are_read_by_model_whatever_the_other_columns(tmp_path: Path) -> None:
+    path = written(tmp_path, "note,model, family \nx, a-1b ,a\ny,b-1b,b\n")
+    assert read_families(path) == {"a-1b": "a", "b-1b": "b"}
+
+
+def test_the_mark_that_spreadsheets_put_first_is_no_part_of_the_header(tmp_path: Path) -> None:
+    path = written(tmp_path, "\ufeffmodel,family\r\na-1b,a\r\n")
+    assert read_families(path) == {"a-1b": "a"}
+
+
+def test_a_model_named_twice_with_one_family_is_no_contradiction(tmp_path: Path) -> None:
+    path = written(tmp_path, "model,family\na-1b,a\na-1b,a\n")
+    assert read_families(path) == {"a-1b": "a"}
+
+
+def test_all_faults_of_a_file_of_families_are_told_with_their_lines(tmp_path: Path) -> None:
+    path = written(tmp_path, "model,family\na-1b,a\n,b\na-1b,c\nd-1b\n")
+    with pytest.raises(LvkitError) as refused:
+        read_families(path)
+    told = [str(problem) for problem in refused.value.problems]
+    assert len(told) == 3
+    assert "line 3: a blank cell" in told[0]
+    assert "line 4: 'a-1b' is given the families 'a' and 'c'" in told[1]
+    assert "line 5: a blank cell" in told[2]
+
+
+def test_a_missing_column_is_named_with_the_one_most_like_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "model,familly\na-1b,a\n")
+    with pytest.raises(LvkitError, match="no column 'family'.*Did you mean 'familly'"):
+        read_families(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "no column 'model' and 'family'"),
+        ("model,family\n", "a header and no rows"),
+        (b"model,family\n\xff\xfe,a\n", "not text in UTF-8"),
+        ("model,family\n" + "x" * 200_000 + ",a\n", "line 2: field larger"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(
+    content: str | bytes, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(LvkitError, match=told):
+        read_families(written(tmp_path, content))
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(LvkitError, match="No such file"):
+        read_families(tmp_path / "nowhere.csv")
+    with pytest.raises(LvkitError, match="cannot read the file"):
+        read_families(tmp_path)
+
+
+def test_benchmarks_are_read_with_numbers_as_numbers(tmp_path: Path) -> None:
+    path = written(tmp_path, "benchmark,chance,n_items,label\nours,0.5,,Ours\nmore,0.25,10,\n")
+    table = read_benchmarks(path)
+    assert list(table["benchmark"]) == ["ours", "more"]
+    assert list(table["chance"]) == [0.5, 0.25]
+    assert table["n_items"].isna().tolist() == [True, False]
+
+
+def test_a_chance_level_that_is_no_number_is_told_with_its_place(tmp_path: Path) -> None:
+    path = written(tmp_path, "benchmark,chance\nours,0.5\nmore,half\n")
+    with pytest.raises(LvkitError, match="line 3, column 'chance': saw 'half'"):
+        read_benchmarks(path)
