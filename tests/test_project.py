@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+import lvkit
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
+MAKEFILE = (ROOT / "Makefile").read_text()
+MODULES = sorted((ROOT / "lvkit").rglob("*.py"))
+NOT_OURS = {"__pycache__", "build", "dist", "report", ".git", ".hypothesis"}
+
+
+def sources() -> Iterator[Path]:
+    """Every file of the project, without what tools leave behind."""
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [
+            name
+            for name in folders
+            if name not in NOT_OURS and not name.endswith((".egg-info", "_cache", "_checkpoints"))
+            if not name.startswith(".venv")
+        ]
+        yield from (Path(folder) / name for name in files if not name.startswith(".coverage"))
+
+
+def requirements(extras: tuple[str, ...]) -> dict[str, str]:
+    """Lower bound by package: the core's and those of some extras, which may name each other."""
+    bounds: dict[str, str] = {}
+    waiting = [PROJECT["dependencies"]]
+    waiting += [PROJECT["optional-dependencies"][extra] for extra in extras]
+    for requirement in (text for texts in waiting for text in texts):
+        inner = re.fullmatch(r"lvkit\[(.+)\]", requirement)
+        if inner:
+            bounds |= requirements(tuple(inner[1].split(",")))
+        else:
+            name, bound = requirement.split(">=")
+            bounds[name] = bound
+    return bounds
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_conda_environment_holds_what_pyproject_asks_for() -> None:
+    given = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pairs = dict(text.split(">=") for text in given if isinstance(text, str) and ">=" in text)
+    assert pairs.pop("python") == PROJECT["requires-python"].removeprefix(">=")
+    assert pairs == requirements(("test",))
+
+
+def test_the_conda_environment_is_grouped_by_comments() -> None:
+    text = (ROOT / "environment.yml").read_text()
+    groups = re.findall(r"^  # (\w+)", text, flags=re.MULTILINE)
+    assert groups[:4] == ["language", "numbers", "tables", "plots"]
+
+
+def test_the_lower_bounds_are_the_versions_tested() -> None:
+    lines = (ROOT / "requirements" / "minimum.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    assert pins == requirements(("test",))
+
+
+def test_the_version_is_the_same_wherever_it_is_told() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == lvkit.__version__
+    assert f"## {lvkit.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_package_is_shipped() -> None:
+    setuptools = PYPROJECT["tool"]["setuptools"]
+    folders = {path.parent.relative_to(ROOT) for path in MODULES if path.name == "__init__.py"}
+    packages = {".".join(folder.parts) for folder in folders}
+    elsewhere = {name for name in setuptools["package-dir"] if name.startswith("lvkit.")}
+    assert set(setuptools["packages"]) == packages | elsewhere
+    assert all((ROOT / folder).is_dir() for folder in setuptools["package-dir"].values())
+
+
+def test_import_lvkit_loads_nothing_that_is_slow() -> None:
+    slow = {"scipy.stats", "seaborn", "matplotlib", "formulaic", "joblib", "tqdm", "pyarrow"}
+    slow |= {"typer", "IPython", "ipywidgets", "papermill", "nbconvert", "nbformat", "yaml"}
+    code = "import sys, lvkit; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr == ""
+    assert slow & set(done.stdout.split()) == set()
+
+
+def test_dir_of_lvkit_is_its_all() -> None:
+    assert sorted(lvkit.__all__) == dir(lvkit)
+    assert all(hasattr(lvkit, name) for name in lvkit.__all__)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_each_module_opens_with_a_docstring_and_says_what_is_public(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    module = importlib.import_module(".".join(part for part in parts if part != "__init__"))
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if not path.name.startswith("__")], ids=name_of
+)
+def test_each_module_has_its_file_of_tests(path: Path) -> None:
+    inside = path.relative_to(ROOT / "lvkit")
+    mirror = f"test_{inside.name}"
+    assert (ROOT / "tests" / mirror).is_file() or (
+        ROOT / "tests" / inside.parent / mirror
+    ).is_file()
+
+
+def test_no_file_holds_the_path_of_a_machine() -> None:
+    machine = re.compile(r"/(?:root|home/\w+|Users/\w+|work|opt)/\w")
+    found = []
+    for path in sources():
+        if path.suffix in {".png", ".npz", ".parquet", ".pyc"}:
+            continue
+        for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), start=1):
+            if machine.search(line):
+                found.append(f"{name_of(path)}:{number}: {line.strip()[:100]}")
+    assert found == []
+
+
+def test_make_help_lists_every_target() -> None:
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, flags=re.MULTILINE)
+    assert phony is not None
+    assert re.findall(r"^  (\S+)  +\S", done.stdout, flags=re.MULTILINE) == phony[1].split()
+
+
+def test_the_commands_the_readme_names_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, flags=re.MULTILINE))
+    named = set(re.findall(r"^    make (\S+)", readme, flags=re.MULTILINE))
+    assert named == {"report", "test"}
+    assert named <= targets
+
+
+def test_the_files_the_documents_point_to_exist() -> None:
+    for document in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / document).read_text()
+        links = re.findall(r"\]\((?!https?:|#)([^)]+)\)", text)
+        links += re.findall(r"`((?:lvkit|notebooks|tests|requirements)/[\w/.]+\.\w+)`", text)
+        assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_ten_lines_of_the_readme_are_python_that_names_public_things() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Attribute)
+        if isinstance(node.value, ast.Name) and node.value.id == "lv"
+    }
+    assert used <= set(lvkit.__all__)
+
+
+@pytest.mark.parametrize("name", [".ci/run", ".ci/venv", ".ci/find-python"])
+def test_the_scripts_can_be_run_and_are_sound_shell(name: str) -> None:
+    assert os.access(ROOT / name, os.X_OK)
+    shell = "bash" if "bash" in (ROOT / name).read_text().splitlines()[0] else "sh"
+    subprocess.run([shell, "-n", str(ROOT / name)], check=True)
+
+
+def test_a_python_is_found_by_command_and_by_version() -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for wanted in (["no-such-python", "python3"], [version]):
+        done = subprocess.run(
+            [ROOT / ".ci" / "find-python", *wanted],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=True,
+        )
+        code = "import sys; print(sys.version_info >= (3, 11))"
+        found = done.stdout.strip()
+        assert subprocess.check_output([found, "-c", code], env=environment) == b"True\n"
+
+
+def test_a_python_that_is_missing_is_told_with_the_remedy(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [ROOT / ".ci" / "venv", tmp_path / "env", "test", "--", "no-such-python", "9.9"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "lvkit needs Python 3.11 or newer" in done.stderr
+    assert "make PYTHON=" in done.stderr
+    assert not (tmp_path / "env").exists()
