@@ -50,9 +50,13 @@ class Places:
     lines: Sequence[int] | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
 
+    def line(self, position: int) -> int:
+        """Return the line of a row."""
+        return position + 2 if self.lines is None else self.lines[position]
+
     def row(self, position: int, model: str = "") -> str:
         """Return the place of a row, with the model's name if it is known."""
-        line = position + 2 if self.lines is None else self.lines[position]
+        line = self.line(position)
         return f"row {line} (model '{model}')" if model else f"row {line}"
 
     def column(self, name: str) -> str:

@@ -103,7 +103,8 @@ class Panel:
             With everything that is wrong with the table, each with its row, model and column. Rows
             count as in a file, where the header is line 1.
         """
-        return cls._of(*validated(df, family=family, benchmarks=benchmarks))
+        checked = validated(df, family=family, benchmarks=benchmarks)
+        return cls._of(checked.scores, checked.models, checked.benchmarks)
 
     @classmethod
     def _of(cls, scores: pd.DataFrame, models: pd.DataFrame, benchmarks: pd.DataFrame) -> Panel:

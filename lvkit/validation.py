@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +37,28 @@ from lvkit.header import (
     header_problems,
 )
 
-__all__ = ["validated"]
+__all__ = ["Checked", "validated"]
 
 _Floats = npt.NDArray[np.float64]
 _SHOWN = 10
 _PERCENT = 0.8  # a column with more of its non-zero scores above 1 than this is in percent
+
+
+class Checked(NamedTuple):
+    """A table that was found good.
+
+    Attributes
+    ----------
+    scores, models, benchmarks : DataFrame
+        As :class:`lvkit.Panel` keeps them.
+    notes : tuple of str
+        What was left out of the table.
+    """
+
+    scores: pd.DataFrame
+    models: pd.DataFrame
+    benchmarks: pd.DataFrame
+    notes: tuple[str, ...]
 
 
 def validated(
@@ -50,7 +67,8 @@ def validated(
     family: FamilyLike = None,
     benchmarks: BenchmarksLike = None,
     places: Places | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    drop_invalid: bool = False,
+) -> Checked:
     """Return the scores, models and benchmarks of a table, or raise all that is wrong with it.
 
     Parameters
@@ -63,11 +81,13 @@ def validated(
         Chance levels of benchmarks lvkit does not know.
     places : Places, optional
         Where rows and columns stand in the file.
+    drop_invalid : bool
+        Leave out rows that hold an unusable cell instead of refusing the table.
 
     Returns
     -------
-    tuple of DataFrame
-        Scores (models x benchmarks), models and benchmarks, as :class:`lvkit.Panel` keeps them.
+    Checked
+        Scores (models x benchmarks), models, benchmarks and notes on what was left out.
 
     Raises
     ------
@@ -81,21 +101,21 @@ def validated(
     frame = _plain_header(frame)
     if problems := list(header_problems(frame, family, list(table.index), list(asked))):
         raise LvkitError.from_problems(problems)
-    reader = _Reader(frame, places or Places())
-    names = [name for name in frame.columns if name in table.index]
-    scores = {name: reader.scores(name) for name in names}
-    models = reader.models(family, skip=names)
-    if not reader.problems:
-        reader.check_empty(scores)
+    columns = pd.Index([c for c in frame.columns if c in table.index], name="benchmark")
+    reader = _Reader(frame, places or Places(), family, list(columns))
+    notes: tuple[str, ...] = ()
+    if drop_invalid and 0 < len(reader.bad_rows) < len(frame):
+        keep = [i for i in range(len(frame)) if i not in reader.bad_rows]
+        notes = (reader.note_on_bad_rows(),)
+        lines = [reader.places.line(i) for i in keep]
+        part = frame.iloc[keep].reset_index(drop=True)
+        reader = _Reader(part, Places(lines, reader.places.columns), family, list(columns))
     if reader.problems:
         raise LvkitError.from_problems(reader.problems)
     index = pd.Index(reader.names, name="model")
-    columns = pd.Index(names, name="benchmark")
-    values = np.column_stack(list(scores.values()))
-    return (
-        pd.DataFrame(values, index=index, columns=columns),
-        models.set_axis(index),
-        table.loc[names].set_axis(columns),
+    scores = pd.DataFrame(np.column_stack(list(reader.scores.values())), index, columns)
+    return Checked(
+        scores, reader.models.set_axis(index), table.loc[columns].set_axis(columns), notes
     )
 
 
@@ -110,19 +130,38 @@ def _plain_header(frame: pd.DataFrame) -> pd.DataFrame:
 class _Reader:
     """Reads the cells of one table whose header is right; problems pile up in `problems`."""
 
-    def __init__(self, frame: pd.DataFrame, places: Places) -> None:
+    def __init__(
+        self, frame: pd.DataFrame, places: Places, family: FamilyLike, benchmarks: Sequence[str]
+    ) -> None:
         self.frame = frame
         self.places = places
         self.problems: list[Problem] = []
+        self.bad_rows: dict[int, str] = {}
+        self.bad_columns: set[str] = set()
         cells = frame["model"]
         self.names = ["" if is_blank(cell) else str(cell).strip() for cell in cells]
         self._check_names()
+        self.scores = {name: self._scores(name) for name in benchmarks}
+        self.models = self._models(family, skip=benchmarks)
+        self._check_empty()
+
+    def note_on_bad_rows(self) -> str:
+        """Say which rows hold an unusable cell."""
+        rows = [
+            f"{self.places.row(i, self.names[i])}: {self.bad_rows[i]}"
+            for i in sorted(self.bad_rows)
+        ]
+        more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+        return f"left out {len(rows)} unusable row(s): " + "; ".join(rows[:_SHOWN]) + more
 
     def _report(
         self, column: str, bad: Sequence[tuple[int, str]], expected: str, remedy: str
     ) -> None:
         """Report bad cells of one column, the first ones by name and the rest by number."""
         where = self.places.column(column)
+        for row, seen in bad:
+            self.bad_rows.setdefault(row, f"{seen} in {where}")
+            self.bad_columns.add(column)
         for row, seen in bad[:_SHOWN]:
             place = f"{self.places.row(row, self.names[row])}, {where}"
             self.problems.append(Problem(seen, place, expected, remedy))
@@ -152,7 +191,7 @@ class _Reader:
         self._report(column, seen, expected, text_remedy([cells[i] for i in text]))
         return np.array([math.nan if number is None else number for number in numbers], float)
 
-    def scores(self, column: str) -> _Floats:
+    def _scores(self, column: str) -> _Floats:
         """Return one benchmark's scores, NaN where not measured."""
         expected = "a score from 0 to 1, or a blank if it was not measured"
         values = self._numbers(column, expected)
@@ -182,10 +221,12 @@ class _Reader:
         )
         return True
 
-    def check_empty(self, scores: Mapping[str, _Floats]) -> None:
+    def _check_empty(self) -> None:
         """Report rows and columns that hold no score at all."""
-        missing = np.column_stack([np.isnan(values) for values in scores.values()])
-        rows = [int(i) for i in np.flatnonzero(missing.all(axis=1))]
+        missing = np.column_stack([np.isnan(values) for values in self.scores.values()])
+        empty = (int(i) for i in np.flatnonzero(missing.all(axis=1)))
+        rows = [i for i in empty if i not in self.bad_rows]
+        self.bad_rows.update(dict.fromkeys(rows, "no score"))
         for i in rows[:_SHOWN]:
             where = self.places.row(i, self.names[i])
             self.problems.append(
@@ -193,8 +234,8 @@ class _Reader:
             )
         if len(rows) > _SHOWN:
             self.problems.append(Problem(f"{len(rows) - _SHOWN} more rows without a score"))
-        for name, values in scores.items():
-            if np.isnan(values).all():
+        for name, values in self.scores.items():
+            if np.isnan(values).all() and name not in self.bad_columns:
                 where = self.places.column(name)
                 self.problems.append(
                     Problem("the column has no score", where, "at least one", "Delete the column.")
@@ -202,7 +243,7 @@ class _Reader:
 
     # -- models ----------------------------------------------------------------------------------
 
-    def models(self, family: FamilyLike, *, skip: Sequence[str]) -> pd.DataFrame:
+    def _models(self, family: FamilyLike, *, skip: Sequence[str]) -> pd.DataFrame:
         """Return what the table says about the models; `skip` names the benchmarks."""
         families = self._families(family)
         columns: dict[str, Any] = {"family": families, "lineage": self._lineages(families)}
@@ -247,7 +288,10 @@ class _Reader:
             self._report(column, wrong, expected, "Correct it, or leave it blank if unknown.")
         else:
             blank = [(i, "saw no size") for i, c in enumerate(self.frame[column]) if is_blank(c)]
-            self._report(column, wrong + blank, expected, "Fill in the size or delete the row.")
+            remedy = "Fill in the size or delete the row"
+            if self.places.lines is not None:
+                remedy += ", or read the file with drop_invalid=True"
+            self._report(column, wrong + blank, expected, remedy + ".")
         return values
 
     def _feature(self, column: str) -> pd.Series:

@@ -51,7 +51,7 @@ def load_leaderboard() -> Panel:
     """
     from lvkit.readers import panel_from_csv
 
-    return panel_from_csv(_verified("scores.csv"), name="lvkit/data/scores.csv")
+    return panel_from_csv(_verified("scores.csv"))
 
 
 def known_benchmarks() -> pd.DataFrame:
