@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lvkit.console import result, run, say, watching
-from lvkit.printed import fit_document, fit_text, panel_document, table
+from lvkit.printed import check_document, check_text, fit_document, fit_text, panel_document, table
 
 if TYPE_CHECKING:
     from lvkit.model import LatentSkillModel
@@ -57,6 +57,10 @@ Benchmarks = Annotated[
 ]
 Complete = Annotated[
     bool, typer.Option("--complete", help="Use only the models with every benchmark measured.")
+]
+DropInvalid = Annotated[
+    bool,
+    typer.Option("--drop-invalid", help="Leave out rows with an unusable cell, and say which."),
 ]
 Features = Annotated[
     str,
@@ -123,22 +127,21 @@ def check(
     ],
     family: Family = None,
     benchmarks: Benchmarks = None,
+    drop_invalid: DropInvalid = False,
     json: Json = False,
 ) -> None:
     """Say what is in a file and how to mend what is wrong."""
     from lvkit.readers import check_file
+    from lvkit.sidecars import family_rule
 
-    report = check_file(file, family=_family(family), benchmarks=_benchmarks(benchmarks))
-    panel = None if report.panel is None else panel_document(report.panel)
-    document = {
-        "file": str(file),
-        "ok": report.ok,
-        "panel": panel,
-        "problems": [vars(problem) for problem in report.problems],
-        "notes": list(report.notes),
-    }
-    result(document, str(report), as_json=json)
-    if not report.ok:
+    found = check_file(
+        file,
+        family=family_rule(family),
+        benchmarks=_benchmarks(benchmarks),
+        drop_invalid=drop_invalid,
+    )
+    result(check_document(found), check_text(found), as_json=json)
+    if not found.ok:
         raise typer.Exit(1)
 
 
@@ -168,6 +171,7 @@ def fit(
     complete: Complete = False,
     family: Family = None,
     benchmarks: Benchmarks = None,
+    drop_invalid: DropInvalid = False,
     output: Annotated[
         Path | None, typer.Option(help="Save the fit to this file; lvkit.load_fit reads it.")
     ] = None,
@@ -175,7 +179,8 @@ def fit(
 ) -> None:
     """Fit the latent skill model and print what it found."""
     model = _model(skills, anchors, features, family_slopes, floor, clip)
-    panel = _panel(file, family, benchmarks, complete=complete)
+    panel = _panel(file, family, benchmarks, drop_invalid)
+    panel = panel.complete() if complete else panel
     fitted = model.fit(panel, seed=seed, starts=starts, n_jobs=jobs, progress=watching())
     if output is not None:
         fitted.save(output)
@@ -201,6 +206,7 @@ def select(
     complete: Complete = False,
     family: Family = None,
     benchmarks: Benchmarks = None,
+    drop_invalid: DropInvalid = False,
     output: Annotated[Path | None, typer.Option(help="Write the table to this CSV file.")] = None,
     json: Json = False,
 ) -> None:
@@ -211,7 +217,8 @@ def select(
     from lvkit.select import select_skills
 
     model = _model(None, None, features, family_slopes, floor, clip)
-    panel = _panel(file, family, benchmarks, complete=complete)
+    panel = _panel(file, family, benchmarks, drop_invalid)
+    panel = panel.complete() if complete else panel
     selection = select_skills(
         panel,
         range(minimum, maximum + 1),
@@ -247,6 +254,7 @@ def report(
 ) -> None:
     """Write a report that opens in any browser, offline."""
     from lvkit.report import run_report
+    from lvkit.sidecars import family_rule
 
     paths = run_report(
         file,
@@ -254,7 +262,7 @@ def report(
         n_skills=skills,
         max_skills=max_skills,
         seed=seed,
-        family=_family(family),
+        family=family_rule(family),
         progress=watching(),
     )
     document = {"html": paths.html, "notebook": paths.notebook, "json": paths.json}
@@ -288,28 +296,23 @@ def notebooks(
 
 
 def _panel(
-    file: Path | None, family: str | None, benchmarks: Path | None, *, complete: bool
+    file: Path | None, family: str | None, benchmarks: Path | None, drop_invalid: bool
 ) -> Panel:
     """Return the user's panel, or the embedded one."""
     from lvkit.data import load_leaderboard
     from lvkit.readers import read_panel
+    from lvkit.sidecars import family_rule
 
     if file is None:
         if family is not None or benchmarks is not None:
             raise typer.BadParameter("--family and --benchmarks need a FILE that they speak of")
-        panel = load_leaderboard()
-    else:
-        panel = read_panel(file, family=_family(family), benchmarks=_benchmarks(benchmarks))
-    return panel.complete() if complete else panel
-
-
-def _family(rule: str | None) -> str | dict[str, str] | None:
-    """Return the user's rule for families, read from its file if it is one."""
-    from lvkit.sidecars import read_families
-
-    if rule is not None and (rule.lower().endswith(".csv") or Path(rule).is_file()):
-        return read_families(rule)
-    return rule
+        return load_leaderboard()
+    return read_panel(
+        file,
+        family=family_rule(family),
+        benchmarks=_benchmarks(benchmarks),
+        drop_invalid=drop_invalid,
+    )
 
 
 def _benchmarks(path: Path | None) -> Any:

@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lvkit.panel import Panel
+    from lvkit.readers import CheckReport
     from lvkit.results import Fit
 
-__all__ = ["fit_document", "fit_text", "panel_document", "panel_text", "plain", "table"]
+__all__ = [
+    "check_document",
+    "check_text",
+    "fit_document",
+    "fit_text",
+    "panel_document",
+    "panel_text",
+    "plain",
+    "table",
+]
 
 
 def plain(value: Any) -> Any:
@@ -45,7 +56,8 @@ def plain(value: Any) -> Any:
         return None
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    return str(value)
+    text = str(value)
+    return None if text in ("NaT", "<NA>") else text
 
 
 def table(frame: pd.DataFrame, *, digits: int = 2) -> str:
@@ -74,6 +86,27 @@ def panel_document(panel: Panel) -> dict[str, Any]:
         "families": list(panel.families),
         "benchmarks": [str(name) for name in panel.benchmarks.index],
         "digest": panel.digest,
+    }
+
+
+def check_text(report: CheckReport) -> str:
+    """Return what is in a file, and what is wrong with it, one line for each fault."""
+    if report.panel is not None:
+        notes = [f"  Note: {note}." for note in report.notes]
+        return "\n".join([f"{report.path}: {panel_text(report.panel)}", *notes])
+    count = f"{len(report.problems)} problem" + ("s" if len(report.problems) > 1 else "")
+    faults = [f"  {n}. {problem}" for n, problem in enumerate(report.problems, start=1)]
+    return "\n".join([f"{report.path}: {count}", *faults])
+
+
+def check_document(report: CheckReport) -> dict[str, Any]:
+    """Return what is in a file and what is wrong with it."""
+    return {
+        "file": report.path,
+        "ok": report.ok,
+        "panel": None if report.panel is None else panel_document(report.panel),
+        "problems": [asdict(problem) for problem in report.problems],
+        "notes": list(report.notes),
     }
 
 

@@ -19,7 +19,30 @@ from lvkit.errors import LvkitError, Problem, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_benchmarks", "read_families"]
+__all__ = ["family_rule", "read_benchmarks", "read_families"]
+
+
+def family_rule(text: str | None) -> str | dict[str, str] | None:
+    """Return a rule for families as the library takes it, from what was typed in a shell.
+
+    Parameters
+    ----------
+    text : str or None
+        ``from_name``, the name of a column, or the path of a CSV file for :func:`read_families`.
+
+    Returns
+    -------
+    str, dict or None
+        The content of the file if it is one, otherwise `text`.
+
+    Examples
+    --------
+    >>> family_rule("from_name")
+    'from_name'
+    """
+    if text is not None and (text.lower().endswith(".csv") or Path(text).is_file()):
+        return read_families(text)
+    return text
 
 
 def read_families(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import lvkit as lv
+from lvkit.cli import main
+
+Captured = pytest.CaptureFixture[str]
+
+
+def printed(capsys: Captured, *arguments: str, code: int = 0) -> dict[str, Any]:
+    """The one JSON document that a command prints."""
+    assert main([*arguments, "--json"]) == code
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def in_a_shell(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lvkit", *arguments], capture_output=True, text=True, cwd=folder
+    )
+
+
+@pytest.fixture
+def faulty_file(tmp_path: Path) -> Path:
+    path = tmp_path / "faulty.csv"
+    path.write_text("model,family,params_b,mmlu\na-1b,a,-1,0.3\na-2b,a,2,0.4\n")
+    return path
+
+
+# -- help, version, usage ---------------------------------------------------------------------
+
+
+def test_the_version_is_printed(capsys: Captured) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"lvkit {lv.__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown_and_the_code_is_2(capsys: Captured) -> None:
+    assert main([]) == 2
+    out = capsys.readouterr().out
+    for command in ("check", "fit", "select", "report", "notebooks"):
+        assert f"\n  {command} " in out
+
+
+@pytest.mark.parametrize("command", ["check", "fit", "select", "report", "notebooks"])
+def test_every_option_of_every_command_is_explained(command: str, capsys: Captured) -> None:
+    assert main([command, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    options = [n for n, line in enumerate(lines) if line.startswith("  -")]
+    assert options
+    for n in options:
+        following = lines[n + 1].strip() if n + 1 < len(lines) else ""
+        assert len(lines[n].split("  ")) > 2 or following
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["chekc"],
+        ["check"],
+        ["fit", "--skills", "many"],
+        ["fit", "--anchors", "maths"],
+        ["fit", "--anchors", "maths=gsm8k,maths=mmlu"],
+        ["fit", "--family", "from_name"],
+        ["select", "--min", "3", "--max", "2"],
+    ],
+)
+def test_a_command_line_that_makes_no_sense_ends_with_2(
+    arguments: list[str], capsys: Captured
+) -> None:
+    assert main(arguments) == 2
+    assert "lists what it takes" in capsys.readouterr().err
+
+
+def test_python_m_lvkit_is_the_same_command(tmp_path: Path) -> None:
+    done = in_a_shell("--version", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"lvkit {lv.__version__}\n")
+
+
+def test_a_reader_who_leaves_early_is_told_nothing(small_file: Path) -> None:
+    command = [sys.executable, "-m", "lvkit", "check", str(small_file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+# -- check ------------------------------------------------------------------------------------
+
+
+def test_check_tells_what_is_in_a_good_file(small_file: Path, capsys: Captured) -> None:
+    assert main(["check", str(small_file)]) == 0
+    out = capsys.readouterr().out
+    assert "models in 10 families, 6 benchmarks" in out
+    assert "Note: columns that are features, not scores" in out
+
+
+def test_check_tells_what_is_wrong_and_ends_with_1(faulty_file: Path, capsys: Captured) -> None:
+    assert main(["check", str(faulty_file)]) == 1
+    out = capsys.readouterr().out
+    assert "faulty.csv: 1 problem\n" in out
+    assert "row 2 (model 'a-1b'), column 'params_b': saw -1" in out
+
+
+def test_check_prints_a_document_for_good_and_bad_files(
+    small_file: Path, faulty_file: Path, capsys: Captured
+) -> None:
+    good = printed(capsys, "check", str(small_file))
+    assert good["ok"] is True
+    assert good["panel"]["n_families"] == len(good["panel"]["families"]) == 10
+    bad = printed(capsys, "check", str(faulty_file), code=1)
+    assert (bad["ok"], bad["panel"]) == (False, None)
+    assert bad["problems"][0]["where"].endswith("column 'params_b'")
+
+
+def test_rows_with_an_unusable_cell_can_be_left_out(faulty_file: Path, capsys: Captured) -> None:
+    found = printed(capsys, "check", str(faulty_file), "--drop-invalid")
+    assert found["panel"]["n_models"] == 1
+
+
+def test_the_family_may_come_from_the_name_a_column_or_a_file(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("model,maker,params_b,mmlu\na-1b,x,1,0.3\na-2b,x,2,0.4\nb-1b,x,1,0.2\n")
+    families = tmp_path / "families.csv"
+    families.write_text("model,family\na-1b,p\na-2b,q\nb-1b,r\n")
+    assert printed(capsys, "check", str(path), code=1)["ok"] is False
+    for rule, count in (("from_name", 2), ("maker", 1), (str(families), 3)):
+        found = printed(capsys, "check", str(path), "--family", rule)
+        assert found["panel"]["n_families"] == count
+
+
+def test_benchmarks_lvkit_does_not_know_come_from_a_file(tmp_path: Path, capsys: Captured) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("model,family,params_b,ours\na-1b,a,1,0.3\na-2b,a,2,0.4\n")
+    extra = tmp_path / "extra.csv"
+    extra.write_text("benchmark,chance\nours,0.2\n")
+    found = printed(capsys, "check", str(path), "--benchmarks", str(extra))
+    assert found["panel"]["benchmarks"] == ["ours"]
+
+
+# -- fit --------------------------------------------------------------------------------------
+
+
+def test_fit_prints_how_well_it_fits_and_what_loads_on_what(
+    small_file: Path, capsys: Captured
+) -> None:
+    anchors = "maths=gsm8k,knowledge=mmlu"
+    assert main(["fit", str(small_file), "--anchors", anchors]) == 0
+    out, err = capsys.readouterr()
+    for word in ("Log-likelihood", "AIC", "Converged: yes", "maths", "knowledge", "winogrande"):
+        assert word in out
+    assert err == ""
+
+
+def test_fit_saves_the_fit_that_its_document_tells_of(
+    small_file: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    saved = tmp_path / "small.lvkit"
+    told = printed(capsys, "fit", str(small_file), "--skills", "1", "--output", str(saved))
+    fit = lv.load_fit(saved)
+    assert told["output"] == str(saved)
+    assert told["loglik"] == pytest.approx(fit.loglik)
+    assert told["loadings"]["mmlu"][fit.skills[0]] == pytest.approx(
+        fit.loadings.loc["mmlu", fit.skills[0]]
+    )
+    assert told["dropped"] == {}
+    assert told["panel"]["digest"] == lv.read_panel(small_file).digest
+
+
+def test_fit_uses_the_settings_it_is_given(small_file: Path, capsys: Captured) -> None:
+    plain = printed(capsys, "fit", str(small_file), "--skills", "1")
+    sizes = printed(capsys, "fit", str(small_file), "--skills", "1", "--features", "log_params")
+    clipped = printed(capsys, "fit", str(small_file), "--skills", "1", "--clip", "0.2")
+    assert len({plain["loglik"], sizes["loglik"], clipped["loglik"]}) == 3
+    assert sizes["n_params"] == plain["n_params"] - 2
+
+
+def test_fit_tells_which_models_it_left_out_and_why(tmp_path: Path, capsys: Captured) -> None:
+    panel = lv.load_leaderboard()
+    lacking = panel.models.index[panel.models["tokens_t"].isna()][:2]
+    some = panel.select(models=[*panel.complete().models.index[:12], *lacking])
+    path = tmp_path / "gaps.csv"
+    some.select(benchmarks=["mmlu", "arc", "hellaswag"]).write_csv(path)
+    told = printed(capsys, "fit", str(path), "--skills", "1")
+    assert set(told["dropped"]) == set(lacking)
+    assert main(["fit", str(path), "--skills", "1"]) == 0
+    assert "; 2 models left out (2 lacks tokens_t)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--anchors", "maths=gsm8"], "Did you mean 'gsm8k'"),
+        (["--floor", "zero"], "floor"),
+        (["--skills", "0"], "skills"),
+        (["--skills", "9"], "benchmarks"),
+        (["--features", "log_parms"], "log_params"),
+        (["--family", "nowhere.csv"], "No such file"),
+    ],
+)
+def test_settings_the_library_refuses_end_with_1_and_its_words(
+    options: list[str], told: str, small_file: Path, capsys: Captured
+) -> None:
+    assert main(["fit", str(small_file), *options]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("lvkit: ")
+    assert told in err
+
+
+def test_a_fit_that_cannot_be_saved_ends_with_1(small_file: Path, capsys: Captured) -> None:
+    nowhere = small_file.parent / "nowhere" / "fit.lvkit"
+    arguments = ["fit", str(small_file), "--skills", "1", "--output", str(nowhere)]
+    assert main(arguments) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+# -- select -----------------------------------------------------------------------------------
+
+
+def test_select_prints_and_writes_one_row_for_each_number_of_skills(
+    small_file: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    path = tmp_path / "table.csv"
+    assert main(["select", str(small_file), "--max", "2", "--output", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "Lowest AIC: " in out
+    written = pd.read_csv(path)
+    assert list(written.iloc[:, 0]) == [1, 2]
+    assert {"loglik", "aic", "bic"} <= set(written.columns)
+
+
+def test_select_tells_the_best_number_by_each_criterion(small_file: Path, capsys: Captured) -> None:
+    told = printed(capsys, "select", str(small_file), "--max", "2")
+    for criterion in ("aic", "bic"):
+        values = {int(k): row[criterion] for k, row in told["table"].items()}
+        assert told["best"][criterion] == min(values, key=values.__getitem__)
+
+
+# -- notebooks --------------------------------------------------------------------------------
+
+
+def test_notebooks_are_copied_once_and_never_overwritten(tmp_path: Path, capsys: Captured) -> None:
+    folder = tmp_path / "a" / "mine"
+    assert main(["notebooks", str(folder)]) == 0
+    assert "copied" in capsys.readouterr().out
+    report = folder / "report.ipynb"
+    shipped = report.read_bytes()
+    assert main(["notebooks", str(folder)]) == 0
+    assert "unchanged" in capsys.readouterr().out
+    report.write_text("mine")
+    assert main(["notebooks", str(folder)]) == 0
+    assert f"KEPT as yours is (--force overwrites it): {report}" in capsys.readouterr().out
+    assert report.read_text() == "mine"
+    assert main(["notebooks", str(folder), "--force"]) == 0
+    assert report.read_bytes() == shipped
+
+
+def test_notebooks_refuse_a_folder_that_is_a_file(tmp_path: Path, capsys: Captured) -> None:
+    path = tmp_path / "mine"
+    path.write_text("a file")
+    assert main(["notebooks", str(path)]) == 1
+    assert "cannot make the folder" in capsys.readouterr().err
+
+
+# -- report -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_report_writes_a_page_of_the_users_file(
+    small_file: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    folder = tmp_path / "out"
+    options = ["--output", str(folder), "--skills", "2", "--max-skills", "2"]
+    told = printed(capsys, "report", str(small_file), *options)
+    page = Path(told["html"])
+    assert page.parent == folder
+    assert "<html" in page.read_text()[:2000].lower()
+    assert json.loads(Path(told["json"]).read_text())
+
+
+def test_a_report_of_a_faulty_file_ends_with_1(
+    faulty_file: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    assert main(["report", str(faulty_file), "--output", str(tmp_path / "out")]) == 1
+    assert "params_b" in capsys.readouterr().err
