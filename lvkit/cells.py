@@ -68,6 +68,8 @@ def is_blank(cell: Any) -> bool:
     """Return whether a cell is missing: nothing, NaN, or a text such as ``NA``."""
     if isinstance(cell, str):
         return cell.strip().lower() in _BLANK
+    if isinstance(cell, np.generic):
+        cell = cell.item()
     return cell is None or cell is pd.NA or cell is pd.NaT or (cell != cell) is True
 
 

@@ -131,8 +131,8 @@ def check_file(
 
 def panel_from_csv(text: str) -> Panel:
     """Return the panel in the text of a CSV file in lvkit's layout."""
-    table = _with_types(_parse_csv(text))
-    checked = validated(table.frame, places=table.places)
+    table = _parse_csv(text)
+    checked = validated(_with_types(table.frame), places=table.places)
     return Panel._of(checked.scores, checked.models, checked.benchmarks)
 
 
@@ -155,15 +155,20 @@ def _read(
             expected="the path of a CSV or Parquet file",
             remedy="For a DataFrame use Panel.from_frame.",
         )
-    table = _open(Path(path))
+    path = Path(path)
+    table = _open(path)
     notes: tuple[str, ...] = ()
     columns = ["" if is_blank(name) else str(name).strip() for name in table.frame.columns]
     if layout == "leaderboard" or (layout == "auto" and is_export(columns)):
         frame, places, notes = convert(table.frame.set_axis(columns, axis=1), table.places)
         table = _Table(frame, places)
-    frame, places = _with_types(table)
+    frame = table.frame if _is_parquet(path) else _with_types(table.frame)
     checked = validated(
-        frame, family=family, benchmarks=benchmarks, places=places, drop_invalid=drop_invalid
+        frame,
+        family=family,
+        benchmarks=benchmarks,
+        places=table.places,
+        drop_invalid=drop_invalid,
     )
     panel = Panel._of(checked.scores, checked.models, checked.benchmarks)
     return panel, (*notes, *checked.notes)
@@ -194,7 +199,7 @@ def _remarks(panel: Panel) -> Iterator[str]:
 def _open(path: Path) -> _Table:
     """Return the table in a file, whatever its kind."""
     kind = path.suffix.lower()
-    if kind not in (".csv", ".parquet", ".pq"):
+    if kind != ".csv" and not _is_parquet(path):
         raise LvkitError(
             f"a file of the kind '{kind or path.name}'",
             where=f"'{path}'",
@@ -213,6 +218,10 @@ def _open(path: Path) -> _Table:
                 for p in error.problems
             ]
         ) from error
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in (".parquet", ".pq")
 
 
 def _content(path: Path) -> bytes:
@@ -251,7 +260,7 @@ def _decoded(content: bytes) -> str:
 
 def _parse_csv(text: str) -> _Table:
     """Return the cells of a CSV file as text, and the line each row begins on."""
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     rows: list[list[str]] = []
     lines: list[int] = []
     begins = 1
@@ -270,7 +279,7 @@ def _parse_csv(text: str) -> _Table:
     cells = np.empty((len(body), len(header)), dtype=object)
     for i, row in enumerate(body):
         cells[i] = row[: len(header)]
-    return _Table(pd.DataFrame(cells, columns=header), Places(lines[1:]))
+    return _Table(pd.DataFrame(cells, columns=header, dtype=object), Places(lines[1:]))
 
 
 def _check_shape(header: list[str], body: list[list[str]], lines: list[int]) -> None:
@@ -327,19 +336,14 @@ def _parse_parquet(content: bytes) -> _Table:
     return _Table(frame, Places(range(1, len(frame) + 1)))
 
 
-def _with_types(table: _Table) -> _Table:
+def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
     """Turn columns of text that hold nothing but numbers, or true and false, into such."""
-    columns = [_typed(table.frame.iloc[:, i]) for i in range(table.frame.shape[1])]
-    if not columns:
-        return table
-    frame = pd.concat(columns, axis=1)
-    return _Table(frame.set_axis(table.frame.columns, axis=1), table.places)
+    columns = [_typed(frame.iloc[:, i]) for i in range(frame.shape[1])]
+    return pd.concat(columns, axis=1).set_axis(frame.columns, axis=1)
 
 
 def _typed(column: pd.Series) -> pd.Series:
     """Return a column of text as numbers or flags if all its cells are; else as it is."""
-    if column.dtype != object:
-        return column
     cells: list[Any] = list(column)
     given = [cell for cell in cells if not is_blank(cell)]
     if not given or not all(isinstance(cell, str) for cell in given):
