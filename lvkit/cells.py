@@ -137,15 +137,15 @@ def content_digest(tables: Iterable[pd.DataFrame]) -> str:
     """Return the sha256 of a canonical text of some tables, the same on every machine."""
     parts = []
     for table in tables:
-        columns = {str(name): [_json_cell(cell) for cell in table[name]] for name in table}
+        columns = {str(name): _json_cells(table[name]) for name in table}
         parts.append([[str(name) for name in table.index], columns])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _json_cell(cell: Any) -> bool | float | str | None:
-    """Return a cell as JSON knows it; whatever is missing becomes None."""
-    if cell is None or cell is pd.NA or cell != cell:
-        return None
-    if isinstance(cell, bool | np.bool_):
-        return bool(cell)
-    return float(cell) if isinstance(cell, int | float | np.number) else str(cell)
+def _json_cells(column: pd.Series) -> list[bool | float | str | None]:
+    """Return the cells of a column as JSON knows them; whatever is missing becomes None."""
+    if column.dtype == float:
+        numbers = (column.to_numpy() + 0.0).tolist()  # there is one zero only
+        return [number if number == number else None for number in numbers]
+    flags = pd.api.types.is_bool_dtype(column)
+    return [None if is_blank(cell) else bool(cell) if flags else str(cell) for cell in column]

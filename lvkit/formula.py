@@ -40,8 +40,10 @@ def parse_formula(formula: str) -> tuple[Any, tuple[str, ...]]:
         )
     try:
         parsed = Formula(formula, _parser=DefaultFormulaParser(include_intercept=True))
-    except (FormulaicError, SyntaxError, ValueError, KeyError, RecursionError) as error:
-        raise _unreadable(formula, first_line(error)) from error
+    except Exception as error:  # on some texts, such as '[)', formulaic itself breaks
+        known = isinstance(error, FormulaicError | SyntaxError)
+        why = first_line(error) if known else "it is not a formula"
+        raise _unreadable(formula, why) from error
     if not isinstance(parsed, SimpleFormula):
         raise _unreadable(formula, "it has two sides or several parts", "Leave out '~' and '|'.")
     terms = [term for term in parsed if str(term) != "1"]

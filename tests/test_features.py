@@ -176,6 +176,7 @@ def test_values_that_are_not_finite_are_refused() -> None:
     [
         ("log_params *", "cannot read 'log_params *'"),
         ("(log_params", "cannot read"),
+        ("[)", "it is not a formula"),
         (".", "cannot read"),
         ("3", "cannot read"),
         ("{1 +}", "cannot read"),
