@@ -114,8 +114,6 @@ class Panel:
             object.__setattr__(panel, name, value)
         return panel
 
-    # -- what it holds ---------------------------------------------------------------------------
-
     @property
     def scores(self) -> pd.DataFrame:
         """Scores, models x benchmarks, NaN where not measured (a copy)."""
@@ -188,8 +186,6 @@ class Panel:
         index = pd.Index(list(counts), name="what")
         return pd.DataFrame({"value": pd.Series(list(counts.values()), dtype=object).values}, index)
 
-    # -- parts of it -----------------------------------------------------------------------------
-
     def complete(self) -> Panel:
         """Return the panel of the models with every benchmark measured.
 
@@ -235,24 +231,17 @@ class Panel:
         family = self._models["family"]
         problems: list[Problem] = []
         keep = np.ones(self.n_models, dtype=bool)
-        for what, names, held in (
-            ("families", families, family),
-            ("models", models, self._models.index.to_series()),
-        ):
-            if names is not None:
-                keep &= held.isin(_asked(what, names, self._names(what), problems)).to_numpy()
+        if families is not None:
+            keep &= family.isin(_asked("families", families, self.families, problems)).to_numpy()
+        if models is not None:
+            keep &= self._models.index.isin(_asked("models", models, self._models.index, problems))
         columns = None
         if benchmarks is not None:
-            asked = _asked("benchmarks", benchmarks, self._names("benchmarks"), problems)
-            columns = self._scores.columns.isin(asked)
+            names = self._scores.columns
+            columns = names.isin(_asked("benchmarks", benchmarks, names, problems))
         if problems:
             raise LvkitError.from_problems(problems)
         return self._part(keep, columns, "nothing is left of the selection")
-
-    def _names(self, what: str) -> list[str]:
-        if what == "families":
-            return list(self.families)
-        return list(self._models.index if what == "models" else self._benchmarks.index)
 
     def _part(self, rows: Any, columns: Any, otherwise: str) -> Panel:
         columns = np.ones(self.n_benchmarks, dtype=bool) if columns is None else columns
@@ -263,8 +252,6 @@ class Panel:
             self._models.loc[rows].copy(),
             self._benchmarks.loc[columns].copy(),
         )
-
-    # -- on its way out --------------------------------------------------------------------------
 
     def to_frame(self) -> pd.DataFrame:
         """Return the panel as one table in lvkit's layout, a row per model.
@@ -289,8 +276,6 @@ class Panel:
             If the file cannot be written.
         """
         write_whole(path, self.to_frame().to_csv(index=False, lineterminator="\n"))
-
-    # -- how it behaves --------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Panel cannot be changed; make a new one instead of setting {name}")
@@ -348,7 +333,7 @@ def _some(names: list[str], most: int = 12) -> str:
 
 
 def _asked(
-    what: str, names: str | Iterable[str], held: list[str], problems: list[Problem]
+    what: str, names: str | Iterable[str], held: Iterable[str], problems: list[Problem]
 ) -> list[str]:
     """Return the names asked for; add a problem for each that is not held."""
     asked = [names] if isinstance(names, str) else [str(name) for name in names]

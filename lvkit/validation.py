@@ -92,24 +92,30 @@ def validated(
     Raises
     ------
     LvkitError
-        With every problem found. The header comes first: while it is wrong, cells are not read.
+        With every problem found. Where the header is so wrong that rows cannot be told apart or
+        sized, cells are not read.
     """
     if not isinstance(frame, pd.DataFrame):
         raise LvkitError(f"saw a {type(frame).__name__}", expected="a pandas DataFrame")
     asked = asked_benchmarks(benchmarks)
     table = benchmark_table(asked)
     frame = _plain_header(frame)
-    if problems := list(header_problems(frame, family, list(table.index), list(asked))):
+    problems = list(header_problems(frame, family, list(table.index), list(asked)))
+    if problems and not _can_be_read(frame, family):
         raise LvkitError.from_problems(problems)
     columns = pd.Index([c for c in frame.columns if c in table.index], name="benchmark")
     reader = _Reader(frame, places or Places(), family, list(columns))
     notes: tuple[str, ...] = ()
+    if problems:
+        raise LvkitError.from_problems([*problems, *reader.problems])
+    reader.check_empty()
     if drop_invalid and 0 < len(reader.bad_rows) < len(frame):
         keep = [i for i in range(len(frame)) if i not in reader.bad_rows]
         notes = (reader.note_on_bad_rows(),)
         lines = [reader.places.line(i) for i in keep]
         part = frame.iloc[keep].reset_index(drop=True)
         reader = _Reader(part, Places(lines, reader.places.columns), family, list(columns))
+        reader.check_empty()
     if reader.problems:
         raise LvkitError.from_problems(reader.problems)
     index = pd.Index(reader.names, name="model")
@@ -127,8 +133,20 @@ def _plain_header(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index(drop=True).set_axis(names, axis=1)
 
 
+def _can_be_read(frame: pd.DataFrame, family: FamilyLike) -> bool:
+    """Return whether the cells of a table can be read although its header is not right."""
+    columns = set(frame.columns)
+    needed = {"model", "params_b"}
+    if family is None or isinstance(family, str):
+        needed |= {family or "family"} - {"from_name"}
+        known = True
+    else:
+        known = isinstance(family, Mapping) or callable(family)
+    return known and needed <= columns and len(columns) == frame.shape[1]
+
+
 class _Reader:
-    """Reads the cells of one table whose header is right; problems pile up in `problems`."""
+    """Reads the cells of one table; problems pile up in `problems`."""
 
     def __init__(
         self, frame: pd.DataFrame, places: Places, family: FamilyLike, benchmarks: Sequence[str]
@@ -143,7 +161,6 @@ class _Reader:
         self._check_names()
         self.scores = {name: self._scores(name) for name in benchmarks}
         self.models = self._models(family, skip=benchmarks)
-        self._check_empty()
 
     def note_on_bad_rows(self) -> str:
         """Say which rows hold an unusable cell."""
@@ -221,7 +238,7 @@ class _Reader:
         )
         return True
 
-    def _check_empty(self) -> None:
+    def check_empty(self) -> None:
         """Report rows and columns that hold no score at all."""
         missing = np.column_stack([np.isnan(values) for values in self.scores.values()])
         empty = (int(i) for i in np.flatnonzero(missing.all(axis=1)))

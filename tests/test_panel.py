@@ -363,6 +363,14 @@ def test_all_problems_are_told_together() -> None:
     assert str(error).startswith("3 problems:")
 
 
+def test_cells_are_read_even_where_a_column_is_misspelt() -> None:
+    error = refusal(table(mmlu=[0.2, "x", 0.4, 0.7], helaswag=0.5))
+    assert "Did you mean 'hellaswag'?" in str(error.problems[0])
+    assert "saw 'x'" in str(error.problems[1])
+    assert len(refusal(table(params_b=0, helaswag=0.5), family=FAMILIES).problems) == 5
+    assert len(refusal(table(params_b=0, mmlu=None, gsm8k=None)).problems) == 5
+
+
 def test_many_problems_of_one_column_are_summed_up() -> None:
     rows = 40
     frame = pd.DataFrame(

@@ -275,6 +275,12 @@ def test_the_report_on_a_file_without_tokens_says_what_to_do(tmp_path: Path) -> 
     assert report.notes == ("no column tokens_t: fit with features='log_params'",)
 
 
+def test_the_report_on_a_file_with_nothing_to_remark_has_no_notes(tmp_path: Path) -> None:
+    report = check_file(written(tmp_path, "model,family,params_b,tokens_t,mmlu\na,f,1,1,0.5\n"))
+    assert report.ok
+    assert report.notes == ()
+
+
 def test_the_report_on_a_bad_file_holds_its_problems(tmp_path: Path) -> None:
     report = check_file(written(tmp_path, BAD))
     assert not report.ok
