@@ -110,11 +110,8 @@ def validated(
         raise LvkitError.from_problems([*problems, *reader.problems])
     reader.check_empty()
     if drop_invalid and 0 < len(reader.bad_rows) < len(frame):
-        keep = [i for i in range(len(frame)) if i not in reader.bad_rows]
         notes = (reader.note_on_bad_rows(),)
-        lines = [reader.places.line(i) for i in keep]
-        part = frame.iloc[keep].reset_index(drop=True)
-        reader = _Reader(part, Places(lines, reader.places.columns), family, list(columns))
+        reader = reader.without_bad_rows(family, list(columns))
         reader.check_empty()
     if reader.problems:
         raise LvkitError.from_problems(reader.problems)
@@ -170,6 +167,12 @@ class _Reader:
         ]
         more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
         return f"left out {len(rows)} unusable row(s): " + "; ".join(rows[:_SHOWN]) + more
+
+    def without_bad_rows(self, family: FamilyLike, benchmarks: Sequence[str]) -> _Reader:
+        """Return a reader of the rows without an unusable cell."""
+        keep = [i for i in range(len(self.frame)) if i not in self.bad_rows]
+        places = Places([self.places.line(i) for i in keep], self.places.columns)
+        return _Reader(self.frame.iloc[keep].reset_index(drop=True), places, family, benchmarks)
 
     def _report(
         self, column: str, bad: Sequence[tuple[int, str]], expected: str, remedy: str
