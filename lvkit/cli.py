@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -18,7 +18,6 @@ from lvkit.console import result, run, say, watching
 from lvkit.printed import check_document, check_text, fit_document, fit_text, panel_document, table
 
 if TYPE_CHECKING:
-    from lvkit.model import LatentSkillModel
     from lvkit.panel import Panel
 
 __all__ = ["app", "main"]
@@ -70,7 +69,7 @@ Features = Annotated[
     ),
 ]
 Floor = Annotated[
-    str, typer.Option(help="The floor of the response curve: none, chance or estimate.")
+    Literal["none", "chance", "estimate"], typer.Option(help="The floor of the response curve.")
 ]
 Clip = Annotated[float, typer.Option(help="Scores nearer to 0 or 1 than this are moved to it.")]
 Starts = Annotated[int, typer.Option(help="Starting points; the best optimum is kept.")]
@@ -178,7 +177,17 @@ def fit(
     json: Json = False,
 ) -> None:
     """Fit the latent skill model and print what it found."""
-    model = _model(skills, anchors, features, family_slopes, floor, clip)
+    from lvkit.model import LatentSkillModel
+
+    named = None if anchors is None else _anchors(anchors)
+    model = LatentSkillModel(
+        anchors=named,
+        n_skills=4 if named is None and skills is None else skills,
+        features=features,
+        family_slopes=family_slopes,
+        floor=floor,
+        clip=clip,
+    )
     panel = _panel(file, family, benchmarks, drop_invalid)
     panel = panel.complete() if complete else panel
     fitted = model.fit(panel, seed=seed, starts=starts, n_jobs=jobs, progress=watching())
@@ -195,10 +204,6 @@ def select(
     minimum: Annotated[int, typer.Option("--min", help="The smallest number of skills.")] = 1,
     maximum: Annotated[int, typer.Option("--max", help="The largest number of skills.")] = 6,
     features: Features = _FEATURES,
-    family_slopes: Annotated[
-        str | None,
-        typer.Option(help="A feature whose effect may differ by family, such as log_params."),
-    ] = None,
     floor: Floor = "none",
     clip: Clip = 0.0025,
     seed: Seed = 0,
@@ -214,9 +219,10 @@ def select(
     if maximum < minimum:
         raise typer.BadParameter(f"--max {maximum} is below --min {minimum}")
     from lvkit.files import write_whole
+    from lvkit.model import LatentSkillModel
     from lvkit.select import select_skills
 
-    model = _model(None, None, features, family_slopes, floor, clip)
+    model = LatentSkillModel(features=features, floor=floor, clip=clip)
     panel = _panel(file, family, benchmarks, drop_invalid)
     panel = panel.complete() if complete else panel
     selection = select_skills(
@@ -248,21 +254,26 @@ def report(
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("report"),
     skills: Annotated[int, typer.Option(help="Number of skills to interpret.")] = 4,
     max_skills: Annotated[int, typer.Option(help="Largest number of skills to compare.")] = 7,
+    features: Features = _FEATURES,
+    floor: Floor = "none",
     seed: Seed = 0,
     family: Family = None,
+    benchmarks: Benchmarks = None,
     json: Json = False,
 ) -> None:
     """Write a report that opens in any browser, offline."""
     from lvkit.report import run_report
-    from lvkit.sidecars import family_rule
 
     paths = run_report(
         file,
         output=output,
         n_skills=skills,
-        max_skills=max_skills,
+        max_skills=max(skills, max_skills),
         seed=seed,
-        family=family_rule(family),
+        family=family,
+        benchmarks=benchmarks,
+        features=features,
+        floor=floor,
         progress=watching(),
     )
     document = {"html": paths.html, "notebook": paths.notebook, "json": paths.json}
@@ -320,28 +331,6 @@ def _benchmarks(path: Path | None) -> Any:
     from lvkit.sidecars import read_benchmarks
 
     return None if path is None else read_benchmarks(path)
-
-
-def _model(
-    skills: int | None,
-    anchors: str | None,
-    features: str,
-    family_slopes: str | None,
-    floor: str,
-    clip: float,
-) -> LatentSkillModel:
-    """Return the model the options describe."""
-    from lvkit.model import LatentSkillModel
-
-    named = None if anchors is None else _anchors(anchors)
-    return LatentSkillModel(
-        anchors=named,
-        n_skills=skills,
-        features=features,
-        family_slopes=family_slopes,
-        floor=floor,
-        clip=clip,
-    )
 
 
 def _anchors(text: str) -> dict[str, str]:

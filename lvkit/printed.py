@@ -117,7 +117,7 @@ def fit_text(fit: Fit) -> str:
         f"families{_left_out(fit.dropped)}.",
         f"Log-likelihood {fit.loglik:.1f}, AIC {fit.aic:.1f}, BIC {fit.bic:.1f}, "
         f"{fit.n_params} parameters.",
-        f"Converged: {'yes' if fit.converged else 'NO'} ({fit.message})",
+        f"Converged: {'yes' if fit.converged else 'NO'} ({fit.message.removeprefix('converged: ')})",
         "",
         "Loadings (each skill's anchor loads on that skill alone)",
         table(fit.loadings),
@@ -160,5 +160,5 @@ def _left_out(dropped: pd.DataFrame) -> str:
     if dropped.empty:
         return ""
     reasons = dropped["reason"].value_counts()
-    why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+    why = ", ".join(f"{reason}: {count:,}" for reason, count in reasons.items())
     return f"; {len(dropped):,} models left out ({why})"

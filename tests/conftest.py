@@ -29,10 +29,10 @@ def leaderboard() -> lv.Panel:
 
 @pytest.fixture
 def small_file(leaderboard: lv.Panel, tmp_path: Path) -> Path:
-    """A user's file: ten families, six benchmarks, quick to fit."""
+    """A user's file: ten families, six benchmarks, no gaps; quick to fit."""
     some = leaderboard.complete()
-    benchmarks = list(some.scores.columns[:6])
-    small = some.select(families=some.families[:10], benchmarks=benchmarks)
+    some = some.select(models=some.models.index[some.models["tokens_t"].notna()])
+    small = some.select(families=some.families[:10], benchmarks=some.scores.columns[:6])
     path = tmp_path / "mine.csv"
-    small.to_frame().to_csv(path, index=False)
+    small.write_csv(path)
     return path

@@ -67,6 +67,7 @@ def test_every_option_of_every_command_is_explained(command: str, capsys: Captur
         ["chekc"],
         ["check"],
         ["fit", "--skills", "many"],
+        ["fit", "--floor", "zero"],
         ["fit", "--anchors", "maths"],
         ["fit", "--anchors", "maths=gsm8k,maths=mmlu"],
         ["fit", "--family", "from_name"],
@@ -182,7 +183,7 @@ def test_fit_saves_the_fit_that_its_document_tells_of(
 def test_fit_uses_the_settings_it_is_given(small_file: Path, capsys: Captured) -> None:
     plain = printed(capsys, "fit", str(small_file), "--skills", "1")
     sizes = printed(capsys, "fit", str(small_file), "--skills", "1", "--features", "log_params")
-    clipped = printed(capsys, "fit", str(small_file), "--skills", "1", "--clip", "0.2")
+    clipped = printed(capsys, "fit", str(small_file), "--skills", "1", "--clip", "0.05")
     assert len({plain["loglik"], sizes["loglik"], clipped["loglik"]}) == 3
     assert sizes["n_params"] == plain["n_params"] - 2
 
@@ -196,14 +197,14 @@ def test_fit_tells_which_models_it_left_out_and_why(tmp_path: Path, capsys: Capt
     told = printed(capsys, "fit", str(path), "--skills", "1")
     assert set(told["dropped"]) == set(lacking)
     assert main(["fit", str(path), "--skills", "1"]) == 0
-    assert "; 2 models left out (2 lacks tokens_t)" in capsys.readouterr().out
+    assert "; 2 models left out (lacks tokens_t: 2)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (["--anchors", "maths=gsm8"], "Did you mean 'gsm8k'"),
-        (["--floor", "zero"], "floor"),
+        (["--clip", "0.7"], "at most 0.1"),
         (["--skills", "0"], "skills"),
         (["--skills", "9"], "benchmarks"),
         (["--features", "log_parms"], "log_params"),

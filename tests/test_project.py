@@ -91,7 +91,7 @@ def test_every_package_is_shipped() -> None:
 def test_import_lvkit_adds_nothing_slow_to_numpy_and_pandas() -> None:
     slow = {"scipy.stats", "seaborn", "matplotlib", "formulaic", "joblib", "tqdm", "pyarrow"}
     slow |= {"typer", "IPython", "ipywidgets", "papermill", "nbconvert", "nbformat", "yaml"}
-    code = "import sys, numpy, pandas; before = {*sys.modules}; import lvkit; "
+    code = "import sys, numpy, pandas; before = {*sys.modules}; from lvkit import *; "
     code += "print(*{*sys.modules} - before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stderr == ""
