@@ -112,12 +112,13 @@ def check_document(report: CheckReport) -> dict[str, Any]:
 
 def fit_text(fit: Fit) -> str:
     """Return what a fit found: how well it fits, what loads on what, what was left out."""
+    converged = "yes" if fit.converged else "NO"
     parts = [
         f"Fitted to {fit.n_scores:,} scores of {fit.n_models:,} models in {fit.n_families:,} "
         f"families{_left_out(fit.dropped)}.",
         f"Log-likelihood {fit.loglik:.1f}, AIC {fit.aic:.1f}, BIC {fit.bic:.1f}, "
         f"{fit.n_params} parameters.",
-        f"Converged: {'yes' if fit.converged else 'NO'} ({fit.message.removeprefix('converged: ')})",
+        f"Converged: {converged} ({fit.message.removeprefix('converged: ')})",
         "",
         "Loadings (each skill's anchor loads on that skill alone)",
         table(fit.loadings),
