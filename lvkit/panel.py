@@ -60,12 +60,13 @@ class Panel:
     1
     """
 
-    __slots__ = ("_benchmarks", "_digest", "_models", "_scores")
+    __slots__ = ("_benchmarks", "_digest", "_models", "_scores", "_truth")
 
     _scores: pd.DataFrame
     _models: pd.DataFrame
     _benchmarks: pd.DataFrame
     _digest: str
+    _truth: object
 
     def __init__(self, *_: object, **__: object) -> None:
         raise TypeError("make a panel with Panel.from_frame, read_panel or load_leaderboard")
@@ -276,6 +277,17 @@ class Panel:
             If the file cannot be written.
         """
         write_whole(path, self.to_frame().to_csv(index=False, lineterminator="\n"))
+
+    @property
+    def truth(self) -> Any:
+        """What a simulated panel was drawn from (:class:`lvkit.simulate.Truth`), or None."""
+        return getattr(self, "_truth", None)
+
+    def with_truth(self, truth: object) -> Panel:
+        """Return the same panel with what it was drawn from attached; for simulated panels."""
+        panel = Panel._of(self._scores, self._models, self._benchmarks)
+        object.__setattr__(panel, "_truth", truth)
+        return panel
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Panel cannot be changed; make a new one instead of setting {name}")

@@ -1,0 +1,86 @@
+"""lvkit: how the abilities of large language models grow with size and data.
+
+Benchmark scores are modelled with latent variables: each family of models has a latent vector (how
+well its recipe turns size and data into skills), a model's skills follow from it and from log size
+and log tokens, and each score is Beta distributed around a curve of the skills (arXiv 2512.06553).
+
+>>> import lvkit as lv
+>>> panel = lv.load_leaderboard().complete()
+>>> fit = lv.LatentSkillModel(n_skills=1).fit(panel)
+>>> fit.converged, round(fit.loglik)
+(True, 1521)
+
+Names are loaded when they are first used (PEP 562), so that ``import lvkit`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lvkit.anchors import AnchorSuggestions
+    from lvkit.data import load_leaderboard
+    from lvkit.errors import LvkitError, LvkitWarning
+    from lvkit.model import LatentSkillModel
+    from lvkit.panel import Panel
+    from lvkit.parameters import Parameters
+    from lvkit.readers import CheckReport, check_file, read_panel
+    from lvkit.results import Fit, compare
+    from lvkit.select import Selection, select_skills
+    from lvkit.simulate import simulate, simulate_models
+    from lvkit.storage import load_fit
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AnchorSuggestions": "anchors",
+    "CheckReport": "readers",
+    "Fit": "results",
+    "LatentSkillModel": "model",
+    "LvkitError": "errors",
+    "LvkitWarning": "errors",
+    "Panel": "panel",
+    "Parameters": "parameters",
+    "Selection": "select",
+    "check_file": "readers",
+    "compare": "results",
+    "load_fit": "storage",
+    "load_leaderboard": "data",
+    "read_panel": "readers",
+    "select_skills": "select",
+    "simulate": "simulate",
+    "simulate_models": "simulate",
+}
+
+__all__ = [
+    "AnchorSuggestions",
+    "CheckReport",
+    "Fit",
+    "LatentSkillModel",
+    "LvkitError",
+    "LvkitWarning",
+    "Panel",
+    "Parameters",
+    "Selection",
+    "check_file",
+    "compare",
+    "load_fit",
+    "load_leaderboard",
+    "read_panel",
+    "select_skills",
+    "simulate",
+    "simulate_models",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lvkit' has no attribute '{name}'")
+    value = getattr(import_module(f"lvkit.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

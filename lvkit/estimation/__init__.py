@@ -1,0 +1,15 @@
+"""Two ways to climb the same hill.
+
+An estimator is an object that takes an :class:`Objective` (scores and the meaning of the free
+vector) and a starting vector and returns an :class:`Ascent`: where it got to, and whether it can
+prove that this is the top.
+
+* ``mml`` (:mod:`lvkit.estimation.mml`): maximises the marginal likelihood by a Newton method.
+"""
+
+from __future__ import annotations
+
+from lvkit.estimation.mml import MarginalNewton
+from lvkit.estimation.objective import Ascent, Estimator, Objective
+
+__all__ = ["Ascent", "Estimator", "MarginalNewton", "Objective"]

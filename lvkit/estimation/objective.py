@@ -1,0 +1,148 @@
+"""The hill: the marginal log-likelihood as a function of one free vector, and what climbers return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lvkit.marginal import Marginal, ScoreTable, integrate, refined
+from lvkit.nodes import Nodes, make_nodes, search_nodes
+from lvkit.structure import Frame, MarkerChart
+
+__all__ = ["Ascent", "Estimator", "Evaluation", "Objective", "Step"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The objective and its local shape at one vector.
+
+    Attributes
+    ----------
+    vector : ndarray, shape (size,)
+        Where it was evaluated.
+    loglik : float
+        Marginal log-likelihood.
+    gradient : ndarray, shape (size,)
+        Its gradient.
+    information : ndarray, shape (size, size)
+        Minus its Hessian: the observed information.
+    complete : ndarray, shape (size, size)
+        The information there would be if the latent vectors had been observed.
+    modes : ndarray, shape (L, q)
+        Posterior modes of the families, a warm start for a neighbouring vector.
+    """
+
+    vector: Array
+    loglik: float
+    gradient: Array
+    information: Array
+    complete: Array
+    modes: Array
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Marginal log-likelihood of a table of scores as a function of the free vector."""
+
+    table: ScoreTable
+    chart: MarkerChart
+
+    def recentred(self, frame: Frame) -> Objective:
+        """Return the same hill on the chart that suits a frame best."""
+        return replace(self, chart=self.chart.recentred(frame.loadings))
+
+    def evaluate(self, vector: Array, nodes: Nodes, modes: Array | None = None) -> Evaluation:
+        """Return value, gradient and information at a vector.
+
+        Notes
+        -----
+        The chain rule through the benchmark coefficients R(v): gradient ``J' g`` and Hessian
+        ``J' H J + sum_r g_r d2R_r``. The complete-data information leaves the last term out, which
+        keeps it positive semi-definite wherever the benchmarks' own information is.
+        """
+        chart = self.chart
+        found = integrate(
+            self.table,
+            chart.coefficients(vector),
+            nodes,
+            order=2,
+            floors=len(chart.floors.free) > 0,
+            start=modes,
+            tolerance=1e-3,
+        )
+        assert found.hessian is not None and found.complete is not None
+        jacobian = chart.jacobian(vector)
+        by_coefficient = found.gradient
+        hessian = jacobian.T @ found.hessian @ jacobian + chart.bend(vector, by_coefficient)
+        by_benchmark = jacobian.reshape(*found.complete.shape[:2], -1)
+        complete = np.tensordot(by_benchmark, found.complete @ by_benchmark, ((0, 1), (0, 1)))
+        return Evaluation(
+            vector=vector,
+            loglik=found.loglik,
+            gradient=jacobian.T @ by_coefficient.ravel(),
+            information=-hessian,
+            complete=-complete,
+            modes=found.posterior.mode,
+        )
+
+    def measure(self, frame: Frame, count: int, seed: int = 0) -> Marginal:
+        """Return the log-likelihood of a frame by `count` well-placed nodes, and the posterior."""
+        q = self.chart.n_latent
+        first = make_nodes(q, max(256, search_nodes(q)), seed)
+        return refined(self.table, frame.coefficients(), first, make_nodes(q, count, seed))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of an estimator's trace."""
+
+    iteration: int
+    loglik: float
+    expected_gain: float
+
+
+Report = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Where an estimator got to.
+
+    Attributes
+    ----------
+    frame : Frame
+        The parameters found.
+    converged : bool
+        Whether the estimator's own criterion for a maximum is met.
+    message : str
+        Why it stopped, in words.
+    expected_gain : float
+        How much log-likelihood a local quadratic model says is still to be had (half the squared
+        Newton decrement).
+    trace : tuple of Step
+        The way there.
+    """
+
+    frame: Frame
+    converged: bool
+    message: str
+    expected_gain: float
+    trace: tuple[Step, ...]
+
+
+class Estimator(Protocol):
+    """What every estimator offers."""
+
+    name: str
+
+    def climb(
+        self, objective: Objective, start: Frame, *, seed: int = 0, report: Report | None = None
+    ) -> Ascent:
+        """Maximise the objective from a starting point."""
+        ...

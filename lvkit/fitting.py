@@ -1,0 +1,272 @@
+"""How a model meets its data: starts, climbs, and the result.
+
+One path for everything that fits: :func:`fit_model` for a single model, and the same pieces for the
+search over the number of skills (:mod:`lvkit.select`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from lvkit.anchors import suggest_anchors
+from lvkit.errors import LvkitError, nearest
+from lvkit.estimation import Ascent, Estimator, MarginalNewton, Objective
+from lvkit.estimation.starts import principal, shaken
+from lvkit.model import LatentSkillModel
+from lvkit.panel import Panel
+from lvkit.parameters import anchor, check_anchors
+from lvkit.preparation import Prepared, prepare
+from lvkit.progress import ProgressChoice, progress_bar
+from lvkit.results import Fit
+from lvkit.structure import Floors, Frame, MarkerChart, lower_triangular
+
+__all__ = [
+    "METHODS",
+    "Climb",
+    "climb_from",
+    "fit_model",
+    "make_fit",
+    "objective_for",
+    "prepared_for",
+]
+
+METHODS: dict[str, Estimator] = {"mml": MarginalNewton()}
+
+_VALUE_NODES = 2_048
+"""Nodes of the reported log-likelihood."""
+
+_FIRST_SLOPE_SD = 0.3
+"""Where the search for random slopes begins, in standard deviations of the random intercepts."""
+
+
+@dataclass(frozen=True)
+class Climb:
+    """One start's ascent and how it is called in ``fit.starts``."""
+
+    start: str
+    ascent: Ascent
+    seconds: float
+
+    @property
+    def loglik(self) -> float:
+        """Log-likelihood by the nodes of the search, good for telling starts apart."""
+        return self.ascent.trace[-1].loglik
+
+
+def prepared_for(model: LatentSkillModel, panel: Panel) -> Prepared:
+    """Arrange a panel for a model, and check that they suit each other."""
+    if not isinstance(panel, Panel):
+        raise LvkitError(
+            f"saw a {type(panel).__name__}",
+            where="panel",
+            expected="a Panel",
+            remedy="Make one with lv.read_panel(path) or lv.Panel.from_frame(table).",
+        )
+    prepared = prepare(panel, model.features, clip=model.clip, random_slope=model.family_slopes)
+    if model.anchors is not None:
+        check_anchors(model.anchors, prepared.benchmarks)
+    return prepared
+
+
+def _check_skills(prepared: Prepared, n_skills: int | None) -> int:
+    if n_skills is None:
+        raise LvkitError(
+            "the number of skills is not given",
+            where="LatentSkillModel",
+            expected="anchors or n_skills",
+            remedy="Try n_skills=4, or let lv.select_skills compare several numbers.",
+        )
+    if n_skills > len(prepared.benchmarks):
+        raise LvkitError(
+            f"saw {n_skills} skills for {len(prepared.benchmarks)} benchmarks",
+            where="n_skills",
+            expected="at most one skill for each benchmark",
+        )
+    return n_skills
+
+
+def _method(name: str) -> Estimator:
+    if name not in METHODS:
+        raise LvkitError(
+            f"saw {name!r}",
+            where="method",
+            expected="one of " + ", ".join(METHODS),
+            remedy=nearest(str(name), METHODS).strip(),
+        )
+    return METHODS[name]
+
+
+def objective_for(model: LatentSkillModel, prepared: Prepared, n_skills: int | None) -> Objective:
+    """Return the hill of a model with K skills on prepared data."""
+    n_skills = _check_skills(prepared, n_skills)
+    n_benchmarks, p = len(prepared.benchmarks), len(prepared.features.names)
+    zeros = np.zeros(n_benchmarks)
+    floors = {
+        "none": Floors(zeros, zeros),
+        "chance": Floors(prepared.chance, zeros),
+        "estimate": Floors(zeros, prepared.chance),
+    }[model.floor]
+    chart = MarkerChart.intercepts(np.arange(n_skills), n_benchmarks, p, floors)
+    if chart.size >= prepared.table.n_scores:
+        raise LvkitError(
+            f"saw {prepared.table.n_scores} scores for {chart.size} parameters",
+            where="panel",
+            expected="more scores than parameters",
+            remedy="Use fewer skills or features, or add models.",
+        )
+    return Objective(prepared.table, chart)
+
+
+def climb_from(
+    objective: Objective,
+    frames: Sequence[tuple[str, Frame]],
+    estimator: Estimator,
+    *,
+    seed: int,
+    n_jobs: int | None,
+) -> Iterable[Climb]:
+    """Climb from several starts, in parallel under the user's joblib backend; yield in order."""
+    floors = objective.chart.floors
+    begin = floors.fixed + 0.5 * floors.ceiling
+    tasks = [(name, replace(frame, floors=begin)) for name, frame in frames]
+    if n_jobs == 1 or len(tasks) == 1:
+        yield from (_climb(objective, name, frame, estimator, seed) for name, frame in tasks)
+        return
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    yield from parallel(
+        delayed(_climb)(objective, name, frame, estimator, seed) for name, frame in tasks
+    )
+
+
+def _climb(objective: Objective, name: str, frame: Frame, estimator: Estimator, seed: int) -> Climb:
+    """One ascent on one thread, so that the numbers are the same wherever it runs."""
+    from threadpoolctl import threadpool_limits
+
+    began = time.perf_counter()
+    with threadpool_limits(limits=1, user_api="blas"):
+        ascent = estimator.climb(objective, frame, seed=seed)
+    return Climb(name, ascent, time.perf_counter() - began)
+
+
+def fit_model(
+    model: LatentSkillModel,
+    panel: Panel,
+    *,
+    method: str = "mml",
+    seed: int = 0,
+    starts: int = 1,
+    n_jobs: int | None = 1,
+    progress: ProgressChoice = False,
+) -> Fit:
+    """Fit one model; see :meth:`lvkit.LatentSkillModel.fit`."""
+    estimator = _method(method)
+    if not (isinstance(starts, int | np.integer) and starts >= 1):
+        raise LvkitError(f"saw {starts!r}", where="starts", expected="a whole number from 1")
+    prepared = prepared_for(model, panel)
+    if model.family_slopes is not None:
+        model, objective, first = _with_slopes(model, panel, prepared, seed)
+    else:
+        objective = objective_for(model, prepared, model.k)
+        first = principal(prepared.table, objective.chart.n_skills)
+    frames = [("principal", first)]
+    for number in range(1, starts):
+        rng = np.random.default_rng([seed, number])
+        frames.append((f"shaken {number}", shaken(first, rng)))
+    climbs = []
+    with progress_bar(progress, total=starts, label="Fitting") as bar:
+        for climb in climb_from(objective, frames, estimator, seed=seed, n_jobs=n_jobs):
+            climbs.append(climb)
+            bar.update()
+            bar.set_postfix_str(f"log-likelihood {climb.loglik:.2f}")
+    best = max(climbs, key=lambda climb: climb.loglik)
+    return make_fit(model, panel, prepared, objective, climbs, best=best, method=method, seed=seed)
+
+
+def _with_slopes(
+    model: LatentSkillModel, panel: Panel, prepared: Prepared, seed: int
+) -> tuple[LatentSkillModel, Objective, Frame]:
+    """Return model, hill and start for slopes that differ between families.
+
+    Such slopes are tied to the anchors, so the same model without them is fitted first: it is the
+    start, and where no anchors were given it chooses them.
+    """
+    plain = fit_model(replace(model, family_slopes=None), panel, seed=seed)
+    anchored = replace(model, anchors=plain.anchors, n_skills=None)
+    markers = np.array(check_anchors(plain.anchors, prepared.benchmarks))
+    n_skills = len(markers)
+    zero, off = np.zeros((n_skills, n_skills)), np.zeros((n_skills, n_skills), dtype=bool)
+    pattern = np.stack(
+        [
+            np.hstack([np.tri(n_skills, dtype=bool), off]),
+            np.hstack([off, np.eye(n_skills, dtype=bool)]),
+        ]
+    )
+    hill = objective_for(model, prepared, n_skills)
+    chart = replace(hill.chart, markers=markers, pattern=pattern)
+    frame = plain.frame.to_markers(markers)
+    root = lower_triangular(frame.factor)[0]
+    spread = _FIRST_SLOPE_SD * np.diag(np.linalg.norm(root, axis=1))
+    factor = np.stack([np.hstack([root, zero]), np.hstack([zero, spread])])
+    return anchored, Objective(prepared.table, chart), replace(frame, factor=factor)
+
+
+def make_fit(
+    model: LatentSkillModel,
+    panel: Panel,
+    prepared: Prepared,
+    objective: Objective,
+    climbs: Sequence[Climb],
+    *,
+    best: Climb,
+    method: str,
+    seed: int,
+) -> Fit:
+    """Turn the best of several climbs into a :class:`~lvkit.results.Fit` that reports them all."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        found = objective.measure(best.ascent.frame, _VALUE_NODES, seed)
+    frame = best.ascent.frame
+    anchors = model.anchors
+    if anchors is None:
+        anchors = suggest_anchors(frame, prepared.benchmarks).best
+    positions = check_anchors(anchors, prepared.benchmarks)
+    return Fit(
+        model=model,
+        panel=panel,
+        anchors=dict(anchors),
+        frame=anchor(frame, positions, list(anchors.values())),
+        prepared=prepared,
+        loglik=found.loglik,
+        n_params=objective.chart.size,
+        latent_means=found.mean,
+        latent_covariances=found.covariance,
+        converged=best.ascent.converged,
+        message=best.ascent.message,
+        method=method,
+        seed=seed,
+        starts=_report(climbs),
+    )
+
+
+def _report(climbs: Sequence[Climb]) -> pd.DataFrame:
+    rows = [
+        {
+            "start": climb.start,
+            "loglik": climb.loglik,
+            "converged": climb.ascent.converged,
+            "steps": len(climb.ascent.trace),
+            "seconds": climb.seconds,
+        }
+        for climb in climbs
+    ]
+    table = pd.DataFrame(rows).set_index("start")
+    table["behind"] = table["loglik"].max() - table["loglik"]
+    return table

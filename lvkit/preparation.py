@@ -1,0 +1,143 @@
+"""From a panel to what is fitted: which models take part, in which order, with which features.
+
+Models without a score, or without something the features need, are left out and listed. Rows and
+columns are put in the order of their names, so that a fit does not depend on how a table was sorted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.features import FeatureMap
+from lvkit.marginal import ScoreTable
+from lvkit.panel import Panel
+
+__all__ = ["Prepared", "prepare"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The part of a panel that is fitted, arranged for the estimators.
+
+    Attributes
+    ----------
+    table : ScoreTable
+        The scores in long form.
+    features : FeatureMap
+        The formula, learned from the fitted models.
+    models, families, benchmarks : tuple of str
+        What takes part, in the order of the table.
+    dropped : DataFrame
+        Models left out: index ``model``, column ``reason``.
+    chance : ndarray, shape (J,)
+        Chance levels of the benchmarks.
+    """
+
+    table: ScoreTable
+    features: FeatureMap
+    models: tuple[str, ...]
+    families: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    dropped: pd.DataFrame
+    chance: Array
+
+
+def prepare(
+    panel: Panel, formula: str, *, clip: float, random_slope: str | None = None
+) -> Prepared:
+    """Choose and arrange what is fitted.
+
+    Parameters
+    ----------
+    panel : Panel
+        The data.
+    formula : str
+        Features of the models.
+    clip : float
+        Scores are held within ``[clip, 1 - clip]``.
+    random_slope : str, optional
+        The feature whose slope differs between families.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    LvkitError
+        If fewer than two families are left, a benchmark never varies, or the features do not work.
+    """
+    models, scores = panel.models, panel.scores
+    measured = scores.notna().any(axis=1)
+    features = FeatureMap.learn(formula, models[measured].sort_index())
+    lacks = features.missing(models)
+    reasons = lacks.reindex(models.index)
+    reasons[~measured] = "has no score"
+    dropped = reasons.dropna().rename("reason").to_frame()
+    fitted = models.index[reasons.isna()]
+    order = models.loc[fitted, "family"].to_frame().reset_index()
+    order = order.sort_values(["family", "model"], kind="stable")
+    names = pd.Index(order["model"])
+    scores = scores.loc[names]
+    benchmarks = sorted(scores.columns[scores.notna().any()])
+    scores = scores[benchmarks]
+    _check_variation(scores, order["family"].nunique())
+    codes, families = pd.factorize(order["family"])
+    x = features.values(models.loc[names])
+    table = ScoreTable.build(
+        scores.to_numpy(dtype=float), codes, x, _design(x, features, random_slope), clip
+    )
+    chance = panel.benchmarks.loc[benchmarks, "chance"].to_numpy(dtype=float)
+    return Prepared(
+        table, features, tuple(names), tuple(families), tuple(benchmarks), dropped, chance
+    )
+
+
+def _design(x: Array, features: FeatureMap, random_slope: str | None) -> Array:
+    """Latent design: a column of ones and, if asked for, the feature with random slopes."""
+    ones = np.ones((len(x), 1))
+    if random_slope is None:
+        return ones
+    if random_slope not in features.names:
+        raise LvkitError(
+            f"saw '{random_slope}'",
+            where="family_slopes",
+            expected="one of the features " + ", ".join(features.names),
+            remedy=nearest(random_slope, features.names).strip(),
+        )
+    at = features.names.index(random_slope)
+    return np.concatenate([ones, x[:, at : at + 1]], axis=1)
+
+
+def _check_variation(scores: pd.DataFrame, n_families: int) -> None:
+    problems = []
+    if n_families < 2:
+        problems.append(
+            Problem(
+                f"saw {n_families} family",
+                "panel",
+                "at least two families",
+                "A latent variable that differs between families cannot be learned from one; "
+                "add families, or check the column 'family'.",
+            )
+        )
+    for benchmark in scores.columns:
+        values = scores[benchmark].dropna()
+        if values.nunique() < 2:
+            problems.append(
+                Problem(
+                    f"every score is {values.iloc[0]:g}",
+                    f"benchmark '{benchmark}'",
+                    "scores that vary",
+                    f"Leave it out: panel.select(benchmarks=...) without '{benchmark}'.",
+                )
+            )
+    if problems:
+        raise LvkitError.from_problems(problems)

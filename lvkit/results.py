@@ -1,0 +1,424 @@
+"""What a fit found: one immutable object that answers questions about it.
+
+A :class:`Fit` keeps the data it was fitted to, the parameters, and each family's posterior, so that
+tables, pictures, predictions and plans need nothing else. It can be saved to one file and read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lvkit.beta import response
+from lvkit.errors import LvkitError
+from lvkit.model import LatentSkillModel
+from lvkit.panel import Panel
+from lvkit.parameters import Parameters, anchor, check_anchors
+from lvkit.preparation import Prepared
+from lvkit.structure import Frame
+
+if TYPE_CHECKING:
+    from lvkit.anchors import AnchorSuggestions
+
+__all__ = ["Fit", "compare"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted latent skill model.
+
+    Attributes
+    ----------
+    model : LatentSkillModel
+        The settings.
+    panel : Panel
+        The data it was fitted to.
+    anchors : dict of str to str
+        Skill name to anchor benchmark, in the order of the skills.
+    loglik : float
+        Marginal log-likelihood at the optimum.
+    n_params : int
+        Number of free parameters.
+    converged : bool
+        Whether the optimum is proven: the log-likelihood expected from one more step is below 1e-5.
+    message : str
+        Why the estimator stopped.
+    method : str
+        Which estimator.
+    seed : int
+        Seed of nodes and starts.
+    starts : DataFrame
+        A row for each start: ``loglik``, ``converged``, ``steps``, ``seconds``, ``behind`` (how far
+        it ended below the best).
+    frame : Frame
+        The parameters in the anchored frame; :attr:`params` shows them in the field's terms.
+    prepared : Prepared
+        The arranged data.
+    latent_means, latent_covariances : ndarray, shapes (L, q) and (L, q, q)
+        Posterior mean and covariance of each family's whitened latent vector.
+    """
+
+    model: LatentSkillModel
+    panel: Panel
+    anchors: dict[str, str]
+    loglik: float
+    n_params: int
+    converged: bool
+    message: str
+    method: str
+    seed: int
+    starts: pd.DataFrame
+    frame: Frame = field(repr=False)
+    prepared: Prepared = field(repr=False)
+    latent_means: Array = field(repr=False)
+    latent_covariances: Array = field(repr=False)
+
+    # -- sizes and criteria ---------------------------------------------------------------------
+
+    @property
+    def n_scores(self) -> int:
+        """Number of scores in the likelihood."""
+        return self.prepared.table.n_scores
+
+    @property
+    def n_models(self) -> int:
+        """Number of fitted models."""
+        return len(self.prepared.models)
+
+    @property
+    def n_families(self) -> int:
+        """Number of fitted families."""
+        return len(self.prepared.families)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, ``-2 loglik + 2 n_params``."""
+        return -2.0 * self.loglik + 2.0 * self.n_params
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, ``-2 loglik + log(n_scores) n_params``."""
+        return float(-2.0 * self.loglik + np.log(self.n_scores) * self.n_params)
+
+    # -- names ----------------------------------------------------------------------------------
+
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """The fitted benchmarks, in the order of the loadings' rows."""
+        return self.prepared.benchmarks
+
+    @property
+    def skills(self) -> tuple[str, ...]:
+        """The skills, in the order of the loadings' columns."""
+        return tuple(self.anchors)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The fitted families."""
+        return self.prepared.families
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The features, in the order of the slopes' columns."""
+        return self.prepared.features.names
+
+    @property
+    def feature_means(self) -> Array:
+        """What was subtracted from each feature: its mean over the fitted models, shape (p,)."""
+        return self.prepared.features.means
+
+    @property
+    def dropped(self) -> pd.DataFrame:
+        """Models that were left out: index ``model``, column ``reason``."""
+        return self.prepared.dropped.copy()
+
+    # -- parameters -----------------------------------------------------------------------------
+
+    @cached_property
+    def params(self) -> Parameters:
+        """The parameters as arrays."""
+        return Parameters.of(self.frame)
+
+    @property
+    def loadings(self) -> pd.DataFrame:
+        """Loadings, benchmarks x skills: logits per standard deviation among families."""
+        return pd.DataFrame(
+            self.params.loadings,
+            pd.Index(self.benchmarks, name="benchmark"),
+            pd.Index(self.skills, name="skill"),
+        )
+
+    @property
+    def slopes(self) -> pd.DataFrame:
+        """Slopes, skills x features: standard deviations of a skill per unit of a feature."""
+        return pd.DataFrame(
+            self.params.slopes,
+            pd.Index(self.skills, name="skill"),
+            pd.Index(self.feature_names, name="feature"),
+        )
+
+    @property
+    def correlation(self) -> pd.DataFrame:
+        """Correlation of the families' latent variables, skills x skills."""
+        skills = pd.Index(self.skills, name="skill")
+        return pd.DataFrame(self.params.correlation, skills, skills.rename("with"))
+
+    def summary(self) -> pd.DataFrame:
+        """Return all free parameters in one table.
+
+        Returns
+        -------
+        DataFrame
+            Index ``parameter``, such as ``loading[mmlu, reasoning]``; column ``estimate``. Fixed
+            entries (an anchor's loadings on other skills, fixed floors) are not listed, so that
+            there are ``n_params`` rows.
+        """
+        params = self.params
+        rows: dict[str, float] = {}
+        anchor_of = {benchmark: skill for skill, benchmark in self.anchors.items()}
+        for j, benchmark in enumerate(self.benchmarks):
+            for k, skill in enumerate(self.skills):
+                if anchor_of.get(benchmark, skill) == skill:
+                    rows[f"loading[{benchmark}, {skill}]"] = params.loadings[j, k]
+        named = (("intercept", params.intercepts), ("precision", params.precisions))
+        for name, values in named:
+            rows |= {f"{name}[{b}]": v for b, v in zip(self.benchmarks, values, strict=True)}
+        if self.model.floor == "estimate":
+            for j in np.flatnonzero(self.prepared.chance > 0.0):
+                rows[f"floor[{self.benchmarks[j]}]"] = params.floors[j]
+        for k, skill in enumerate(self.skills):
+            for p, feature in enumerate(self.feature_names):
+                rows[f"slope[{skill}, {feature}]"] = params.slopes[k, p]
+        for k, skill in enumerate(self.skills):
+            for h in range(k):
+                rows[f"correlation[{self.skills[h]}, {skill}]"] = params.correlation[k, h]
+        if params.slope_sd is not None:
+            rows |= {f"slope_sd[{s}]": v for s, v in zip(self.skills, params.slope_sd, strict=True)}
+        table = pd.DataFrame({"estimate": pd.Series(rows, dtype=float)})
+        return table.rename_axis("parameter")
+
+    # -- families and models --------------------------------------------------------------------
+
+    @property
+    def family_effects(self) -> pd.DataFrame:
+        """Posterior means of the families' latent variables, families x skills."""
+        return pd.DataFrame(
+            self.latent_means @ self.frame.factor[0].T,
+            pd.Index(self.families, name="family"),
+            pd.Index(self.skills, name="skill"),
+        )
+
+    def _latent_weights(self) -> Array:
+        """How the whitened latent vector enters each fitted model's skills, shape (I, K, q)."""
+        table = self.prepared.table
+        design = np.zeros((self.n_models, table.design.shape[1]))
+        design[table.model] = table.design
+        return np.einsum("ir,rkq->ikq", design, self.frame.factor)
+
+    def _of_models(self) -> tuple[npt.NDArray[np.intp], Array]:
+        """Family and centred features of each fitted model, shapes (I,) and (I, p)."""
+        table = self.prepared.table
+        family = np.zeros(self.n_models, dtype=np.intp)
+        features = np.zeros((self.n_models, table.features.shape[1]))
+        family[table.model], features[table.model] = table.family, table.features
+        return family, features
+
+    @property
+    def skill_scores(self) -> pd.DataFrame:
+        """Posterior means of the fitted models' skills, models x skills."""
+        family, features = self._of_models()
+        latent = np.einsum("ikq,iq->ik", self._latent_weights(), self.latent_means[family])
+        return pd.DataFrame(
+            latent + features @ self.frame.slopes.T,
+            pd.Index(self.prepared.models, name="model"),
+            pd.Index(self.skills, name="skill"),
+        )
+
+    @property
+    def fitted_scores(self) -> pd.DataFrame:
+        """Expected scores of the fitted models, models x benchmarks.
+
+        The response is averaged over a normal approximation of the family's posterior.
+        """
+        family, _ = self._of_models()
+        loadings = self.frame.loadings
+        centre = self.skill_scores.to_numpy() @ loadings.T + self.frame.intercepts
+        weights = np.einsum("jk,ikq->ijq", loadings, self._latent_weights())
+        spread = np.einsum("ijq,iqh,ijh->ij", weights, self.latent_covariances[family], weights)
+        points, mass = np.polynomial.hermite_e.hermegauss(15)
+        eta = centre[:, :, None] + np.sqrt(spread)[:, :, None] * points
+        mean = response(eta, self.frame.floors[:, None]) @ (mass / mass.sum())
+        return pd.DataFrame(
+            mean,
+            pd.Index(self.prepared.models, name="model"),
+            pd.Index(self.benchmarks, name="benchmark"),
+        )
+
+    # -- anchors --------------------------------------------------------------------------------
+
+    def reanchor(self, anchors: Mapping[str, str]) -> Fit:
+        """Return the same fit read through other anchors.
+
+        Parameters
+        ----------
+        anchors : mapping of str to str
+            Skill name to anchor benchmark, as many as there are skills.
+
+        Returns
+        -------
+        Fit
+            Same likelihood, other loadings, slopes and correlations: nothing is fitted again.
+
+        Raises
+        ------
+        LvkitError
+            For unknown or too few anchors, for anchors that do not tell the skills apart, and for a
+            fit with family slopes.
+        """
+        if self.model.family_slopes is not None:
+            raise LvkitError(
+                "the family slopes' standard deviations are tied to the anchors",
+                where="reanchor",
+                remedy="Fit again with the anchors you want: LatentSkillModel(anchors=...).",
+            )
+        if len(anchors) != len(self.skills):
+            raise LvkitError(
+                f"saw {len(anchors)} anchors",
+                where="reanchor",
+                expected=f"{len(self.skills)}, one for each skill",
+            )
+        model = replace(self.model, anchors=dict(anchors), n_skills=None)
+        positions = check_anchors(anchors, self.benchmarks)
+        frame = anchor(self.frame, positions, list(anchors.values()))
+        return replace(self, model=model, anchors=dict(anchors), frame=frame)
+
+    def suggest_anchors(self, most: int = 20) -> AnchorSuggestions:
+        """Rank sets of anchors by how readable they make the skills.
+
+        Parameters
+        ----------
+        most : int
+            How many sets to return.
+
+        Returns
+        -------
+        AnchorSuggestions
+            With the reason for each set's rank.
+        """
+        from lvkit.anchors import suggest_anchors
+
+        return suggest_anchors(self.frame, self.benchmarks, most)
+
+    # -- files and display ----------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Save the fit, data included, to one file; :func:`lvkit.load_fit` reads it.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; written whole or not at all.
+        """
+        from lvkit.storage import save_fit
+
+        save_fit(self, path)
+
+    def __repr__(self) -> str:
+        state = "converged" if self.converged else "NOT converged"
+        return (
+            f"Fit({len(self.skills)} skills, {self.n_models} models, {self.n_families} families, "
+            f"{self.n_scores} scores: log-likelihood {self.loglik:.2f}, AIC {self.aic:.1f}, {state})"
+        )
+
+    def _repr_html_(self) -> str:
+        text = self.loadings.to_html(float_format="{:.2f}".format)
+        return f"<p>{escape(repr(self))}</p>{text}"
+
+
+def compare(fits: Sequence[Fit]) -> pd.DataFrame:
+    """Compare fits of the same scores by their information criteria.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Fits of different models to the same scores with the same clip.
+
+    Returns
+    -------
+    DataFrame
+        Index ``fit`` (0, 1, ...); columns ``skills``, ``features``, ``family_slopes``, ``floor``,
+        ``loglik``, ``n_params``, ``aic``, ``bic``, ``delta_aic`` and ``weight`` (Akaike weights).
+
+    Raises
+    ------
+    LvkitError
+        If the fits rest on different scores or clips: their likelihoods cannot be compared.
+    """
+    if not fits:
+        raise LvkitError("saw no fit", where="compare", expected="at least one")
+    first = _data_of(fits[0])
+    for number, fit in enumerate(fits):
+        if fit.model.clip != fits[0].model.clip:
+            raise LvkitError(
+                f"clip {fit.model.clip:g}",
+                where=f"fit {number}",
+                expected=f"the clip of fit 0, {fits[0].model.clip:g}",
+                remedy="Fit again with one clip: the likelihood depends on it.",
+            )
+        if _data_of(fit) != first:
+            raise LvkitError(
+                f"{fit.n_scores} scores of {fit.n_models} models",
+                where=f"fit {number}",
+                expected=f"the scores of fit 0: {fits[0].n_scores} of {fits[0].n_models} models",
+                remedy="Fit the models to the same panel; features decide which models take part.",
+            )
+    table = pd.DataFrame(
+        {
+            "skills": [len(fit.skills) for fit in fits],
+            "features": [fit.model.features for fit in fits],
+            "family_slopes": [fit.model.family_slopes or "" for fit in fits],
+            "floor": [fit.model.floor for fit in fits],
+        },
+        index=pd.RangeIndex(len(fits), name="fit"),
+    )
+    return table.join(criteria(fits, table.index))
+
+
+def criteria(fits: Sequence[Fit], index: pd.Index) -> pd.DataFrame:
+    """Return log-likelihoods, criteria and Akaike weights of fits of the same scores."""
+    aic = np.array([fit.aic for fit in fits])
+    delta = aic - aic.min()
+    weight = np.exp(-0.5 * delta)
+    return pd.DataFrame(
+        {
+            "loglik": [fit.loglik for fit in fits],
+            "n_params": [fit.n_params for fit in fits],
+            "aic": aic,
+            "bic": [fit.bic for fit in fits],
+            "delta_aic": delta,
+            "weight": weight / weight.sum(),
+        },
+        index=index,
+    )
+
+
+def _data_of(fit: Fit) -> tuple[object, ...]:
+    """What two fits must share to be compared: models, benchmarks and scores."""
+    table = fit.prepared.table
+    return (
+        fit.prepared.models,
+        fit.benchmarks,
+        table.seen.log_odds.tobytes(),
+        table.model.tobytes(),
+        table.benchmark.tobytes(),
+    )

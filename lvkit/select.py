@@ -1,0 +1,199 @@
+"""How many skills? The same model with one skill, two skills, and so on, and what each gains.
+
+More skills always raise the likelihood; Akaike's criterion asks whether they raise it by more than
+their number of parameters. The search is a chain: each number of skills starts from the principal
+components, and from the fit with one skill fewer, grown along what that fit leaves unexplained, so
+that the likelihood cannot fall along the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from lvkit.errors import LvkitError
+from lvkit.estimation import MarginalNewton
+from lvkit.estimation.starts import grown, principal, shaken
+from lvkit.fitting import Climb, climb_from, make_fit, objective_for, prepared_for
+from lvkit.model import LatentSkillModel
+from lvkit.panel import Panel
+from lvkit.preparation import Prepared
+from lvkit.progress import ProgressChoice, progress_bar
+from lvkit.results import Fit, criteria
+from lvkit.structure import Frame
+
+__all__ = ["Selection", "select_skills"]
+
+_DIRECTIONS = 2
+"""Residual directions tried for a new skill."""
+
+_MANY = 5
+"""From this number of skills on there are several optima, and more starts are tried."""
+
+_SHAKEN = 1
+
+_LOOK = MarginalNewton(polish=False, tolerance=3e-2)
+"""A first look at each start; only the best is climbed to the top."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Fits with different numbers of skills, and their criteria.
+
+    Attributes
+    ----------
+    fits : dict of int to Fit
+        The best fit for each number of skills.
+    table : DataFrame
+        Index ``K``; columns ``loglik``, ``n_params``, ``aic``, ``bic``, ``delta_aic`` (above the
+        lowest), ``weight`` (Akaike weights), ``seconds`` (of computing, over all starts) and
+        ``converged``.
+    """
+
+    fits: dict[int, Fit]
+    table: pd.DataFrame
+
+    def best(self, criterion: Literal["aic", "bic"] = "aic") -> Fit:
+        """Return the fit with the lowest criterion.
+
+        Raises
+        ------
+        LvkitError
+            For another criterion than ``"aic"`` or ``"bic"``.
+        """
+        if criterion not in ("aic", "bic"):
+            raise LvkitError(f"saw {criterion!r}", where="criterion", expected="'aic' or 'bic'")
+        return self.fits[int(self.table[criterion].idxmin())]
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html(float_format="{:.3g}".format))
+
+
+def select_skills(
+    panel: Panel,
+    n_skills: Iterable[int] = range(1, 7),
+    model: LatentSkillModel | None = None,
+    *,
+    seed: int = 0,
+    n_jobs: int | None = 1,
+    progress: ProgressChoice = False,
+) -> Selection:
+    """Fit a model with several numbers of skills and compare them.
+
+    Parameters
+    ----------
+    panel : Panel
+        The data.
+    n_skills : iterable of int
+        The numbers of skills K to try.
+    model : LatentSkillModel, optional
+        Settings; the default model's if left out. Its anchors serve for the K of their number, the
+        others are chosen by lvkit: the likelihood does not depend on them.
+    seed : int
+        Seed of nodes and starts.
+    n_jobs : int, optional
+        Workers, by joblib under the backend of your choice (``joblib.parallel_config``). The
+        numbers do not depend on it.
+    progress : bool or tqdm class
+        Show a bar over the starts.
+
+    Returns
+    -------
+    Selection
+
+    Raises
+    ------
+    LvkitError
+        For numbers of skills that are none, and for whatever does not fit the panel.
+    """
+    numbers = _checked_numbers(n_skills)
+    model = model if model is not None else LatentSkillModel()
+    if model.family_slopes is not None:
+        raise LvkitError(
+            f"saw family_slopes={model.family_slopes!r}",
+            where="select_skills",
+            remedy="Choose the number of skills without family slopes, then fit with them.",
+        )
+    prepared = prepared_for(model, panel)
+    fits: dict[int, Fit] = {}
+    seconds: dict[int, float] = {}
+    previous: Fit | None = None
+    total = sum(_count_starts(k) + 1 for k in numbers)
+    with progress_bar(progress, total=total, label="Choosing K") as bar:
+        for k in numbers:
+            climbs = []
+            for climb in _climbs(model, prepared, k, previous, seed, n_jobs):
+                climbs.append(climb)
+                bar.update()
+                bar.set_postfix_str(f"K = {k}, log-likelihood {climb.loglik:.1f}")
+            settings = _settings(model, k)
+            hill = objective_for(settings, prepared, k)
+            previous = fits[k] = make_fit(
+                settings, panel, prepared, hill, climbs, best=climbs[-1], method="mml", seed=seed
+            )
+            seconds[k] = sum(climb.seconds for climb in climbs)
+    index = pd.Index(numbers, name="K")
+    table = criteria(list(fits.values()), index)
+    table["seconds"] = pd.Series(seconds)
+    table["converged"] = [fit.converged for fit in fits.values()]
+    return Selection(fits, table)
+
+
+def _checked_numbers(n_skills: Iterable[int]) -> list[int]:
+    numbers = sorted(set(n_skills))
+    if not numbers:
+        raise LvkitError("saw no number", where="n_skills", expected="numbers of skills from 1")
+    for k in numbers:
+        if not (isinstance(k, int | np.integer) and k >= 1):
+            raise LvkitError(f"saw {k!r}", where="n_skills", expected="whole numbers from 1")
+    return [int(k) for k in numbers]
+
+
+def _settings(model: LatentSkillModel, k: int) -> LatentSkillModel:
+    """The model's settings with K skills."""
+    if model.anchors is not None and len(model.anchors) == k:
+        return model
+    return replace(model, anchors=None, n_skills=k)
+
+
+def _count_starts(k: int) -> int:
+    return 1 if k == 1 else 1 + _DIRECTIONS + (_SHAKEN if k >= _MANY else 0)
+
+
+def _frames(prepared: Prepared, k: int, previous: Fit | None, seed: int) -> list[tuple[str, Frame]]:
+    """Starts for K skills: principal components, grown from fewer skills, and shaken."""
+    first = principal(prepared.table, k)
+    frames = [("principal", first)]
+    if previous is not None and len(previous.skills) == k - 1:
+        for direction in range(_DIRECTIONS):
+            start = grown(prepared.table, previous.frame, previous.latent_means, direction)
+            frames.append((f"grown {direction + 1}", start))
+    while len(frames) < _count_starts(k):
+        number = len(frames)
+        rng = np.random.default_rng([seed, k, number])
+        frames.append((f"shaken {number}", shaken(first, rng)))
+    return frames
+
+
+def _climbs(
+    model: LatentSkillModel,
+    prepared: Prepared,
+    k: int,
+    previous: Fit | None,
+    seed: int,
+    n_jobs: int | None,
+) -> Iterable[Climb]:
+    """Look at every start, then climb from the best to the top."""
+    objective = objective_for(_settings(model, k), prepared, k)
+    looks = []
+    frames = _frames(prepared, k, previous, seed)
+    for climb in climb_from(objective, frames, _LOOK, seed=seed, n_jobs=n_jobs):
+        looks.append(climb)
+        yield climb
+    best = max(looks, key=lambda climb: climb.loglik)
+    last = [(f"{best.start}, polished", best.ascent.frame)]
+    yield from climb_from(objective, last, MarginalNewton(), seed=seed, n_jobs=1)

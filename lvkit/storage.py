@@ -1,0 +1,175 @@
+"""Fits in files: one zip archive with a JSON text and arrays, and nothing that can run.
+
+The archive holds ``fit.json`` (schema number, settings, names, tables) and ``arrays.npz`` (numbers
+as they are in memory, read with ``allow_pickle=False``). The features are learned again from the
+saved panel when a fit is read, so no state of another library is stored.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lvkit.errors import LvkitError
+from lvkit.files import write_whole
+from lvkit.model import LatentSkillModel
+from lvkit.panel import Panel
+from lvkit.preparation import prepare
+from lvkit.results import Fit
+from lvkit.structure import Frame
+
+__all__ = ["SCHEMA", "load_fit", "save_fit"]
+
+SCHEMA = 1
+"""Number of the file's layout; raised whenever an older lvkit could not read the newer file."""
+
+_FRAME = ("loadings", "factor", "slopes", "intercepts", "log_precisions", "floors")
+_PLAIN = ("anchors", "loglik", "n_params", "converged", "message", "method", "seed")
+
+
+def save_fit(fit: Fit, path: str | Path) -> None:
+    """Save a fit to one file, whole or not at all; see :meth:`lvkit.results.Fit.save`."""
+    import lvkit
+
+    settings = asdict(fit.model)
+    text = {
+        "schema": SCHEMA,
+        "lvkit": lvkit.__version__,
+        "model": {**settings, "anchors": fit.model.anchors and dict(fit.model.anchors)},
+        **{name: getattr(fit, name) for name in _PLAIN},
+        "starts": _table_to_json(fit.starts),
+        "panel": {
+            name: _table_to_json(getattr(fit.panel, name))
+            for name in ("scores", "models", "benchmarks")
+        },
+        "digest": fit.panel.digest,
+    }
+    arrays = {name: getattr(fit.frame, name) for name in _FRAME}
+    arrays["latent_means"] = fit.latent_means
+    arrays["latent_covariances"] = fit.latent_covariances
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("fit.json", json.dumps(text, allow_nan=True))
+        file.writestr("arrays.npz", packed.getvalue())
+    write_whole(path, archive.getvalue())
+
+
+def load_fit(path: str | Path) -> Fit:
+    """Read a fit that was saved with :meth:`lvkit.results.Fit.save`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    LvkitError
+        If the file is missing, truncated, damaged, no lvkit fit, or of a newer schema.
+    """
+    text, arrays = _read(Path(path))
+    schema = text.get("schema")
+    if schema != SCHEMA:
+        raise LvkitError(
+            f"saw schema {schema!r}, written by lvkit {text.get('lvkit', 'of unknown version')}",
+            where=f"'{path}'",
+            expected=f"schema {SCHEMA}",
+            remedy="Read it with that version of lvkit, or a newer one, or fit again.",
+        )
+    try:
+        return _rebuild(text, arrays)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        if isinstance(error, LvkitError):
+            raise
+        raise _damaged(path, f"its content does not hang together ({error})") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Return the two members of the archive."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            text = json.loads(file.read("fit.json"))
+            with np.load(io.BytesIO(file.read("arrays.npz")), allow_pickle=False) as packed:
+                arrays = {name: packed[name] for name in packed.files}
+    except FileNotFoundError as error:
+        raise LvkitError("no such file", where=f"'{path}'", remedy="Check the path.") from error
+    except OSError as error:
+        raise LvkitError(f"cannot be read ({error.strerror})", where=f"'{path}'") from error
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError) as error:
+        raise _damaged(path, "truncated, damaged or no lvkit fit") from error
+    if not isinstance(text, dict):
+        raise _damaged(path, "no lvkit fit")
+    return text, arrays
+
+
+def _damaged(path: str | Path, seen: str) -> LvkitError:
+    return LvkitError(
+        seen,
+        where=f"'{path}'",
+        expected="a file written by fit.save",
+        remedy="Save the fit again, or fetch the file again.",
+    )
+
+
+def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fit:
+    tables = {name: _table_from_json(table) for name, table in text["panel"].items()}
+    panel = Panel._of(tables["scores"], tables["models"], tables["benchmarks"])
+    if panel.digest != text["digest"]:
+        raise ValueError("the panel does not match its checksum")
+    model = LatentSkillModel(**text["model"])
+    prepared = prepare(panel, model.features, clip=model.clip, random_slope=model.family_slopes)
+    return Fit(
+        model=model,
+        panel=panel,
+        starts=_table_from_json(text["starts"]),
+        frame=Frame(**{name: arrays[name] for name in _FRAME}),
+        prepared=prepared,
+        latent_means=arrays["latent_means"],
+        latent_covariances=arrays["latent_covariances"],
+        **{name: text[name] for name in _PLAIN},
+    )
+
+
+def _table_to_json(table: pd.DataFrame) -> dict[str, Any]:
+    """A DataFrame as plain lists, with the types of its columns."""
+    return {
+        "index": table.index.tolist(),
+        "index_name": table.index.name,
+        "columns_name": table.columns.name,
+        "columns": [
+            {"name": name, "dtype": str(column.dtype), "values": _plain(column)}
+            for name, column in table.items()
+        ],
+    }
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    return [None if pd.isna(value) else value for value in column.tolist()]
+
+
+def _table_from_json(table: dict[str, Any]) -> pd.DataFrame:
+    """The inverse of :func:`_table_to_json`."""
+    index = pd.Index(table["index"], name=table["index_name"])
+    columns = {}
+    for column in table["columns"]:
+        values, dtype = column["values"], column["dtype"]
+        if dtype.startswith("float"):
+            values = [np.nan if value is None else value for value in values]
+        columns[column["name"]] = pd.Series(values, index=index, dtype=dtype)
+    frame = pd.DataFrame(columns, index=index)
+    frame.columns.name = table["columns_name"]
+    return frame
