@@ -1,0 +1,251 @@
+"""Drawing: what all pictures share.
+
+Plots are drawn on a bare figure that nobody else holds, so that nothing leaks into the next picture
+and nothing pops up. Names come from users' files: here they become text that a plot can show,
+whatever signs are in them. And a :class:`Picture` is a drawn plot together with the sentence that
+says what is to be seen in it, for those who listen to a page instead of looking at it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from lvkit.panel import Panel
+
+__all__ = [
+    "GREY",
+    "INK",
+    "Picture",
+    "benchmark_labels",
+    "canvas",
+    "cell_texts",
+    "frame_cell",
+    "heat_map",
+    "note_above",
+    "palette",
+    "picture",
+    "plain_ticks",
+    "shown",
+    "spaced_labels",
+    "tidy",
+]
+
+GREY = "#9a9a9a"
+INK = "#222222"
+
+_DPI = 144
+_CSS_DPI = 96
+
+
+def canvas(ax: Axes | None, *, width: float = 7.0, height: float = 4.0) -> Axes:
+    """Return `ax`, or an empty set of axes on a figure of its own.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes or None
+        Where the user wants the plot; None makes a figure that pyplot knows nothing of.
+    width, height : float
+        Its size in inches.
+
+    Examples
+    --------
+    >>> canvas(None).figure.axes  # doctest: +ELLIPSIS
+    [<Axes: >]
+    """
+    if ax is not None:
+        return ax
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
+def shown(name: object, most: int = 28) -> str:
+    r"""Return a name as a plot can show it: on one line, not too long, and never as mathematics.
+
+    Examples
+    --------
+    >>> shown("cheap_$_model")
+    'cheap_\\$_model'
+    >>> shown("a-name-that-goes-on-and-on-and-on-and-on", most=16)
+    'a-name-t…-and-on'
+    >>> shown("_hidden")  # matplotlib leaves out what begins with an underscore
+    ' _hidden'
+    """
+    text = " ".join(str(name).split())
+    if len(text) > most:
+        tail = (most - 1) // 2
+        text = f"{text[: most - 1 - tail]}…{text[-tail:]}"
+    text = f" {text}" if text.startswith("_") else text
+    return text.replace("$", r"\$")
+
+
+def benchmark_labels(panel: Panel) -> dict[str, str]:
+    """Return what to call each benchmark in a picture: its label where that tells it apart.
+
+    Examples
+    --------
+    >>> import lvkit.data
+    >>> benchmark_labels(lvkit.data.load_leaderboard())["math_lvl5"]
+    'MATH level 5'
+    """
+    labels = panel.benchmarks["label"].astype(str)
+    usable = labels.ne("") & ~labels.duplicated(keep=False)
+    return {
+        str(name): label if usable[name] else str(name)
+        for name, label in zip(labels.index, labels, strict=True)
+    }
+
+
+def palette() -> list[Any]:
+    """Return eight colours that can be told apart, and from the grey of what stays behind."""
+    import seaborn as sns
+
+    colours = list(sns.color_palette("colorblind", 10))
+    return [colours[i] for i in (0, 1, 2, 3, 4, 5, 6, 9)]
+
+
+def tidy(ax: Axes, *, spines: bool = True, grid: str | None = None) -> None:
+    """Take away the lines that carry nothing; add a faint grid."""
+    import seaborn as sns
+
+    sns.despine(ax=ax, left=not spines, bottom=not spines)
+    if grid is not None:
+        ax.grid(axis=grid, color="#e4e4e4", lw=0.8)  # type: ignore[arg-type]
+        ax.set_axisbelow(True)
+
+
+def plain_ticks(ax: Axes) -> None:
+    """Write 0.5, 7 and 70 on a logarithmic axis, not powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def heat_map(ax: Axes, table: pd.DataFrame, words: Any, most: float, label: str) -> None:
+    """Draw a table as an annotated heat map that parts at zero, from -`most` to `most`."""
+    import seaborn as sns
+
+    bar = {"label": label, "format": "%.2g"}
+    named = table.rename(index=shown, columns=shown)
+    sns.heatmap(
+        named, ax=ax, cmap="vlag", center=0.0, vmin=-most, vmax=most, annot=words, fmt="",
+        annot_kws={"fontsize": 8}, linewidths=0.6, linecolor="white",
+        xticklabels=True, yticklabels=True, cbar_kws=bar,
+    )  # fmt: skip
+    ax.tick_params(length=0, labelsize=9)
+    turn = max(len(str(name)) for name in named.columns) > 12
+    for text in ax.get_xticklabels():
+        text.set(rotation=30 if turn else 0, ha="right" if turn else "center")
+    ax.tick_params(axis="y", rotation=0)
+
+
+def cell_texts(table: pd.DataFrame, *, digits: int = 2, zeros: Any = None) -> Any:
+    """Return each number as text; a dot for a zero that is one by definition."""
+    words = np.array([[f"{x:.{digits}f}" for x in row] for row in table.to_numpy()], dtype=object)
+    words[words == f"-{0:.{digits}f}"] = f"{0:.{digits}f}"
+    if zeros is not None:
+        words[zeros] = "·"
+    return words
+
+
+def frame_cell(ax: Axes, row: Any, column: int) -> None:
+    """Draw a frame around a cell of a heat map."""
+    from matplotlib.patches import Rectangle
+
+    ax.add_patch(Rectangle((column, row), 1, 1, fill=False, ec=INK, lw=1.8, clip_on=False))
+
+
+def note_above(ax: Axes, at: Any, text: str) -> None:
+    """Write a few words above a point."""
+    ax.annotate(
+        text, at, xytext=(0, 9), textcoords="offset points", fontsize=8, color=INK, ha="center"
+    )
+
+
+def spaced_labels(order: pd.Series[str], edges: list[int]) -> tuple[list[float], list[str]]:
+    """Return where to name a family, largest families first, and none on top of another."""
+    ends = [*edges[1:], len(order)]
+    blocks = sorted(zip(edges, ends, strict=True), key=lambda block: (block[0] - block[1], block))
+    room = len(order) / 62
+    centres: list[float] = []
+    names: list[str] = []
+    for start, end in blocks:
+        centre = (start + end) / 2
+        if all(abs(centre - other) >= room for other in centres):
+            centres.append(centre)
+            names.append(shown(order.iloc[start], 20))
+    return centres, names
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn plot that shows itself in notebooks, with its description.
+
+    Make one with :func:`picture`.
+
+    Attributes
+    ----------
+    alt : str
+        One or two sentences that say what is to be seen.
+    png : bytes
+        The image.
+    width : int
+        Its width on a page, in CSS pixels; the image itself is finer.
+    """
+
+    alt: str
+    png: bytes = field(repr=False)
+    width: int = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.png).decode("ascii")
+        alt = html.escape(self.alt, quote=True)
+        return (
+            f'<img alt="{alt}" width="{self.width}" style="max-width: 100%; height: auto" '
+            f'src="data:image/png;base64,{data}">'
+        )
+
+
+def picture(ax: Axes, alt: str) -> Picture:
+    """Return the figure that `ax` belongs to as a picture.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        What a function of :mod:`lvkit.plots` returned.
+    alt : str
+        What is to be seen, most often from the function of :mod:`lvkit.describe` of that name.
+
+    Returns
+    -------
+    Picture
+        A PNG with at most 256 colours, which is small, and the description.
+
+    Examples
+    --------
+    >>> picture(canvas(None), "Empty axes.")
+    Picture(alt='Empty axes.')
+    """
+    from PIL import Image
+
+    drawn: Any = ax.figure.canvas.figure  # of a subfigure, the whole
+    raw, small = io.BytesIO(), io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        drawn.savefig(raw, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.08)
+    image = Image.open(raw).convert("RGB").quantize(256)
+    image.save(small, format="png", optimize=True)
+    return Picture(alt=alt, png=small.getvalue(), width=round(image.width * _CSS_DPI / _DPI))

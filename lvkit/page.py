@@ -1,0 +1,65 @@
+"""The page: a notebook that has run, as one HTML file for readers.
+
+No code, a table of contents, a description on every picture, and no request to any other machine,
+so that it opens offline and can be sent by mail. nbconvert does the conversion, with a small
+template of lvkit's own: of those that come with it, one drops the descriptions and the others fetch
+scripts.
+
+Imported only when a report is made, since it needs Jupyter.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from importlib import resources
+from typing import Any
+
+from nbconvert import HTMLExporter
+
+__all__ = ["contents_of", "html_page", "section_of"]
+
+_HIDDEN = {"parameters", "injected-parameters", "notebook-only"}
+
+
+def html_page(notebook: Any, title: str) -> str:
+    """Return a notebook's prose and outputs as a page.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        A notebook that has run; it is not changed.
+    title : str
+        The page's title and first heading, as plain text; the notebook's own is left out.
+
+    Returns
+    -------
+    str
+        HTML, complete in itself.
+    """
+    shown = copy.deepcopy(notebook)
+    shown.cells = [cell for cell in shown.cells if not _HIDDEN & set(cell.metadata.get("tags", ()))]
+    for cell in shown.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\A# .*\n*", "", cell.source)
+    told = {"title": title, "contents": contents_of(shown)}
+    with resources.as_file(resources.files("lvkit") / "templates") as folder:
+        exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+            template_name="lvkit_page", extra_template_basedirs=[str(folder)]
+        )
+        page, _ = exporter.from_notebook_node(shown, resources={"lvkit": told})
+    return str(page)
+
+
+def contents_of(notebook: Any) -> list[tuple[str, str]]:
+    """Return the second-level headings of a notebook, each with its anchor in the page."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    titles = [title for text in sources for title in re.findall(r"^## (.+?)\s*$", text, re.M)]
+    return [(title.replace(" ", "-"), title) for title in titles]
+
+
+def section_of(notebook: Any, position: int) -> str:
+    """Return the heading that a cell of a notebook stands under; empty if under none."""
+    sources = [c.source for c in notebook.cells[: position + 1] if c.cell_type == "markdown"]
+    titles = [title for text in sources for title in re.findall(r"^#+ (.+?)\s*$", text, re.M)]
+    return str(titles[-1]) if titles else ""
