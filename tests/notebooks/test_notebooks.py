@@ -53,9 +53,9 @@ def test_a_notebook_defines_no_functions(path: Path) -> None:
 
 
 @each_notebook
-def test_a_notebook_was_run_from_top_to_bottom_without_an_error(path: Path) -> None:
+def test_a_notebook_was_run_from_top_to_bottom_or_not_at_all(path: Path) -> None:
     counts = [cell.execution_count for cell in cells(path)]
-    assert counts == list(range(1, len(counts) + 1))
+    assert counts in ([None] * len(counts), list(range(1, len(counts) + 1)))
     outputs = [output for cell in cells(path) for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
 
