@@ -141,11 +141,14 @@ def heat_map(ax: Axes, table: pd.DataFrame, words: Any, most: float, label: str)
     bar = {"label": label, "format": "%.2g"}
     named = table.rename(index=shown, columns=shown)
     sns.heatmap(
-        named, ax=ax, cmap="vlag", center=0.0, vmin=-most, vmax=most, annot=words, fmt="",
+        named, ax=ax, cmap="vlag", vmin=-most, vmax=most, annot=words, fmt="",
         annot_kws={"fontsize": 8}, linewidths=0.6, linecolor="white",
         xticklabels=True, yticklabels=True, cbar_kws=bar,
     )  # fmt: skip
     ax.tick_params(length=0, labelsize=9)
+    colour_bar: Any = ax.collections[0].colorbar
+    colour_bar.ax.tick_params(labelsize=8)
+    colour_bar.ax.yaxis.label.set_size(9)
     turn = max(len(str(name)) for name in named.columns) > 12
     for text in ax.get_xticklabels():
         text.set(rotation=30 if turn else 0, ha="right" if turn else "center")

@@ -1,12 +1,9 @@
 """Plots: panels, choices of K and fits, drawn.
 
-Each function draws one question's answer on the axes it is given, or on a figure of its own, and
-returns the axes; none saves, shows or changes anything else. ``ax.figure`` shows itself at the end
-of a notebook's cell and has ``savefig``. :mod:`lvkit.describe` says the same things in words, and
-:func:`lvkit.drawing.picture` joins the two.
-
-Colours are told apart by colour-blind readers too: sequences of colours come from seaborn's
-"colorblind" palette together with markers, and scales that part at zero from "vlag".
+Each function draws one answer on the axes it is given, or on a figure of its own, and returns the
+axes; none saves, shows or changes anything else. ``ax.figure`` shows itself at the end of a
+notebook's cell and has ``savefig``. :mod:`lvkit.describe` says the same things in words, and
+:func:`lvkit.drawing.picture` joins the two. Colour-blind readers can tell the colours apart.
 """
 
 from __future__ import annotations
@@ -138,8 +135,7 @@ def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
     ax.set_xticks(centres, names, rotation=90, fontsize=7)
     ax.tick_params(length=0)
     some = "" if len(names) == panel.n_families else " (not all families are named)"
-    ax.set_xlabel(f"models, by family and size{some}")
-    ax.set_ylabel("benchmark (models scored)")
+    ax.set(xlabel=f"models, by family and size{some}", ylabel="benchmark (models scored)")
     draw.tidy(ax, spines=False)
     return ax
 
@@ -313,9 +309,9 @@ def plot_families(
 def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Draw observed against fitted scores, a small square for each benchmark.
 
-    Read off it where the model misses: points far from the line, or a cloud that bends away from
-    it. Above each square stands the mean absolute error in points (hundredths of the score). The
-    scores are those that the model was fitted to, so that new models will be missed by more.
+    Read off it where the model misses: points far from the line, or a cloud that bends away. Above
+    each square stands the mean absolute error in points (hundredths of the score), for scores that
+    the model has learned from.
 
     Parameters
     ----------

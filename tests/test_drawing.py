@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import html
+import io
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import lvkit as lv
+from lvkit.drawing import (
+    Picture,
+    benchmark_labels,
+    canvas,
+    cell_texts,
+    picture,
+    shown,
+    spaced_labels,
+)
+
+
+def drawn_text(name: str) -> str:
+    """What matplotlib makes of a name: its text, if it takes it for text."""
+    from matplotlib.cbook import is_math_text
+
+    assert not is_math_text(name)
+    return name.replace(r"\$", "$")
+
+
+@pytest.mark.parametrize("name", ["$x$", "cost_$5", "a^{2}", r"\alpha", "$$", "<b>&amp;", "日本"])
+def test_a_name_is_never_read_as_mathematics(name: str) -> None:
+    assert drawn_text(shown(name)) == name
+
+
+def test_a_name_is_shown_on_one_line() -> None:
+    assert shown("two\nlines\tand  more") == "two lines and more"
+
+
+def test_a_long_name_keeps_its_ends() -> None:
+    long = "family-" * 20 + "last"
+    text = shown(long)
+    assert len(text) == 28
+    assert (text[:7], text[-4:]) == ("family-", "last")
+
+
+def test_a_name_of_dollars_alone_stays_short() -> None:
+    assert drawn_text(shown("$" * 50)).count("$") == 27
+
+
+def test_axes_of_the_user_are_kept() -> None:
+    mine = canvas(None)
+    assert canvas(mine) is mine
+
+
+def test_a_canvas_is_no_figure_of_pyplot() -> None:
+    import matplotlib.pyplot as plt
+
+    canvas(None)
+    assert plt.get_fignums() == []
+
+
+def test_a_label_serves_only_where_it_tells_benchmarks_apart(leaderboard: lv.Panel) -> None:
+    table = leaderboard.select(benchmarks=["mmlu", "arc", "bbh"]).to_frame().reset_index()
+    told = pd.DataFrame({"benchmark": ["mmlu", "arc", "bbh"], "chance": 0.25})
+    told["label"] = ["Exam", "Exam", ""]
+    labels = benchmark_labels(lv.Panel.from_frame(table, benchmarks=told))
+    assert labels["mmlu"] == "mmlu"
+    assert labels["arc"] == "arc"
+
+
+def test_a_cell_never_shows_minus_zero() -> None:
+    table = pd.DataFrame([[-0.001, -0.2], [0.0, 1.234]])
+    assert cell_texts(table).tolist() == [["0.00", "-0.20"], ["0.00", "1.23"]]
+
+
+def test_a_zero_by_definition_is_a_dot() -> None:
+    table = pd.DataFrame([[0.0, 1.0]])
+    assert cell_texts(table, zeros=np.array([[True, False]])).tolist() == [["·", "1.00"]]
+
+
+def test_labels_that_would_overlap_give_way_to_larger_families() -> None:
+    order = pd.Series(["big"] * 60 + ["tiny"] + ["large"] * 60)
+    centres, names = spaced_labels(order, [0, 60, 61])
+    assert set(zip(centres, names, strict=True)) == {(30.0, "big"), (91.0, "large"), (60.5, "tiny")}
+    crowded = pd.Series([f"f{i}" for i in range(300)])
+    assert len(spaced_labels(crowded, list(range(300)))[1]) <= 62
+
+
+def test_a_picture_is_a_small_png_with_its_description() -> None:
+    ax = canvas(None, width=2.0, height=1.0)
+    ax.plot([0, 1], [0, 1])
+    made = picture(ax, "A line that rises.")
+    image = Image.open(io.BytesIO(made.png))
+    assert (image.format, image.mode) == ("PNG", "P")
+    assert made.width == round(image.width * 96 / 144)
+    assert repr(made) == "Picture(alt='A line that rises.')"
+
+
+def test_a_description_is_escaped_in_html() -> None:
+    nasty = """<script>alert("x")</script> & 'y'"""
+    text = Picture(alt=nasty, png=b"", width=10)._repr_html_()
+    assert "<script>" not in text
+    assert f'alt="{html.escape(nasty)}"' in text
+
+
+def test_a_sign_that_the_font_lacks_is_no_warning() -> None:
+    ax = canvas(None)
+    ax.set_title("日本")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert picture(ax, "A title.").png
+
+
+def test_a_picture_of_a_part_of_a_figure_is_of_all_of_it() -> None:
+    from matplotlib.figure import Figure
+
+    left, right = Figure(figsize=(4, 2)).subfigures(1, 2)
+    right.add_subplot()
+    assert picture(left.add_subplot(), "Two squares.").width > 2.5 * 96

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lvkit as lv
+from lvkit.facts import (
+    checked_names,
+    fitted_errors,
+    known_families,
+    main_skills,
+    missing_order,
+    scale_effects,
+    score_points,
+)
+
+
+@pytest.fixture(scope="module")
+def fit(leaderboard: lv.Panel) -> lv.Fit:
+    some = leaderboard.complete()
+    return lv.LatentSkillModel(n_skills=1).fit(some.select(families=some.families[:8]))
+
+
+def test_points_have_both_a_score_and_a_size(leaderboard: lv.Panel) -> None:
+    points = score_points(leaderboard, "ifeval", "tokens_t")
+    assert points.columns.tolist() == ["family", "tokens_t", "score"]
+    assert points.notna().all(axis=None)
+    assert points["tokens_t"].is_monotonic_increasing
+    model = points.index[0]
+    assert points["score"].iloc[0] == leaderboard.scores.loc[model, "ifeval"]
+
+
+def test_a_misspelt_benchmark_is_named_with_its_neighbour(leaderboard: lv.Panel) -> None:
+    with pytest.raises(lv.LvkitError, match="no benchmark 'hellaswg'.*Did you mean 'hellaswag'"):
+        score_points(leaderboard, "hellaswg")
+
+
+def test_points_against_something_else_are_refused(leaderboard: lv.Panel) -> None:
+    with pytest.raises(lv.LvkitError, match="saw 'flops'; expected 'params_b' or 'tokens_t'"):
+        score_points(leaderboard, "mmlu", "flops")
+
+
+def test_points_without_tokens_are_refused(leaderboard: lv.Panel) -> None:
+    table = leaderboard.to_frame().drop(columns="tokens_t")
+    with pytest.raises(lv.LvkitError, match="no model has both"):
+        score_points(lv.Panel.from_frame(table), "mmlu", "tokens_t")
+
+
+def test_benchmarks_are_sorted_by_skill_then_anchor_then_loading() -> None:
+    loadings = pd.DataFrame(
+        {"a": [0.1, 2.0, 0.0, 1.0, 1.5], "b": [-3.0, 0.0, 0.5, 0.2, 0.3]}, index=list("vwxyz")
+    )
+    main = main_skills(SimpleNamespace(loadings=loadings, anchors={"a": "y", "b": "x"}))
+    assert "".join(main.index) == "ywzxv"
+    assert "".join(main) == "aaabb"
+
+
+def test_the_families_with_most_scores_come_first(fit: lv.Fit) -> None:
+    effects = known_families(fit, 3)
+    counts = fit.panel.scores.notna().sum(axis=1).groupby(fit.panel.models["family"]).sum()
+    assert len(effects) == 3
+    assert counts[effects.index].min() >= counts.drop(effects.index).max()
+    pd.testing.assert_frame_equal(effects, fit.family_effects.loc[effects.index])
+
+
+def test_all_families_are_there_without_a_number(fit: lv.Fit) -> None:
+    assert set(known_families(fit).index) == set(fit.families)
+
+
+def test_no_family_at_all_is_refused(fit: lv.Fit) -> None:
+    with pytest.raises(lv.LvkitError, match="saw 0; expected one family at least"):
+        known_families(fit, 0)
+
+
+def test_errors_are_in_points_over_measured_scores() -> None:
+    index = pd.Index(["m", "n"], name="model")
+    fitted = pd.DataFrame({"x": [0.5, 0.9], "y": [0.2, 0.2]}, index=index)
+    observed = pd.DataFrame({"y": [0.1, 0.3, 1.0], "x": [0.52, np.nan, 0.0]}, index=[*"mno"])
+    stub = SimpleNamespace(fitted_scores=fitted, panel=SimpleNamespace(scores=observed))
+    errors = fitted_errors(stub)
+    assert errors.index.tolist() == ["x", "y"]
+    assert errors.round(6).tolist() == [2.0, 10.0]
+
+
+def test_scale_effects_are_derivatives_of_the_anchors_logits(fit: lv.Fit) -> None:
+    """Against finite differences of the features, which are products before they are centred."""
+    effects = scale_effects(fit)
+    assert effects is not None
+    s, t = fit.feature_means[:2]
+
+    def logit(size: float, tokens: float) -> float:
+        features = np.array([size, tokens, size * tokens]) - fit.feature_means
+        skill = fit.slopes.to_numpy()[0] @ features
+        return float(fit.loadings.loc[fit.anchors[fit.skills[0]]].iloc[0] * skill)
+
+    step = 1e-4
+    by_size = (logit(s + step, t) - logit(s - step, t)) / (2 * step)
+    by_tokens = (logit(s, t + step) - logit(s, t - step)) / (2 * step)
+    np.testing.assert_allclose(effects.to_numpy()[0], [by_size, by_tokens], rtol=1e-6)
+
+
+def test_scale_effects_of_other_features_are_not_told() -> None:
+    assert scale_effects(SimpleNamespace(feature_names=("log_params",))) is None
+
+
+def test_full_families_come_first_and_sizes_rise_within_them(leaderboard: lv.Panel) -> None:
+    order = missing_order(leaderboard)
+    assert sorted(order.index) == sorted(leaderboard.scores.index)
+    share = leaderboard.scores.notna().mean(axis=1).groupby(leaderboard.models["family"]).mean()
+    assert share[order].is_monotonic_decreasing
+    qwen = leaderboard.models["params_b"][order.index[order == "qwen1.5"]]
+    assert qwen.is_monotonic_increasing
+    assert order.ne(order.shift()).sum() == leaderboard.n_families
+
+
+def test_an_unknown_name_is_told_with_its_neighbour() -> None:
+    assert checked_names(["opt"], ["opt", "llama"]) == ["opt"]
+    with pytest.raises(lv.LvkitError, match="no skill 'maths'.*Did you mean 'mathematics'"):
+        checked_names(["maths"], ["mathematics", "reasoning"], what="skill")

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+
+from lvkit import kernel
+from lvkit.kernel import OwnKernelManager, run_notebook
+
+
+def source(*cells: str) -> str:
+    """A notebook whose first cell holds the parameters."""
+    made = [nbformat.v4.new_code_cell(text) for text in cells]
+    made[0].metadata["tags"] = ["parameters"]
+    notebook = nbformat.v4.new_notebook(cells=made)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
+    return str(nbformat.writes(notebook))
+
+
+def printed(notebook: Any) -> str:
+    return "".join(o.text for c in notebook.cells for o in c.outputs if o.output_type == "stream")
+
+
+def test_a_notebook_runs_in_this_interpreter_on_one_thread(tmp_path: Path) -> None:
+    told = "[x, sys.executable, os.environ['OMP_NUM_THREADS'], os.getcwd()]"
+    tell = f"import json, os, sys\nprint(json.dumps({told}))"
+    cells: list[int] = []
+    done = run_notebook(
+        source("x: int = 1", tell),
+        {"x": 7},
+        tmp_path / "run.ipynb",
+        on_cell=lambda: cells.append(1),
+    )
+    x, python, threads, folder = json.loads(printed(done))
+    assert (x, threads) == (7, "1")
+    assert Path(python).samefile(sys.executable)
+    assert Path(folder).samefile(tmp_path)
+    assert len(cells) == 3
+
+
+def test_no_registered_kernel_is_needed() -> None:
+    spec = OwnKernelManager(kernel_name="no such kernel").kernel_spec
+    assert spec.argv[0] == sys.executable
+
+
+def test_a_kernel_that_does_not_start_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def execute(*args: Any) -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return "done"
+
+    monkeypatch.setattr(kernel, "_execute", execute)
+    assert run_notebook(source("x = 1"), {}, tmp_path / "run.ipynb") == "done"
+
+
+def test_a_kernel_that_never_starts_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def execute(*args: Any) -> str:
+        tries.append(1)
+        raise RuntimeError("Kernel didn't respond in 60 seconds")
+
+    monkeypatch.setattr(kernel, "_execute", execute)
+    with pytest.raises(RuntimeError, match="didn't respond"):
+        run_notebook(source("x = 1"), {}, tmp_path / "run.ipynb")
+    assert len(tries) == 3
+
+
+def test_a_kernel_that_dies_at_work_is_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def execute(notebook: Any, parameters: Any, target: Path, started: list[bool], _: Any) -> str:
+        tries.append(1)
+        started.append(True)
+        raise RuntimeError("Kernel died")
+
+    monkeypatch.setattr(kernel, "_execute", execute)
+    with pytest.raises(RuntimeError, match="Kernel died"):
+        run_notebook(source("x = 1"), {}, tmp_path / "run.ipynb")
+    assert len(tries) == 1
+
+
+def test_a_cell_that_fails_raises_and_leaves_the_notebook(tmp_path: Path) -> None:
+    target = tmp_path / "run.ipynb"
+    with pytest.raises(papermill.PapermillExecutionError, match="no such thing"):
+        run_notebook(source("x = 1", "raise KeyError('no such thing')"), {}, target)
+    assert "no such thing" in target.read_text()

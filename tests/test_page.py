@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import nbformat
+
+from lvkit.page import contents_of, html_page, section_of
+
+new = nbformat.v4
+
+
+def notebook() -> Any:
+    settings = new.new_code_cell("secret = 1", metadata={"tags": ["parameters"]})
+    aside = new.new_markdown_cell("An aside.", metadata={"tags": ["notebook-only"]})
+    work = new.new_code_cell("print(1)", execution_count=1)
+    work.outputs = [
+        new.new_output("stream", name="stdout", text="<script>printed</script>"),
+        new.new_output("stream", name="stderr", text="<b>warned</b>"),
+        new.new_output("display_data", {"text/html": "<p>shown</p>", "text/plain": "no"}),
+        new.new_output("execute_result", {"text/markdown": "**told**"}, execution_count=1),
+        new.new_output("execute_result", {"text/plain": "a < b"}, execution_count=1),
+    ]
+    text = [new.new_markdown_cell(t) for t in ("# The title\n\nHello.", "## First part\n\nWords.")]
+    end = new.new_markdown_cell("## And the last")
+    return new.new_notebook(cells=[text[0], settings, text[1], aside, work, end])
+
+
+def test_a_page_shows_prose_and_outputs_without_code() -> None:
+    page = html_page(notebook(), "A title")
+    assert "Hello." in page
+    assert "<p>shown</p>" in page
+    assert "<strong>told</strong>" in page
+    for hidden in ("secret", "print(1)", "An aside", "The title"):
+        assert hidden not in page
+
+
+def test_what_was_printed_is_text() -> None:
+    page = html_page(notebook(), "A title")
+    assert "&lt;script&gt;printed" in page
+    assert "&lt;b&gt;warned" in page
+    assert "a &lt; b" in page
+
+
+def test_the_title_is_escaped() -> None:
+    page = html_page(notebook(), "</title><script>x</script>")
+    assert "<script" not in page
+    assert "<title>&lt;/title&gt;" in page
+
+
+def test_every_heading_is_in_the_contents_and_found_from_there() -> None:
+    page = html_page(notebook(), "A title")
+    assert contents_of(notebook()) == [
+        ("First-part", "First part"),
+        ("And-the-last", "And the last"),
+    ]
+    for anchor, _ in contents_of(notebook()):
+        assert f'<a href="#{anchor}">' in page
+        assert f'id="{anchor}"' in page
+
+
+def test_making_a_page_does_not_change_the_notebook() -> None:
+    given = notebook()
+    before = nbformat.writes(given)
+    html_page(given, "A title")
+    assert nbformat.writes(given) == before
+
+
+def test_a_cell_is_told_by_the_heading_above_it() -> None:
+    assert section_of(notebook(), 4) == "First part"
+    assert section_of(notebook(), 1) == "The title"
+    assert section_of(new.new_notebook(cells=[new.new_code_cell("1")]), 0) == ""

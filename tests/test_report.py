@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import html
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+import lvkit as lv
+from lvkit import report
+from lvkit.report import ReportPaths, run_report
+
+NASTY = "<script>alert('$1')</script>"
+
+
+class Parts(HTMLParser):
+    """Collects a page's elements."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def __getitem__(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def users_table(path: Path) -> Path:
+    """Six families, a benchmark of the user's own, no tokens, and a name that bites."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for number in range(6):
+        family = NASTY if number == 0 else f"family{number}"
+        for size in (1, 3, 10, 30):
+            logits = rng.normal(0, 0.3, 3) + np.log10(size) - 1 + rng.normal(0, 0.1, 3)
+            mmlu, bbh, own = 1 / (1 + np.exp(-logits))
+            rows.append([f"{family}-{size}b", family, size, mmlu, bbh, own])
+    columns = ["model", "group", "params_b", "mmlu", "bbh", "own"]
+    pd.DataFrame(rows, columns=columns).round(4).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
+    folder = tmp_path_factory.mktemp("report")
+    table = users_table(folder / "mine & yours.csv")
+    options: dict[str, Any] = {"n_skills": 2, "max_skills": 9, "seed": 3, "n_jobs": 1}
+    return run_report(
+        table,
+        output=folder / "out",
+        family="group",
+        benchmarks={"own": 0.0},
+        features="log_params",
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def page(made: ReportPaths) -> str:
+    return made.html.read_text("utf-8")
+
+
+def test_three_files_come_of_a_report_and_nothing_else(made: ReportPaths) -> None:
+    names = sorted(path.name for path in made.html.parent.iterdir())
+    assert names == ["report.html", "report.ipynb", "report.json"]
+
+
+def test_the_page_opens_offline(page: str) -> None:
+    parts = Parts(page)
+    loads = [
+        a[name] for _, a in parts.found for name in ("src", "srcset", "data", "poster") if name in a
+    ]
+    assert loads
+    assert all(str(value).startswith("data:image/png;base64,") for value in loads)
+    assert parts["script"] == parts["link"] == parts["iframe"] == []
+    assert re.findall(r"url\(|@import", page) == []
+    assert all(str(a["href"]).startswith("#") for a in parts["a"])
+
+
+def test_every_picture_has_a_description(page: str) -> None:
+    images = Parts(page)["img"]
+    assert len(images) == 7
+    assert all(len(str(image["alt"])) > 40 for image in images)
+
+
+def test_the_page_says_its_language_title_and_contents(page: str) -> None:
+    parts = Parts(page)
+    assert page.startswith("<!DOCTYPE html>")
+    assert parts["html"] == [{"lang": "en"}]
+    assert "<title>lvkit report: mine &amp; yours.csv</title>" in page
+    anchors = {str(a["href"])[1:] for a in parts["a"]}
+    identities = [str(a["id"]) for _, a in parts.found if "id" in a]
+    assert anchors <= set(identities)
+    assert len(identities) == len(set(identities))
+    assert len(parts["h1"]) == 1
+
+
+def test_the_page_holds_no_code_and_no_path(page: str, made: ReportPaths) -> None:
+    assert "import lvkit" not in page
+    assert str(made.html.parent.parent) not in page
+
+
+def test_names_are_text_in_the_page(page: str) -> None:
+    assert "<script" not in page
+    assert html.escape("<script>") in page
+
+
+def test_the_key_numbers_are_kept_for_programs(made: ReportPaths) -> None:
+    document = json.loads(made.json.read_text())
+    assert document["parameters"]["features"] == "log_params"
+    assert list(document["selection"]) == ["1", "2", "3"]
+    assert document["fit"]["n_models"] == 24
+    assert document["fit"]["seed"] == 3
+    assert len(document["fit"]["anchors"]) == 2
+    assert set(document["best"]) == {"aic", "bic"}
+    assert "numpy" in document["versions"]
+
+
+def test_the_notebook_can_be_run_again(made: ReportPaths) -> None:
+    notebook = nbformat.read(made.notebook, as_version=4)
+    nbformat.validate(notebook)
+    assert "papermill" not in notebook.metadata
+    (given,) = [c for c in notebook.cells if "injected-parameters" in c.metadata.get("tags", ())]
+    assert f"{made.html.parent.parent}/mine & yours.csv" in given.source
+
+
+@pytest.mark.slow
+def test_the_embedded_data_are_read_with_the_papers_skills(tmp_path: Path) -> None:
+    bars: list[Bar] = []
+
+    class Bar:
+        def __init__(self, *, total: int, desc: str) -> None:
+            self.total, self.done = total, 0
+            bars.append(self)
+
+        def update(self, n: int = 1) -> None:
+            self.done += n
+
+        def __enter__(self) -> Bar:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    made = run_report(output=tmp_path, max_skills=4, progress=Bar)
+    document = json.loads(made.json.read_text())
+    assert list(document["fit"]["anchors"].values()) == ["math_lvl5", "ifeval", "hellaswag", "bbh"]
+    assert document["fit"]["n_models"] == 184
+    assert "13 models stayed out of it (lacks tokens" in made.html.read_text()
+    assert [(bar.done, bar.total) for bar in bars] == [(bars[0].total, bars[0].total)]
+
+
+# -- what is refused --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"n_skills": 0}, "n_skills: saw 0; expected a whole number from 1"),
+        ({"n_skills": 2.5}, "n_skills: saw 2.5; expected a whole number from 1"),
+        ({"n_skills": True}, "n_skills: saw True"),
+        ({"n_skills": 4, "max_skills": 3}, "max_skills: saw 3; expected a whole number from 4"),
+        ({"seed": -1}, "seed: saw -1; expected a whole number from 0"),
+        ({"seed": "x"}, "seed: saw 'x'"),
+        ({"n_jobs": 0}, "n_jobs: saw 0"),
+        ({"floor": "chanc"}, "Did you mean 'chance'"),
+        ({"n_skills": 13, "max_skills": 13}, "13 skills and 12 benchmarks"),
+        ({"family": "from_name"}, "no file that they speak of"),
+        ({"data": "no-such-file.csv"}, "no-such-file.csv"),
+    ],
+)
+def test_faulty_settings_are_refused_before_anything_runs(
+    settings: dict[str, Any], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    with pytest.raises(lv.LvkitError, match=re.escape(told)):
+        run_report(output=tmp_path / "out", **settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_jupyter_the_remedy_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "lvkit.kernel", raising=False)
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    with pytest.raises(lv.LvkitError, match=r"papermill is not installed.*lvkit\[report\]"):
+        run_report(output=tmp_path)
+
+
+def failing_notebook(code: str) -> bytes:
+    settings = nbformat.v4.new_code_cell("data = ''", metadata={"tags": ["parameters"]})
+    cells = [
+        nbformat.v4.new_markdown_cell("# A report"),
+        settings,
+        nbformat.v4.new_markdown_cell("## The hard part"),
+        nbformat.v4.new_code_cell(code),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
+    return str(nbformat.writes(notebook)).encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (
+            "import lvkit; raise lvkit.LvkitError('one family', expected='two')",
+            "report, section 'The hard part': one family; expected two. The notebook as far",
+        ),
+        ("1 / 0", "report, section 'The hard part': ZeroDivisionError: division by zero. The"),
+        ("import os; os._exit(3)", "report: DeadKernelError: Kernel died. The notebook as far"),
+    ],
+    ids=["LvkitError", "another error", "dead kernel"],
+)
+def test_a_failing_cell_is_told_and_kept_and_the_old_report_stays(
+    code: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        report, "shipped_notebooks", lambda: {"report.ipynb": failing_notebook(code)}
+    )
+    (tmp_path / "report.html").write_text("the old report")
+    with pytest.raises(lv.LvkitError, match=re.escape(told)):
+        run_report(output=tmp_path)
+    assert "The hard part" in (tmp_path / "report-failed.ipynb").read_text()
+    assert (tmp_path / "report.html").read_text() == "the old report"
+    assert not (tmp_path / "report.json").exists()
