@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lvkit.anchors import AnchorSuggestions
+    from lvkit.comparison import compare
     from lvkit.data import load_leaderboard
     from lvkit.errors import LvkitError, LvkitWarning
     from lvkit.model import LatentSkillModel
     from lvkit.panel import Panel
     from lvkit.parameters import Parameters
     from lvkit.readers import CheckReport, check_file, read_panel
-    from lvkit.results import Fit, compare
+    from lvkit.results import Fit
     from lvkit.select import Selection, select_skills
     from lvkit.simulate import simulate, simulate_models
     from lvkit.storage import load_fit
@@ -44,7 +45,7 @@ _HOMES = {
     "Parameters": "parameters",
     "Selection": "select",
     "check_file": "readers",
-    "compare": "results",
+    "compare": "comparison",
     "load_fit": "storage",
     "load_leaderboard": "data",
     "read_panel": "readers",

@@ -1,8 +1,8 @@
-"""Which benchmarks make good anchors?
+"""The choice of anchors: which benchmarks make skills readable.
 
 The likelihood cannot tell: every set of anchors fits equally well. But sets differ in how readable
 the skills are. Good anchors give a *simple structure*, each benchmark resting on few skills, and
-skills that are not near copies of one another. Since re-anchoring is algebra, all sets can be tried.
+skills that are not near copies of one another. Re-anchoring is algebra, so all sets can be tried.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ with precision ``phi``: ``y ~ Beta(mu * phi, (1 - mu) * phi)``, so that
 ``Var(y) = mu * (1 - mu) / (1 + phi)`` (arXiv 2512.06553).
 
 Everything here is a pure function of arrays. The estimators evaluate the density and its first two
-derivatives millions of times, so :func:`score_terms` computes the gamma function's logarithm and its
-first two derivatives together, from one shifted Stirling series.
+derivatives millions of times, so :func:`score_terms` computes the logarithm of the gamma function
+and its first two derivatives together, from one shifted Stirling series.
 """
 
 from __future__ import annotations

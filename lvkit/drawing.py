@@ -44,7 +44,7 @@ __all__ = [
 GREY = "#9a9a9a"
 INK = "#222222"
 
-_DPI = 144
+_DPI = 120
 _CSS_DPI = 96
 
 
@@ -235,7 +235,7 @@ def picture(ax: Axes, alt: str) -> Picture:
     Returns
     -------
     Picture
-        A PNG with at most 256 colours, which is small, and the description.
+        A PNG with at most 128 colours, which is small, and the description.
 
     Examples
     --------
@@ -249,6 +249,6 @@ def picture(ax: Axes, alt: str) -> Picture:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         drawn.savefig(raw, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.08)
-    image = Image.open(raw).convert("RGB").quantize(256)
+    image = Image.open(raw).convert("RGB").quantize(128)
     image.save(small, format="png", optimize=True)
     return Picture(alt=alt, png=small.getvalue(), width=round(image.width * _CSS_DPI / _DPI))

@@ -1,8 +1,8 @@
 """What lvkit says when something is wrong.
 
 Every error that lvkit raises on purpose is an :class:`LvkitError`. It carries one or several
-:class:`Problem` records, so that a person reads sentences and a program reads fields: what was seen,
-where, what was expected instead, and what to do about it.
+:class:`Problem` records, so that a person reads sentences and a program reads fields: what was
+seen, where, what was expected instead, and what to do about it.
 """
 
 from __future__ import annotations

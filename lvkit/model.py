@@ -5,8 +5,8 @@
     y_lij    ~ Beta(mu phi_j, (1 - mu) phi_j)   the score on benchmark j
     mu       = c_j + (1 - c_j) sigmoid(lambda_j' theta_li + d_j)
 
-(arXiv 2512.06553; an ancestor with fixed family effects is arXiv 2412.06540.) A model holds settings
-and nothing else; :meth:`LatentSkillModel.fit` returns everything that was learned.
+(arXiv 2512.06553; an ancestor with fixed family effects is arXiv 2412.06540.) A model holds
+settings and nothing else; :meth:`LatentSkillModel.fit` returns everything that was learned.
 """
 
 from __future__ import annotations

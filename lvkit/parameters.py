@@ -70,12 +70,12 @@ class Parameters:
     @property
     def n_benchmarks(self) -> int:
         """J."""
-        return self.loadings.shape[0]
+        return int(self.loadings.shape[0])
 
     @property
     def n_skills(self) -> int:
         """K."""
-        return self.loadings.shape[1]
+        return int(self.loadings.shape[1])
 
     @property
     def frame(self) -> Frame:

@@ -1,7 +1,7 @@
 """From a panel to what is fitted: which models take part, in which order, with which features.
 
 Models without a score, or without something the features need, are left out and listed. Rows and
-columns are put in the order of their names, so that a fit does not depend on how a table was sorted.
+columns are put in the order of their names: a fit does not depend on how a table was sorted.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pandas as pd
 
 from lvkit.errors import LvkitError, Problem, nearest
 from lvkit.features import FeatureMap
-from lvkit.marginal import ScoreTable
 from lvkit.panel import Panel
+from lvkit.scoretable import ScoreTable
 
 __all__ = ["Prepared", "prepare"]
 

@@ -1,12 +1,12 @@
 """What a fit found: one immutable object that answers questions about it.
 
 A :class:`Fit` keeps the data it was fitted to, the parameters, and each family's posterior, so that
-tables, pictures, predictions and plans need nothing else. It can be saved to one file and read back.
+tables, pictures, predictions and plans need nothing else. It can be saved to a file and read back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
@@ -28,7 +28,7 @@ from lvkit.structure import Frame
 if TYPE_CHECKING:
     from lvkit.anchors import AnchorSuggestions
 
-__all__ = ["Fit", "compare"]
+__all__ = ["Fit"]
 
 Array = npt.NDArray[np.float64]
 
@@ -194,8 +194,8 @@ class Fit:
         for name, values in named:
             rows |= {f"{name}[{b}]": v for b, v in zip(self.benchmarks, values, strict=True)}
         if self.model.floor == "estimate":
-            for j in np.flatnonzero(self.prepared.chance > 0.0):
-                rows[f"floor[{self.benchmarks[j]}]"] = params.floors[j]
+            estimated = np.flatnonzero(self.prepared.chance > 0.0)
+            rows |= {f"floor[{self.benchmarks[j]}]": params.floors[j] for j in estimated}
         for k, skill in enumerate(self.skills):
             for p, feature in enumerate(self.feature_names):
                 rows[f"slope[{skill}, {feature}]"] = params.slopes[k, p]
@@ -223,7 +223,7 @@ class Fit:
         table = self.prepared.table
         design = np.zeros((self.n_models, table.design.shape[1]))
         design[table.model] = table.design
-        return np.einsum("ir,rkq->ikq", design, self.frame.factor)
+        return np.asarray(np.einsum("ir,rkq->ikq", design, self.frame.factor))
 
     def _of_models(self) -> tuple[npt.NDArray[np.intp], Array]:
         """Family and centred features of each fitted model, shapes (I,) and (I, p)."""
@@ -337,88 +337,10 @@ class Fit:
         state = "converged" if self.converged else "NOT converged"
         return (
             f"Fit({len(self.skills)} skills, {self.n_models} models, {self.n_families} families, "
-            f"{self.n_scores} scores: log-likelihood {self.loglik:.2f}, AIC {self.aic:.1f}, {state})"
+            f"{self.n_scores} scores: log-likelihood {self.loglik:.2f}, AIC {self.aic:.1f}, "
+            f"{state})"
         )
 
     def _repr_html_(self) -> str:
         text = self.loadings.to_html(float_format="{:.2f}".format)
         return f"<p>{escape(repr(self))}</p>{text}"
-
-
-def compare(fits: Sequence[Fit]) -> pd.DataFrame:
-    """Compare fits of the same scores by their information criteria.
-
-    Parameters
-    ----------
-    fits : sequence of Fit
-        Fits of different models to the same scores with the same clip.
-
-    Returns
-    -------
-    DataFrame
-        Index ``fit`` (0, 1, ...); columns ``skills``, ``features``, ``family_slopes``, ``floor``,
-        ``loglik``, ``n_params``, ``aic``, ``bic``, ``delta_aic`` and ``weight`` (Akaike weights).
-
-    Raises
-    ------
-    LvkitError
-        If the fits rest on different scores or clips: their likelihoods cannot be compared.
-    """
-    if not fits:
-        raise LvkitError("saw no fit", where="compare", expected="at least one")
-    first = _data_of(fits[0])
-    for number, fit in enumerate(fits):
-        if fit.model.clip != fits[0].model.clip:
-            raise LvkitError(
-                f"clip {fit.model.clip:g}",
-                where=f"fit {number}",
-                expected=f"the clip of fit 0, {fits[0].model.clip:g}",
-                remedy="Fit again with one clip: the likelihood depends on it.",
-            )
-        if _data_of(fit) != first:
-            raise LvkitError(
-                f"{fit.n_scores} scores of {fit.n_models} models",
-                where=f"fit {number}",
-                expected=f"the scores of fit 0: {fits[0].n_scores} of {fits[0].n_models} models",
-                remedy="Fit the models to the same panel; features decide which models take part.",
-            )
-    table = pd.DataFrame(
-        {
-            "skills": [len(fit.skills) for fit in fits],
-            "features": [fit.model.features for fit in fits],
-            "family_slopes": [fit.model.family_slopes or "" for fit in fits],
-            "floor": [fit.model.floor for fit in fits],
-        },
-        index=pd.RangeIndex(len(fits), name="fit"),
-    )
-    return table.join(criteria(fits, table.index))
-
-
-def criteria(fits: Sequence[Fit], index: pd.Index) -> pd.DataFrame:
-    """Return log-likelihoods, criteria and Akaike weights of fits of the same scores."""
-    aic = np.array([fit.aic for fit in fits])
-    delta = aic - aic.min()
-    weight = np.exp(-0.5 * delta)
-    return pd.DataFrame(
-        {
-            "loglik": [fit.loglik for fit in fits],
-            "n_params": [fit.n_params for fit in fits],
-            "aic": aic,
-            "bic": [fit.bic for fit in fits],
-            "delta_aic": delta,
-            "weight": weight / weight.sum(),
-        },
-        index=index,
-    )
-
-
-def _data_of(fit: Fit) -> tuple[object, ...]:
-    """What two fits must share to be compared: models, benchmarks and scores."""
-    table = fit.prepared.table
-    return (
-        fit.prepared.models,
-        fit.benchmarks,
-        table.seen.log_odds.tobytes(),
-        table.model.tobytes(),
-        table.benchmark.tobytes(),
-    )

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from lvkit.comparison import criteria
 from lvkit.errors import LvkitError
 from lvkit.estimation import MarginalNewton
 from lvkit.estimation.starts import grown, principal, shaken
@@ -23,12 +24,12 @@ from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
 from lvkit.preparation import Prepared
 from lvkit.progress import ProgressChoice, progress_bar
-from lvkit.results import Fit, criteria
+from lvkit.results import Fit
 from lvkit.structure import Frame
 
 __all__ = ["Selection", "select_skills"]
 
-_DIRECTIONS = 2
+_DIRECTIONS = 1
 """Residual directions tried for a new skill."""
 
 _MANY = 5
@@ -67,7 +68,7 @@ class Selection:
         """
         if criterion not in ("aic", "bic"):
             raise LvkitError(f"saw {criterion!r}", where="criterion", expected="'aic' or 'bic'")
-        return self.fits[int(self.table[criterion].idxmin())]
+        return self.fits[self.table.index[int(np.argmin(self.table[criterion]))]]
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html(float_format="{:.3g}".format))
@@ -154,7 +155,7 @@ def _checked_numbers(n_skills: Iterable[int]) -> list[int]:
 
 
 def _settings(model: LatentSkillModel, k: int) -> LatentSkillModel:
-    """The model's settings with K skills."""
+    """Return the model's settings with K skills."""
     if model.anchors is not None and len(model.anchors) == k:
         return model
     return replace(model, anchors=None, n_skills=k)
@@ -165,7 +166,7 @@ def _count_starts(k: int) -> int:
 
 
 def _frames(prepared: Prepared, k: int, previous: Fit | None, seed: int) -> list[tuple[str, Frame]]:
-    """Starts for K skills: principal components, grown from fewer skills, and shaken."""
+    """Return starts for K skills: principal components, grown from fewer skills, shaken."""
     first = principal(prepared.table, k)
     frames = [("principal", first)]
     if previous is not None and len(previous.skills) == k - 1:

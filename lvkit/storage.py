@@ -56,7 +56,7 @@ def save_fit(fit: Fit, path: str | Path) -> None:
     arrays["latent_means"] = fit.latent_means
     arrays["latent_covariances"] = fit.latent_covariances
     packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(packed, **arrays)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("fit.json", json.dumps(text, allow_nan=True))
@@ -145,7 +145,7 @@ def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fit:
 
 
 def _table_to_json(table: pd.DataFrame) -> dict[str, Any]:
-    """A DataFrame as plain lists, with the types of its columns."""
+    """Return a DataFrame as plain lists, with the types of its columns."""
     return {
         "index": table.index.tolist(),
         "index_name": table.index.name,
@@ -162,7 +162,7 @@ def _plain(column: pd.Series) -> list[Any]:
 
 
 def _table_from_json(table: dict[str, Any]) -> pd.DataFrame:
-    """The inverse of :func:`_table_to_json`."""
+    """Return the table of :func:`_table_to_json`."""
     index = pd.Index(table["index"], name=table["index_name"])
     columns = {}
     for column in table["columns"]:

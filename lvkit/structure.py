@@ -9,7 +9,7 @@ and any invertible K x K matrix T gives another frame of the same model: ``Lambd
 
 The estimators move a plain vector of unconstrained numbers. :class:`MarkerChart` says what the
 vector means: K *marker* benchmarks have loading one on their own skill and none on the others, so
-that skills are measured in the logits of their markers, and everything else is free. That is a chart
+that skills are measured in the logits of their markers, and all else is free. That is a chart
 without constraints, without directions that change nothing, and with numbers of order one. (Skills
 with unit variance, the obvious choice, make a poor chart: where families hardly differ in a skill
 that grows with size, slopes of 30 multiply loadings of 0.05, and every step runs along a curved
@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from lvkit.marginal import Coefficients
+from lvkit.scoretable import Coefficients
 
 __all__ = ["Floors", "Frame", "MarkerChart", "choose_markers", "lower_triangular"]
 
@@ -60,7 +60,7 @@ class Frame:
         """Return the same model with skills ``transform @ theta``; K x K, invertible."""
         return replace(
             self,
-            loadings=np.linalg.solve(transform.T, self.loadings.T).T,
+            loadings=np.asarray(np.linalg.solve(transform.T, self.loadings.T).T, dtype=float),
             factor=transform @ self.factor,
             slopes=transform @ self.slopes,
         )
@@ -180,7 +180,7 @@ class MarkerChart:
     @property
     def n_latent(self) -> int:
         """q, the length of a family's whitened latent vector."""
-        return self.pattern.shape[2]
+        return int(self.pattern.shape[2])
 
     @property
     def others(self) -> Index:
@@ -207,7 +207,7 @@ class MarkerChart:
         return self.cuts[3] + len(self.floors.free)
 
     def _matrices(self, vector: Array) -> tuple[Array, Array]:
-        """Loadings (J, K) and mixing matrix (K, m q + p)."""
+        """Return the loadings (J, K) and the mixing matrix (K, m q + p)."""
         loadings = np.empty((self.n_benchmarks, self.n_skills))
         loadings[self.markers] = np.eye(self.n_skills)
         loadings[self.others] = vector[: self.cuts[0]].reshape(-1, self.n_skills)
@@ -305,5 +305,5 @@ def lower_triangular(factor: Array) -> Array:
     """Rotate the latent vector so that an intercept-only factor is lower triangular."""
     if len(factor) > 1:
         return factor
-    triangular = np.linalg.qr(factor[0].T, mode="r").T
+    triangular = np.asarray(np.linalg.qr(factor[0].T, mode="r"), dtype=float).T
     return np.asarray((triangular * np.where(np.diag(triangular) < 0.0, -1.0, 1.0))[None])

@@ -1,6 +1,6 @@
 """Marginal maximum likelihood by a Newton method that knows what is missing.
 
-Each step solves ``(I_obs + damping * I_com) step = gradient``: the observed information, from Louis'
+Each step solves ``(I_obs + damping * I_com) step = gradient``: the observed information, by Louis'
 identity, pulled towards the complete-data information as far as a trust region demands. Without
 damping this is Newton's method and converges in a handful of steps; with much damping it is a small
 EM step, which is always uphill. The trust region is measured in the metric of the complete-data
@@ -8,8 +8,10 @@ information, so it does not care about units, and directions in which most infor
 are the ones held back.
 
 Rejected alternative: L-BFGS on the same function needs ten times as many evaluations, and its
-stopping rule cannot tell a maximum from a plateau. Here the criterion is statistical: half the
-squared Newton decrement, the log-likelihood that a quadratic model says is still to be gained.
+stopping rule cannot tell a maximum from a plateau. Here the criterion is statistical: the
+log-likelihood that the quadratic model says is still to be gained within three standard errors
+(half the squared Newton decrement, near the top). It is judged on more nodes than the search used,
+so that a maximum of the nodes' errors does not pass for one of the likelihood.
 """
 
 from __future__ import annotations
@@ -33,6 +35,15 @@ _ACCEPT = 0.05
 _NOISE = 0.05
 """Log-likelihood differences below this are within the error of the nodes."""
 
+_LEAST_RADIUS = 1e-3
+"""A trust region smaller than this says that these nodes can take the search no further."""
+
+_LEAST_METRIC = 1.0
+"""No parameter moves by more than the trust region's radius, however little is known of it."""
+
+_MOST_NODES = 1_024
+"""Where the last stage gives up doubling its nodes."""
+
 _ROUGH = 1e-2
 """Expected gain at which the search hands over to the polishing nodes."""
 
@@ -54,7 +65,7 @@ class _LocalModel:
     @classmethod
     def at(cls, here: Evaluation) -> _LocalModel:
         values, vectors = np.linalg.eigh(here.complete)
-        values = np.maximum(np.abs(values), 1e-9 * np.abs(values).max())
+        values = np.maximum(np.abs(values), _LEAST_METRIC)
         unit = vectors / np.sqrt(values)  # complete information is the identity here
         curvature, turn = np.linalg.eigh(unit.T @ here.information @ unit)
         basis = unit @ turn
@@ -62,10 +73,11 @@ class _LocalModel:
 
     @property
     def expected_gain(self) -> float:
-        """Half the squared Newton decrement; infinite where the model is not concave."""
-        if self.curvature[0] <= 0.0:
-            return float("inf")
-        return float(0.5 * np.sum(self.slope**2 / self.curvature))
+        """Gain in log-likelihood that the best step within the first trust region predicts.
+
+        Where the model is concave and the top is near, half the squared Newton decrement.
+        """
+        return self.step(_RADIUS)[2]
 
     def step(self, radius: float) -> tuple[Array, float, float]:
         """Return the best step within a radius, its length and the gain it predicts."""
@@ -102,7 +114,8 @@ class MarginalNewton:
     max_iterations : int
         Most steps of the search.
     polish : bool
-        Whether to finish with twice the nodes; without, for a first look at many starts.
+        Whether to finish with more nodes, doubled until the criterion is met; without, for a
+        first look at many starts.
     """
 
     tolerance: float = 1e-5
@@ -132,13 +145,16 @@ class MarginalNewton:
         """
         q = objective.chart.n_latent
         trace: list[Step] = []
-        search = make_nodes(q, search_nodes(q), seed)
+        count = search_nodes(q)
         rough = max(self.tolerance, _ROUGH)
-        ascent = self._stage(objective, start, search, rough, trace, report)
-        if not ascent.converged or not self.polish:
-            return ascent
-        polish = make_nodes(q, 2 * search_nodes(q), seed)
-        return self._stage(objective, ascent.frame, polish, self.tolerance, trace, report)
+        ascent = self._stage(objective, start, make_nodes(q, count, seed), rough, trace, report)
+        while self.polish and count < _MOST_NODES:
+            count *= 2
+            nodes = make_nodes(q, count, seed)
+            ascent = self._stage(objective, ascent.frame, nodes, self.tolerance, trace, report)
+            if ascent.converged:
+                break
+        return ascent
 
     def _stage(
         self,
@@ -190,7 +206,7 @@ class MarginalNewton:
         agree only up to the error of the nodes. Where the predicted gain is below that noise, a
         step is good if it brings the gradient closer to zero.
         """
-        while radius > 1e-6:
+        while radius > _LEAST_RADIUS:
             step, length, predicted = model.step(radius)
             there = objective.evaluate(here.vector + step, nodes, here.modes)
             after = _LocalModel.at(there)

@@ -1,4 +1,4 @@
-"""The hill: the marginal log-likelihood as a function of one free vector, and what climbers return."""
+"""The hill: the marginal log-likelihood as a function of one vector, and what climbers return."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.marginal import Marginal, ScoreTable, integrate, refined
+from lvkit.marginal import Marginal, integrate, refined
 from lvkit.nodes import Nodes, make_nodes, search_nodes
+from lvkit.scoretable import ScoreTable
 from lvkit.structure import Frame, MarkerChart
 
 __all__ = ["Ascent", "Estimator", "Evaluation", "Objective", "Step"]
@@ -76,7 +77,8 @@ class Objective:
             start=modes,
             tolerance=1e-3,
         )
-        assert found.hessian is not None and found.complete is not None
+        assert found.hessian is not None
+        assert found.complete is not None
         jacobian = chart.jacobian(vector)
         by_coefficient = found.gradient
         hessian = jacobian.T @ found.hessian @ jacobian + chart.bend(vector, by_coefficient)
@@ -139,7 +141,10 @@ class Ascent:
 class Estimator(Protocol):
     """What every estimator offers."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The name it is asked for by."""
+        ...
 
     def climb(
         self, objective: Objective, start: Frame, *, seed: int = 0, report: Report | None = None

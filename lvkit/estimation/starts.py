@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.marginal import ScoreTable
+from lvkit.scoretable import ScoreTable
 from lvkit.structure import Frame
 
 __all__ = ["grown", "principal", "shaken"]
@@ -73,7 +73,7 @@ def principal(table: ScoreTable, n_skills: int) -> Frame:
     features = np.zeros((n_models, p))
     features[table.model] = table.features
     seen = np.isin(np.arange(n_models), table.model)
-    slopes = np.linalg.lstsq(features[seen], skills[seen], rcond=None)[0].T
+    slopes = np.asarray(np.linalg.lstsq(features[seen], skills[seen], rcond=None)[0].T, dtype=float)
     left = filled - np.where(known, skills @ loadings.T, 0.0)
     noise = np.square(left).sum(axis=0) / known.sum(axis=0)
     odds = np.exp(intercepts)

@@ -1,0 +1,183 @@
+"""The scores in long form, and the reduced form of the model: what the integrals work on.
+
+In reduced form every score is a Beta regression on known covariates and on its family's latent
+vector. For benchmark j, model i of family l and whitened latent vector ``z ~ N(0, I_q)``
+
+    eta = sum_r  Z_ir  A_rj' z  +  b_j' x_i  +  d_j ,
+
+with latent design Z (a column of ones; a further column for each feature whose slope differs
+between families), features x, and per benchmark the coefficients A (m x q), b (p), d, log precision
+and floor. How skills, loadings and correlations produce them is said in :mod:`lvkit.structure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lvkit.beta import Evidence, evidence
+
+__all__ = ["Block", "Coefficients", "ScoreTable"]
+
+Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+
+_BLOCK = 16_384
+"""Scores times nodes worked on at once: their temporaries stay within a core's cache."""
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """The measured scores in long form, sorted by family and then by benchmark.
+
+    Attributes
+    ----------
+    family, model, benchmark : ndarray of int, shape (n,)
+        Position of each score's family, model and benchmark.
+    seen : Evidence
+        The scores themselves, clipped, as the Beta likelihood needs them.
+    features : ndarray, shape (n, p)
+        Centred features of each score's model.
+    design : ndarray, shape (n, m)
+        Latent design of each score's model; the first column is one.
+    n_families, n_benchmarks : int
+        Families and benchmarks that have scores.
+    """
+
+    family: Index
+    model: Index
+    benchmark: Index
+    seen: Evidence
+    features: Array
+    design: Array
+    n_families: int
+    n_benchmarks: int
+    family_starts: Index = field(repr=False)
+    group_starts: Index = field(repr=False)
+
+    @classmethod
+    def build(
+        cls, scores: Array, family: Index, features: Array, design: Array, clip: float
+    ) -> ScoreTable:
+        """Arrange a models x benchmarks matrix of scores (NaN = not measured).
+
+        Parameters
+        ----------
+        scores : ndarray, shape (models, benchmarks)
+            Every model and every benchmark has at least one score.
+        family : ndarray of int, shape (models,)
+            Families counted from 0, none empty.
+        features, design : ndarray, shapes (models, p) and (models, m)
+            Centred features and latent design of each model.
+        clip : float
+            Scores are held within ``[clip, 1 - clip]``.
+        """
+        model, benchmark = np.nonzero(~np.isnan(scores))
+        order = np.lexsort((model, benchmark, family[model]))
+        model, benchmark = model[order], benchmark[order]
+        of_family = family[model]
+        group = of_family * scores.shape[1] + benchmark
+        y = np.clip(scores[model, benchmark], clip, 1.0 - clip)
+        return cls(
+            family=of_family,
+            model=model,
+            benchmark=benchmark,
+            seen=evidence(y),
+            features=features[model],
+            design=design[model],
+            n_families=int(of_family[-1]) + 1,
+            n_benchmarks=scores.shape[1],
+            family_starts=np.flatnonzero(np.diff(of_family, prepend=-1)),
+            group_starts=np.flatnonzero(np.diff(group, prepend=-1)),
+        )
+
+    @property
+    def n_scores(self) -> int:
+        """Number of scores."""
+        return len(self.family)
+
+    def blocks(self, n_nodes: int) -> Iterator[Block]:
+        """Yield runs of whole families, each small enough for a core's cache."""
+        ends = np.append(self.family_starts[1:], self.n_scores)
+        limit = max(1, _BLOCK // n_nodes)
+        first = 0
+        while first < self.n_families:
+            start = self.family_starts[first]
+            last = int(np.searchsorted(ends, start + limit, side="right"))
+            last = max(last, first + 1)
+            yield Block.cut(self, slice(first, last), slice(int(start), int(ends[last - 1])))
+            first = last
+
+
+class Block(NamedTuple):
+    """A run of whole families of a :class:`ScoreTable`."""
+
+    families: slice
+    scores: slice
+    family: Index  # of each score, counted from the block's first family
+    benchmark: Index
+    family_starts: Index
+    group_starts: Index
+    group_family: Index
+    group_benchmark: Index
+
+    @classmethod
+    def cut(cls, table: ScoreTable, families: slice, scores: slice) -> Block:
+        """Return the run of these families, whose scores are these."""
+        family = table.family[scores] - families.start
+        benchmark = table.benchmark[scores]
+        low, high = np.searchsorted(table.group_starts, [scores.start, scores.stop])
+        groups = table.group_starts[low:high] - scores.start
+        return cls(
+            families,
+            scores,
+            family,
+            benchmark,
+            table.family_starts[families] - scores.start,
+            groups,
+            family[groups],
+            benchmark[groups],
+        )
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """The reduced form: each benchmark's coefficients.
+
+    Attributes
+    ----------
+    latent : ndarray, shape (m, J, q)
+        Weights of the whitened latent vector, for each column of the latent design.
+    feature : ndarray, shape (J, p)
+        Weights of the centred features.
+    intercept, log_precision, floor : ndarray, shape (J,)
+        Intercept (logits), logarithm of the Beta precision, and floor.
+    """
+
+    latent: Array
+    feature: Array
+    intercept: Array
+    log_precision: Array
+    floor: Array
+
+    @property
+    def width(self) -> int:
+        """Entries of one benchmark in gradient and Hessian: m q + p + 3."""
+        m, _, q = self.latent.shape
+        return int(m * q + self.feature.shape[1] + 3)
+
+    def latent_weights(self, table: ScoreTable) -> Array:
+        """Return the weight of the family's latent vector in each score, shape (n, q)."""
+        weights = self.latent[:, table.benchmark]
+        if len(weights) == 1:
+            return np.asarray(weights[0])
+        return np.asarray(np.einsum("nr,rnq->nq", table.design, weights))
+
+    def fixed_part(self, table: ScoreTable) -> Array:
+        """Return what features and intercept add to each score's predictor, shape (n,)."""
+        fixed = np.einsum("np,np->n", table.features, self.feature[table.benchmark])
+        return np.asarray(fixed + self.intercept[table.benchmark])
