@@ -9,12 +9,15 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 
+import sys
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 import lvkit as lv
+
+sys.path.insert(0, str(Path(__file__).parent))  # cases.py and independent.py, for some tests
 
 # A shared machine is sometimes slow; a slow example is no fault. The same examples each time.
 hypothesis.settings.register_profile("lvkit", deadline=None, derandomize=True)
@@ -36,3 +39,41 @@ def small_file(leaderboard: lv.Panel, tmp_path: Path) -> Path:
     path = tmp_path / "mine.csv"
     small.write_csv(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def complete(leaderboard: lv.Panel) -> lv.Panel:
+    """The embedded models with every benchmark measured; 77 of them have tokens too."""
+    return leaderboard.complete()
+
+
+@pytest.fixture(scope="session")
+def paper_anchors() -> dict[str, str]:
+    """Four skills and their anchors, as in arXiv 2512.06553."""
+    return {
+        "mathematics": "math_lvl5",
+        "instruction": "ifeval",
+        "commonsense": "hellaswag",
+        "reasoning": "bbh",
+    }
+
+
+@pytest.fixture(scope="session")
+def paper_fit(leaderboard: lv.Panel, paper_anchors: dict[str, str]) -> lv.Fit:
+    """The paper's model on all embedded models with tokens; a fit is immutable."""
+    return lv.LatentSkillModel(anchors=paper_anchors).fit(leaderboard)
+
+
+@pytest.fixture(scope="session")
+def small_panel(complete: lv.Panel) -> lv.Panel:
+    """Twelve families and six benchmarks of the embedded data, quick to fit."""
+    some = complete.select(models=complete.models.index[complete.models["tokens_t"].notna()])
+    names = ["mmlu", "arc", "hellaswag", "gsm8k", "ifeval", "bbh"]
+    return some.select(families=some.families[:12], benchmarks=names)
+
+
+@pytest.fixture(scope="session")
+def small_fit(small_panel: lv.Panel) -> lv.Fit:
+    """Two skills on the small panel."""
+    anchors = {"general": "mmlu", "instruction": "ifeval"}
+    return lv.LatentSkillModel(anchors=anchors, features="log_params + log_tokens").fit(small_panel)

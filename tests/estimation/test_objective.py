@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import lvkit as lv
+from lvkit.estimation import Objective
+from lvkit.estimation.starts import principal
+from lvkit.fitting import objective_for, prepared_for
+from lvkit.nodes import make_nodes
+
+
+@pytest.fixture(scope="module", params=["none", "estimate"])
+def objective(request: pytest.FixtureRequest, small_panel: lv.Panel) -> Objective:
+    model = lv.LatentSkillModel(n_skills=2, floor=request.param)
+    hill = objective_for(model, prepared_for(model, small_panel), 2)
+    return hill.recentred(principal(hill.table, 2))
+
+
+@pytest.fixture(scope="module")
+def vector(objective: Objective, small_panel: lv.Panel) -> np.ndarray:
+    """A point not far from the top, where the search spends its time."""
+    top = lv.LatentSkillModel(n_skills=2).fit(small_panel).frame
+    floors = objective.chart.floors
+    there = objective.chart.vector(replace(top, floors=floors.fixed + 0.1 * floors.ceiling))
+    return there + np.random.default_rng(0).normal(0.0, 0.05, len(there))
+
+
+def test_the_gradient_is_that_of_the_value(objective: Objective, vector: np.ndarray) -> None:
+    # The nodes move with the vector, so with few of them value and gradient differ a little.
+    nodes = make_nodes(2, 1_024)
+    found = objective.evaluate(vector, nodes)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        way = rng.normal(size=len(vector)) / np.sqrt(len(vector))
+        high, low = (objective.evaluate(vector + s * 1e-3 * way, nodes).loglik for s in (1, -1))
+        assert found.gradient @ way == pytest.approx((high - low) / 2e-3, rel=2e-3, abs=0.02)
+
+
+def test_the_information_is_minus_the_slope_of_the_gradient(
+    objective: Objective, vector: np.ndarray
+) -> None:
+    nodes = make_nodes(2, 1_024)
+    found = objective.evaluate(vector, nodes)
+    np.testing.assert_allclose(found.information, found.information.T, atol=1e-6)
+    rng = np.random.default_rng(1)
+    for _ in range(3):
+        way = rng.normal(size=len(vector)) / np.sqrt(len(vector))
+        high, low = (objective.evaluate(vector + s * 1e-3 * way, nodes).gradient for s in (1, -1))
+        slope = (low - high) / 2e-3
+        miss = np.linalg.norm(found.information @ way - slope)
+        assert miss < 5e-3 * np.linalg.norm(slope)
+
+
+def test_the_complete_information_is_positive_at_the_top(small_fit: lv.Fit) -> None:
+    prepared = small_fit.prepared
+    hill = objective_for(small_fit.model, prepared, 2).recentred(small_fit.frame)
+    found = hill.evaluate(hill.chart.vector(small_fit.frame), make_nodes(2, 64))
+    assert np.linalg.eigvalsh(found.complete)[0] > -1e-6 * np.abs(found.complete).max()
+
+
+def test_warm_modes_give_the_same_evaluation(objective: Objective, vector: np.ndarray) -> None:
+    nodes = make_nodes(2, 64)
+    cold = objective.evaluate(vector, nodes)
+    warm = objective.evaluate(vector, nodes, cold.modes)
+    assert warm.loglik == pytest.approx(cold.loglik, abs=1e-3)
+
+
+def test_the_hill_is_the_same_on_another_chart(objective: Objective, vector: np.ndarray) -> None:
+    frame = objective.chart.frame(vector)
+    other = replace(objective, chart=replace(objective.chart, markers=np.array([3, 4])))
+    there = other.chart.frame(other.chart.vector(frame))
+    assert other.measure(there, 256).loglik == pytest.approx(
+        objective.measure(frame, 256).loglik, abs=1e-3
+    )
