@@ -27,7 +27,7 @@ _MOST_SETS = 200_000
 _WORST_CORRELATION = 0.95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AnchorSuggestions:
     """Sets of anchors, best first.
 

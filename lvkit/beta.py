@@ -192,7 +192,7 @@ def log_gamma_series(x: Array, order: int = 2) -> tuple[Array, ...]:
     return value, slope, curve
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """What the Beta likelihood needs to know of each score.
 
@@ -217,7 +217,7 @@ def evidence(y: Array) -> Evidence:
     return Evidence(log_y - log_complement, log_complement, -log_y - log_complement)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoreTerms:
     """Log density of each score and its derivatives, each of the shape of ``eta``.
 

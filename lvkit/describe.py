@@ -17,7 +17,14 @@ import numpy as np
 import pandas as pd
 
 from lvkit.drawing import benchmark_labels
-from lvkit.facts import fitted_errors, known_families, main_skills, scale_effects, score_points
+from lvkit.facts import (
+    fitted_errors,
+    known_families,
+    main_skills,
+    scale_effects,
+    score_points,
+    side_skills,
+)
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
@@ -218,6 +225,10 @@ def _skills(fit: Fit) -> str:
         verb = "loads" if len(others) == 1 else "load"
         company = f"{_listed(others)} {verb} on it most" if others else "no other mainly does"
         sentences.append(f"{measured}; {company}.")
+    second = side_skills(fit)
+    if not second.empty:
+        told = _listed(f"{labels[str(name)]} on {skill}" for name, skill in second.items())
+        sentences.append(f"Loading at least half as much on a second skill: {told}.")
     return " ".join(sentences)
 
 
@@ -234,7 +245,7 @@ def _scale(fit: Fit) -> str:
     ]
     return (
         "Around the average model, ten times the parameters and ten times the tokens go along with "
-        f"{_listed(told)}. These are comparisons between published models, not effects of "
+        f"{_listed(told)}; one logit takes a score of 0.50 to 0.73. These are comparisons between published models, not effects of "
         "training one of them differently."
     )
 

@@ -27,6 +27,7 @@ __all__ = [
     "missing_order",
     "scale_effects",
     "score_points",
+    "side_skills",
 ]
 
 
@@ -90,6 +91,26 @@ def main_skills(fit: Fit) -> pd.Series[str]:
     order = np.lexsort((-sizes.max(axis=1), not_anchor, main))
     names = loadings.columns.to_numpy()[main[order]]
     return pd.Series(names, index=loadings.index[order], name="skill")
+
+
+def side_skills(fit: Fit) -> pd.Series[str]:
+    """Return the second skill of the benchmarks that load on one at least half as much.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> loadings = pd.DataFrame({"maths": [0.6, 0.9], "reading": [1.1, 0.0]}, index=["mmlu", "math"])
+    >>> side_skills(SimpleNamespace(loadings=loadings)).to_dict()
+    {'mmlu': 'maths'}
+    """
+    sizes = fit.loadings.to_numpy()
+    order = np.argsort(-sizes, axis=1)
+    if sizes.shape[1] == 1:
+        return pd.Series([], index=fit.loadings.index[:0], dtype=str, name="skill")
+    rows = np.arange(len(sizes))
+    keep = (sizes[rows, order[:, 1]] >= 0.5 * np.abs(sizes).max(axis=1)) & (sizes.max(axis=1) > 0)
+    names = fit.loadings.columns.to_numpy()[order[keep, 1]]
+    return pd.Series(names, index=fit.loadings.index[keep], name="skill")
 
 
 def known_families(fit: Fit, top: int | None = None) -> pd.DataFrame:

@@ -44,7 +44,7 @@ _FIRST_SLOPE_SD = 0.3
 """Where the search for random slopes begins, in standard deviations of the random intercepts."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Climb:
     """One start's ascent and how it is called in ``fit.starts``."""
 

@@ -32,7 +32,7 @@ _STRETCH = 1.05
 _LARGE_BLOCK = 31 * 2**20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Marginal:
     """The marginal log-likelihood and what was asked for besides.
 

@@ -23,7 +23,7 @@ _SOUND = 0.2
 """Least eigenvalue of an observed curvature that is trusted; the prior alone has one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Posterior:
     """Gaussian approximation of each family's whitened latent vector.
 
@@ -95,7 +95,7 @@ def posterior_modes(
     return Posterior(z, scale, np.asarray(log_det))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Look:
     """Log posterior of each family at one point: value, gradient and two curvatures."""
 

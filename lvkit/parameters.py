@@ -11,7 +11,7 @@ with A the anchors' rows of the loadings in any frame,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ _WORST_CONDITION = 1e4
 """Anchors whose skills are more nearly dependent than this are refused."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parameters:
     """The parameters of a latent skill model.
 
@@ -101,6 +101,15 @@ class Parameters:
             np.log(self.precisions),
             self.floors,
         )
+
+    def read_only(self) -> Parameters:
+        """Return the same parameters in arrays that cannot be written to."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        copies = {name: None if a is None else np.array(a) for name, a in arrays.items()}
+        for copy in copies.values():
+            if copy is not None:
+                copy.flags.writeable = False
+        return Parameters(**copies)  # type: ignore[arg-type]
 
     @classmethod
     def of(cls, frame: Frame) -> Parameters:

@@ -22,7 +22,7 @@ __all__ = ["Prepared", "prepare"]
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """The part of a panel that is fitted, arranged for the estimators.
 

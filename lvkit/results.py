@@ -33,7 +33,7 @@ __all__ = ["Fit"]
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A fitted latent skill model.
 
@@ -146,8 +146,8 @@ class Fit:
 
     @cached_property
     def params(self) -> Parameters:
-        """The parameters as arrays."""
-        return Parameters.of(self.frame)
+        """The parameters as read-only arrays."""
+        return Parameters.of(self.frame).read_only()
 
     @property
     def loadings(self) -> pd.DataFrame:

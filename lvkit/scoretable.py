@@ -30,7 +30,7 @@ _BLOCK = 16_384
 """Scores times nodes worked on at once: their temporaries stay within a core's cache."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoreTable:
     """The measured scores in long form, sorted by family and then by benchmark.
 
@@ -144,7 +144,7 @@ class Block(NamedTuple):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Coefficients:
     """The reduced form: each benchmark's coefficients.
 

@@ -41,7 +41,7 @@ _LOOK = MarginalNewton(polish=False, tolerance=3e-2)
 """A first look at each start; only the best is climbed to the top."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selection:
     """Fits with different numbers of skills, and their criteria.
 

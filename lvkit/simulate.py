@@ -24,7 +24,7 @@ __all__ = ["Truth", "simulate", "simulate_models"]
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Truth:
     """What a simulated panel was drawn from.
 

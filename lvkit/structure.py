@@ -32,7 +32,7 @@ Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """The model's parameters in one system of coordinates of skill space.
 
@@ -88,7 +88,7 @@ def choose_markers(loadings: Array) -> Index:
     return np.sort(order[: loadings.shape[1]])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Floors:
     """Lower asymptotes of the benchmarks: fixed, or to be estimated below a ceiling.
 
@@ -129,7 +129,7 @@ class Floors:
         return np.asarray(self.ceiling[self.free] * up * (1.0 - up))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MarkerChart:
     """What the free vector means, for one choice of marker benchmarks.
 

@@ -7,7 +7,7 @@ EM step, which is always uphill. The trust region is measured in the metric of t
 information, so it does not care about units, and directions in which most information is missing
 are the ones held back.
 
-Rejected alternative: L-BFGS on the same function needs ten times as many evaluations, and its
+Rejected alternative: L-BFGS on the same function needs twenty times as many evaluations, and its
 stopping rule cannot tell a maximum from a plateau. Here the criterion is statistical: the
 log-likelihood that the quadratic model says is still to be gained within three standard errors
 (half the squared Newton decrement, near the top). It is judged on more nodes than the search used,
@@ -54,7 +54,7 @@ _STRETCHED = 4.0
 """Loadings above this say that the markers of the chart no longer suit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _LocalModel:
     """The quadratic model at one point, in coordinates where the complete information is one."""
 

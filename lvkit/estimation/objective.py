@@ -19,7 +19,7 @@ __all__ = ["Ascent", "Estimator", "Evaluation", "Objective", "Step"]
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """The objective and its local shape at one vector.
 
@@ -47,7 +47,7 @@ class Evaluation:
     modes: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Objective:
     """Marginal log-likelihood of a table of scores as a function of the free vector."""
 
@@ -112,7 +112,7 @@ class Step:
 Report = Callable[[Step], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ascent:
     """Where an estimator got to.
 
