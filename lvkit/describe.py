@@ -245,8 +245,8 @@ def _scale(fit: Fit) -> str:
     ]
     return (
         "Around the average model, ten times the parameters and ten times the tokens go along with "
-        f"{_listed(told)}; one logit takes a score of 0.50 to 0.73. These are comparisons between published models, not effects of "
-        "training one of them differently."
+        f"{_listed(told)}; one logit takes a score of 0.50 to 0.73. These are "
+        "comparisons between published models, not effects of training one of them differently."
     )
 
 

@@ -99,9 +99,9 @@ def side_skills(fit: Fit) -> pd.Series[str]:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> loadings = pd.DataFrame({"maths": [0.6, 0.9], "reading": [1.1, 0.0]}, index=["mmlu", "math"])
+    >>> loadings = pd.DataFrame({"maths": [0.6, 0.9], "reading": [1.1, 0.0]}, index=["bbh", "math"])
     >>> side_skills(SimpleNamespace(loadings=loadings)).to_dict()
-    {'mmlu': 'maths'}
+    {'bbh': 'maths'}
     """
     sizes = fit.loadings.to_numpy()
     order = np.argsort(-sizes, axis=1)

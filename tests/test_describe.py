@@ -7,7 +7,7 @@ import pytest
 
 import lvkit as lv
 from lvkit import describe
-from lvkit.facts import fitted_errors
+from lvkit.facts import fitted_errors, side_skills
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +106,12 @@ def test_the_summary_has_a_paragraph_for_each_question(
     assert "converged" in text
     assert "not effects" in text
     assert "nan" not in text
+
+
+def test_the_summary_tells_who_loads_on_two_skills(selection: lv.Selection, fit: lv.Fit) -> None:
+    told = "at least half as much on a second skill" in str(describe.summarise(selection, fit))
+    assert told == (not side_skills(fit).empty)
+    assert "second skill" not in str(describe.summarise(selection, selection.fits[1]))
 
 
 def test_the_summary_says_when_more_skills_might_be_better(

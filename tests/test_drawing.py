@@ -94,7 +94,7 @@ def test_a_picture_is_a_small_png_with_its_description() -> None:
     made = picture(ax, "A line that rises.")
     image = Image.open(io.BytesIO(made.png))
     assert (image.format, image.mode) == ("PNG", "P")
-    assert made.width == round(image.width * 96 / 144)
+    assert made.width == round(image.width * 96 / 120)
     assert repr(made) == "Picture(alt='A line that rises.')"
 
 
