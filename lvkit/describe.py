@@ -86,8 +86,10 @@ def describe_scores(panel: Panel, benchmark: str, *, against: str = "params_b") 
     """Say what :func:`lvkit.plots.plot_scores` shows."""
     points = score_points(panel, benchmark, against)
     what = {"params_b": "size", "tokens_t": "training tokens"}[against]
-    rank = points[against].rank().corr(points["score"].rank())
-    trend = f" Their rank correlation is {rank:.2f}." if np.isfinite(rank) else ""
+    trend = ""
+    if points[against].nunique() > 1 and points["score"].nunique() > 1:
+        rank = points[against].rank().corr(points["score"].rank())
+        trend = f" Their rank correlation is {rank:.2f}."
     return (
         f"Scores of {_count(len(points), 'model')} on {benchmark_labels(panel)[benchmark]} against "
         f"their {what}, joined by family: from {points['score'].min():.2f} to "
