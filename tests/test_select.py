@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lvkit as lv
+
+# Design, section 2: marginal log-likelihoods for K = 1 to 7, default settings, seed 0; and what
+# this library found when the test was written, from which it must not fall back.
+DESIGNED = {
+    "complete": [1520.7, 1706.8, 1759.5, 1816.4, 1840.8, 1853.9, 1863.8],
+    "leaderboard": [2536.1, 2865.7, 2931.5, 3014.5, 3040.0, 3063.2, 3075.0],
+}
+MEASURED = {
+    "complete": [1520.73, 1706.79, 1761.51, 1816.42, 1841.43, 1854.67, 1865.01],
+    "leaderboard": [2536.07, 2865.68, 2944.73, 3014.53, 3049.65, 3065.52, 3078.31],
+}
+N_PARAMS = [39, 53, 66, 78, 89, 99, 108]
+
+
+@pytest.fixture(scope="module", params=["complete", "leaderboard"])
+def found(request: pytest.FixtureRequest) -> Any:
+    """The embedded data's name and the selection on them, K = 1 to 7."""
+    panel = request.getfixturevalue(request.param)
+    return request.param, lv.select_skills(panel, range(1, 8))
+
+
+@pytest.mark.slow
+def test_every_number_of_skills_reaches_the_known_log_likelihood(found: Any) -> None:
+    name, selection = found
+    loglik = selection.table["loglik"].to_numpy()
+    tolerance = np.array([0.3] * 4 + [3.0] * 3)
+    assert (loglik > np.array(DESIGNED[name]) - tolerance).all(), loglik
+    assert (loglik > np.array(MEASURED[name]) - 0.1).all(), loglik
+
+
+@pytest.mark.slow
+def test_the_log_likelihood_never_falls_as_skills_are_added(found: Any) -> None:
+    _, selection = found
+    assert (np.diff(selection.table["loglik"]) > 0.0).all()
+
+
+@pytest.mark.slow
+def test_parameters_are_counted_as_in_the_paper(found: Any) -> None:
+    _, selection = found
+    assert selection.table["n_params"].tolist() == N_PARAMS
+    assert selection.table["converged"].all()
+
+
+@pytest.mark.slow
+def test_aic_falls_steeply_to_four_skills_and_then_flattens(found: Any) -> None:
+    _, selection = found
+    aic = selection.table["aic"]
+    assert (aic.diff().loc[2:4] < -50.0).all()
+    assert aic.diff().loc[5:7].abs().max() < 50.0
+
+
+# -- on a small panel ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small(small_panel: lv.Panel) -> Any:
+    model = lv.LatentSkillModel(features="log_params + log_tokens")
+    return model, lv.select_skills(small_panel, range(1, 4), model)
+
+
+def test_the_table_has_a_row_for_each_number_of_skills(small: Any) -> None:
+    _, selection = small
+    table = selection.table
+    assert table.index.name == "K"
+    assert table.index.tolist() == [1, 2, 3]
+    assert list(table.columns) == [
+        *("loglik", "n_params", "aic", "bic", "delta_aic", "weight", "seconds", "converged")
+    ]
+    assert (table["seconds"] > 0.0).all()
+
+
+def test_weights_sum_to_one_and_the_best_has_no_delta(small: Any) -> None:
+    _, selection = small
+    assert selection.table["weight"].sum() == pytest.approx(1.0)
+    assert selection.table["delta_aic"].min() == 0.0
+
+
+def test_every_candidate_is_kept(small: Any) -> None:
+    _, selection = small
+    assert sorted(selection.fits) == [1, 2, 3]
+    for k, fit in selection.fits.items():
+        assert len(fit.skills) == k
+        assert fit.loglik == selection.table.loc[k, "loglik"]
+
+
+def test_the_best_is_that_of_the_lowest_criterion(small: Any) -> None:
+    _, selection = small
+    for criterion in ("aic", "bic"):
+        best = selection.fits[int(selection.table[criterion].idxmin())]
+        assert selection.best(criterion) is best
+    assert selection.best() is selection.best("aic")
+
+
+def test_an_unknown_criterion_is_refused(small: Any) -> None:
+    with pytest.raises(lv.LvkitError, match="criterion: saw 'loglik'; expected 'aic' or 'bic'"):
+        small[1].best("loglik")
+
+
+def test_a_selection_is_shown_as_a_table(small: Any) -> None:
+    html = small[1]._repr_html_()
+    assert html.count("<tr") == 5
+    assert "delta_aic" in html
+
+
+def test_a_fit_by_itself_reaches_what_the_selection_found(
+    small: Any, small_panel: lv.Panel
+) -> None:
+    for k, fit in small[1].fits.items():
+        alone = lv.LatentSkillModel(n_skills=k, features="log_params + log_tokens")
+        assert fit.loglik > alone.fit(small_panel).loglik - 0.02
+
+
+def test_every_start_is_reported(small: Any) -> None:
+    starts = small[1].fits[3].starts
+    assert starts.index[0] == "principal"
+    assert any(name.startswith("grown") for name in starts.index)
+    assert starts.index[-1].endswith("polished")
+
+
+def test_the_models_settings_serve_every_number_of_skills(small_panel: lv.Panel) -> None:
+    model = lv.LatentSkillModel(features="log_params", floor="chance", clip=0.01)
+    selection = lv.select_skills(small_panel, [1, 2], model)
+    for fit in selection.fits.values():
+        assert (fit.model.features, fit.model.floor, fit.model.clip) == (
+            "log_params",
+            "chance",
+            0.01,
+        )
+
+
+def test_given_anchors_serve_the_number_of_skills_they_are_for(small_panel: lv.Panel) -> None:
+    anchors = {"general": "mmlu", "instruction": "ifeval"}
+    model = lv.LatentSkillModel(anchors=anchors, features="log_params")
+    selection = lv.select_skills(small_panel, [1, 2], model)
+    assert selection.fits[2].anchors == anchors
+    assert selection.fits[1].skills == tuple(selection.fits[1].anchors.values())
+
+
+def test_numbers_may_come_in_any_order_and_with_gaps(small_panel: lv.Panel) -> None:
+    model = lv.LatentSkillModel(features="log_params")
+    selection = lv.select_skills(small_panel, iter([3, 1, 1]), model)
+    assert selection.table.index.tolist() == [1, 3]
+
+
+def test_one_worker_and_two_choose_identically(small_panel: lv.Panel, small: Any) -> None:
+    model, one = small
+    two = lv.select_skills(small_panel, range(1, 4), model, n_jobs=2)
+    assert two.table["loglik"].tolist() == one.table["loglik"].tolist()
+    for k in (1, 2, 3):
+        np.testing.assert_array_equal(two.fits[k].params.loadings, one.fits[k].params.loadings)
+
+
+def test_progress_reaches_its_total(small_panel: lv.Panel) -> None:
+    from tqdm import tqdm
+
+    bars = []
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            bars.append(self)
+
+    model = lv.LatentSkillModel(features="log_params")
+    lv.select_skills(small_panel, [1, 2], model, progress=Bar)
+    ((n, total),) = {(bar.n, bar.total) for bar in bars}
+    assert n == total > 2
+
+
+@pytest.mark.parametrize("numbers", [[0], [1, -2], [1.5], ["two"], ["1", 2]])
+def test_numbers_of_skills_that_are_none_are_refused(numbers: Any, small_panel: lv.Panel) -> None:
+    with pytest.raises(lv.LvkitError, match="n_skills: .*whole numbers from 1"):
+        lv.select_skills(small_panel, numbers)
+
+
+def test_a_single_number_is_refused_with_what_was_expected(small_panel: lv.Panel) -> None:
+    with pytest.raises(lv.LvkitError, match="n_skills"):
+        lv.select_skills(small_panel, 3)  # type: ignore[arg-type]
+
+
+def test_no_numbers_are_refused(small_panel: lv.Panel) -> None:
+    with pytest.raises(lv.LvkitError, match="saw no number"):
+        lv.select_skills(small_panel, [])
+
+
+def test_too_many_skills_are_refused_before_anything_is_fitted(
+    small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a fit began, and would have been lost")
+
+    monkeypatch.setattr("lvkit.select.climb_from", never)
+    with pytest.raises(lv.LvkitError, match="saw 7 skills for 6 benchmarks"):
+        lv.select_skills(small_panel, range(1, 8), lv.LatentSkillModel(features="log_params"))
+
+
+def test_family_slopes_are_refused_with_the_remedy(small_panel: lv.Panel) -> None:
+    model = lv.LatentSkillModel(family_slopes="log_params")
+    with pytest.raises(lv.LvkitError, match="Choose the number of skills without family slopes"):
+        lv.select_skills(small_panel, [1], model)
+
+
+def test_what_is_no_panel_is_refused() -> None:
+    with pytest.raises(lv.LvkitError, match="panel: saw a str"):
+        lv.select_skills("mine.csv")  # type: ignore[arg-type]
