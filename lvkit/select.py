@@ -37,7 +37,7 @@ _MANY = 5
 
 _SHAKEN = 1
 
-_LOOK = MarginalNewton(polish=False, tolerance=3e-2)
+_LOOK = MarginalNewton(polish=False, tolerance=0.1)
 """A first look at each start; only the best is climbed to the top."""
 
 
