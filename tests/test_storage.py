@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lvkit as lv
+from lvkit.storage import SCHEMA
+
+
+@pytest.fixture(scope="module")
+def saved(small_fit: lv.Fit, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("saved") / "small.fit"
+    small_fit.save(path)
+    return path.read_bytes()
+
+
+def members(saved: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(saved)) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def packed(parts: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    return out.getvalue()
+
+
+def with_text(saved: bytes, change: Callable[[dict[str, Any]], Any]) -> bytes:
+    """The file with its JSON text changed."""
+    parts = members(saved)
+    text = json.loads(parts["fit.json"])
+    change(text)
+    return packed(parts | {"fit.json": json.dumps(text).encode()})
+
+
+def with_arrays(saved: bytes, **changes: Any) -> bytes:
+    """The file with some arrays changed; None takes one away."""
+    parts = members(saved)
+    with np.load(io.BytesIO(parts["arrays.npz"])) as old:
+        arrays = {name: old[name] for name in old.files} | changes
+    out = io.BytesIO()
+    np.savez(out, **{k: v for k, v in arrays.items() if v is not None})
+    return packed(parts | {"arrays.npz": out.getvalue()})
+
+
+def refusal(content: bytes, tmp_path: Path) -> str:
+    path = tmp_path / "bad.fit"
+    path.write_bytes(content)
+    with pytest.raises(lv.LvkitError) as caught:
+        lv.load_fit(path)
+    assert "bad.fit" in str(caught.value)
+    return str(caught.value)
+
+
+# -- there and back ------------------------------------------------------------------------------
+
+
+def assert_identical(found: lv.Fit, fit: lv.Fit) -> None:
+    for name in ("loglik", "n_params", "converged", "message", "method", "seed", "anchors", "aic"):
+        assert getattr(found, name) == getattr(fit, name), name
+    for name, value in vars(fit.frame).items():
+        np.testing.assert_array_equal(getattr(found.frame, name), value, err_msg=name)
+    np.testing.assert_array_equal(found.latent_means, fit.latent_means)
+    np.testing.assert_array_equal(found.latent_covariances, fit.latent_covariances)
+    assert found.panel == fit.panel
+    assert found.model == fit.model
+    for name in ("summary", "loadings", "family_effects", "fitted_scores", "dropped", "starts"):
+        first, second = (getattr(f, name) for f in (found, fit))
+        first, second = (t() if callable(t) else t for t in (first, second))
+        assert first.equals(second), name
+        assert first.index.names == second.index.names, name
+
+
+def test_a_fit_comes_back_bit_for_bit(small_fit: lv.Fit, tmp_path: Path) -> None:
+    small_fit.save(tmp_path / "a.fit")
+    assert_identical(lv.load_fit(tmp_path / "a.fit"), small_fit)
+
+
+def test_a_fit_with_gaps_and_dropped_models_comes_back(paper_fit: lv.Fit, tmp_path: Path) -> None:
+    paper_fit.save(str(tmp_path / "a.fit"))
+    found = lv.load_fit(str(tmp_path / "a.fit"))
+    assert_identical(found, paper_fit)
+    assert len(found.dropped) == 13
+    assert found.panel.models.dtypes.equals(paper_fit.panel.models.dtypes)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n_skills": 2, "features": "log_params", "floor": "estimate"},
+        {"n_skills": 1, "features": "log_params", "family_slopes": "log_params"},
+        {"anchors": {"größe": "mmlu"}, "features": "log_params + instruct", "clip": 0.01},
+    ],
+    ids=["floors", "slopes", "names and flags"],
+)
+def test_every_kind_of_model_comes_back(
+    settings: dict[str, Any], small_panel: lv.Panel, tmp_path: Path
+) -> None:
+    fit = lv.LatentSkillModel(**settings).fit(small_panel)
+    fit.save(tmp_path / "a.fit")
+    assert_identical(lv.load_fit(tmp_path / "a.fit"), fit)
+
+
+def test_a_users_own_columns_come_back(small_panel: lv.Panel, tmp_path: Path) -> None:
+    n = small_panel.n_models
+    table = small_panel.to_frame().assign(
+        note=["a", None] * (n // 2), flag=[True, False] * (n // 2), number=range(n)
+    )
+    panel = lv.Panel.from_frame(table, benchmarks=small_panel.benchmarks)
+    fit = lv.LatentSkillModel(n_skills=1, features="log_params + flag").fit(panel)
+    fit.save(tmp_path / "a.fit")
+    assert_identical(lv.load_fit(tmp_path / "a.fit"), fit)
+
+
+def test_a_loaded_fit_can_do_what_the_fit_could(small_fit: lv.Fit, tmp_path: Path) -> None:
+    small_fit.save(tmp_path / "a.fit")
+    found = lv.load_fit(tmp_path / "a.fit")
+    assert found.suggest_anchors().best == small_fit.suggest_anchors().best
+    best = small_fit.suggest_anchors().best
+    assert found.reanchor(best).loadings.equals(small_fit.reanchor(best).loadings)
+    assert lv.compare([found, small_fit])["weight"].tolist() == [0.5, 0.5]
+    found.save(tmp_path / "b.fit")
+    assert_identical(lv.load_fit(tmp_path / "b.fit"), small_fit)
+
+
+def test_a_fit_replaces_an_older_file(small_fit: lv.Fit, tmp_path: Path) -> None:
+    path = tmp_path / "a.fit"
+    path.write_text("old")
+    small_fit.save(path)
+    assert lv.load_fit(path).loglik == small_fit.loglik
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_holds_text_and_numbers_and_nothing_else(saved: bytes) -> None:
+    parts = members(saved)
+    assert sorted(parts) == ["arrays.npz", "fit.json"]
+    assert json.loads(parts["fit.json"])["schema"] == SCHEMA
+    with np.load(io.BytesIO(parts["arrays.npz"]), allow_pickle=False) as arrays:
+        assert all(arrays[name].dtype == float for name in arrays.files)
+
+
+def test_a_fit_cannot_be_saved_where_there_is_no_folder(small_fit: lv.Fit, tmp_path: Path) -> None:
+    with pytest.raises(lv.LvkitError, match="nowhere"):
+        small_fit.save(tmp_path / "nowhere" / "a.fit")
+
+
+# -- files that are refused ----------------------------------------------------------------------
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(lv.LvkitError, match=r"'.*no\.fit': no such file. Check the path"):
+        lv.load_fit(tmp_path / "no.fit")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(lv.LvkitError, match="cannot be read"):
+        lv.load_fit(tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused(share: float, saved: bytes, tmp_path: Path) -> None:
+    text = refusal(saved[: int(share * len(saved))], tmp_path)
+    assert "truncated, damaged or no lvkit fit" in text
+    assert "expected a file written by fit.save" in text
+
+
+@pytest.mark.parametrize("content", [b"model,family\n", b"{}", b"\x80\x04N.", b"PK\x05\x06"])
+def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
+    assert "no lvkit fit" in refusal(content, tmp_path)
+
+
+def test_a_flipped_bit_is_refused_or_harmless(
+    saved: bytes, small_fit: lv.Fit, tmp_path: Path
+) -> None:
+    rng, path = np.random.default_rng(0), tmp_path / "flipped.fit"
+    for position in rng.integers(len(saved), size=60):
+        content = bytearray(saved)
+        content[position] ^= 1 << int(rng.integers(8))
+        path.write_bytes(content)
+        try:
+            found = lv.load_fit(path)
+        except lv.LvkitError:
+            continue
+        assert_identical(found, small_fit)
+
+
+@pytest.mark.parametrize("schema", [SCHEMA + 1, 0, None, "1"])
+def test_another_schema_is_refused_with_who_wrote_it(
+    schema: Any, saved: bytes, tmp_path: Path
+) -> None:
+    content = with_text(saved, lambda text: text.update(schema=schema, lvkit="9.9"))
+    text = refusal(content, tmp_path)
+    assert f"saw schema {schema!r}, written by lvkit 9.9; expected schema {SCHEMA}" in text
+    assert "newer" in text
+
+
+@pytest.mark.parametrize("member", ["fit.json", "arrays.npz"])
+def test_a_missing_member_is_refused(member: str, saved: bytes, tmp_path: Path) -> None:
+    parts = members(saved)
+    del parts[member]
+    assert "no lvkit fit" in refusal(packed(parts), tmp_path)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"not json", b"\xff\xfe", b"3", b'"fit"'])
+def test_a_text_that_is_none_is_refused(text: bytes, saved: bytes, tmp_path: Path) -> None:
+    assert "no lvkit fit" in refusal(packed(members(saved) | {"fit.json": text}), tmp_path)
+
+
+def test_arrays_that_are_none_are_refused(saved: bytes, tmp_path: Path) -> None:
+    content = packed(members(saved) | {"arrays.npz": b"not an archive"})
+    assert "no lvkit fit" in refusal(content, tmp_path)
+
+
+def test_a_pickle_among_the_arrays_is_refused(saved: bytes, tmp_path: Path) -> None:
+    content = with_arrays(saved, loadings=np.array([{"run": "me"}], dtype=object))
+    assert "damaged" in refusal(content, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["loadings", "factor", "log_precisions", "latent_means"])
+def test_a_missing_array_is_refused(name: str, saved: bytes, tmp_path: Path) -> None:
+    assert "does not hang together" in refusal(with_arrays(saved, **{name: None}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("loadings", (5, 2)),
+        ("factor", (1, 3, 3)),
+        ("slopes", (2, 7)),
+        ("intercepts", (6, 1)),
+        ("latent_means", (3, 2)),
+        ("latent_covariances", (12, 2)),
+    ],
+)
+def test_an_array_of_another_shape_is_refused(
+    name: str, shape: tuple[int, ...], saved: bytes, tmp_path: Path
+) -> None:
+    assert "does not hang together" in refusal(
+        with_arrays(saved, **{name: np.ones(shape)}), tmp_path
+    )
+
+
+def test_numbers_that_are_none_are_refused(saved: bytes, tmp_path: Path) -> None:
+    content = with_arrays(saved, loadings=np.full((6, 2), np.nan))
+    assert "does not hang together" in refusal(content, tmp_path)
+
+
+def changed_score(text: dict[str, Any]) -> None:
+    text["panel"]["scores"]["columns"][0]["values"][0] += 0.001
+
+
+def test_scores_that_do_not_match_their_checksum_are_refused(saved: bytes, tmp_path: Path) -> None:
+    assert "the panel does not match its checksum" in refusal(
+        with_text(saved, changed_score), tmp_path
+    )
+
+
+@pytest.mark.parametrize("name", ["model", "panel", "anchors", "starts", "loglik", "digest"])
+def test_a_text_that_lacks_something_is_refused(name: str, saved: bytes, tmp_path: Path) -> None:
+    refusal(with_text(saved, lambda text: text.pop(name)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("panel", []),
+        ("panel", {"scores": 3}),
+        ("model", {"n_skills": 0}),
+        ("model", {"colour": "blue"}),
+        ("model", None),
+        ("anchors", ["mmlu"]),
+        ("anchors", {"general": "zebra", "instruction": "ifeval"}),
+        ("starts", "none"),
+        ("loglik", "high"),
+    ],
+)
+def test_a_text_that_says_nonsense_is_refused(
+    name: str, value: Any, saved: bytes, tmp_path: Path
+) -> None:
+    refusal(with_text(saved, lambda text: text.update({name: value})), tmp_path)
