@@ -105,7 +105,7 @@ def _execute(
         start_timeout=_START_SECONDS,
         kernel_manager_class=OwnKernelManager,
         resources={"metadata": {"path": os.fspath(target.parent)}},
-        extra_arguments=[f"--ipython-dir={target.parent / 'ipython'}", "--log-level=ERROR"],
+        extra_arguments=[f"--ipython-dir={target.parent / 'ipython'}", "--log-level=CRITICAL"],
         on_notebook_start=lambda **_: started.append(True),
         on_cell_executed=lambda **_: on_cell(),
     )

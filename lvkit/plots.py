@@ -98,9 +98,8 @@ def plot_scores(
 def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
     """Draw which scores are there: a column for each model, a row for each benchmark.
 
-    Read off it which benchmarks were measured on which models, and whether the gaps come in blocks,
-    as they do when a leaderboard changes its benchmarks. Models of one family stand together, by
-    size; the families with most scores for each model come first.
+    Read off it which benchmarks were measured on which models, and whether the gaps come in blocks.
+    Models of one family stand together, by size; the families with fewest gaps come first.
 
     Parameters
     ----------
@@ -310,8 +309,7 @@ def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Draw observed against fitted scores, a small square for each benchmark.
 
     Read off it where the model misses: points far from the line, or a cloud that bends away. Above
-    each square stands the mean absolute error in points (hundredths of the score), for scores that
-    the model has learned from.
+    each square stands the mean absolute error in points (hundredths of the score learned from).
 
     Parameters
     ----------
