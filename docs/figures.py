@@ -9,9 +9,9 @@ from pathlib import Path
 
 import lvkit as lv
 from lvkit import describe, plots
-from lvkit.drawing import picture
 from lvkit.files import make_folder, write_whole
-from lvkit.keynumbers import interpreted
+from lvkit.reporting.drawing import picture
+from lvkit.reporting.keynumbers import interpreted
 
 
 def main() -> None:

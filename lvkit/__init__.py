@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lvkit.model import LatentSkillModel
     from lvkit.panel import Panel
     from lvkit.parameters import Parameters
-    from lvkit.readers import CheckReport, check_file, read_panel
+    from lvkit.reading.readers import CheckReport, check_file, read_panel
     from lvkit.results import Fit
     from lvkit.select import Selection, select_skills
     from lvkit.simulate import simulate, simulate_models
@@ -36,7 +36,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AnchorSuggestions": "anchors",
-    "CheckReport": "readers",
+    "CheckReport": "reading.readers",
     "Fit": "results",
     "LatentSkillModel": "model",
     "LvkitError": "errors",
@@ -44,11 +44,11 @@ _HOMES = {
     "Panel": "panel",
     "Parameters": "parameters",
     "Selection": "select",
-    "check_file": "readers",
+    "check_file": "reading.readers",
     "compare": "comparison",
     "load_fit": "storage",
     "load_leaderboard": "data",
-    "read_panel": "readers",
+    "read_panel": "reading.readers",
     "select_skills": "select",
     "simulate": "simulate",
     "simulate_models": "simulate",

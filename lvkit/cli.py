@@ -2,7 +2,8 @@
 
 Each command reads a table, calls one function of the library and prints what it returns: as text
 for a person or, with ``--json``, as one document for a program. Without a file, commands work on
-the embedded leaderboard. `lvkit.console` decides how they speak and with which code they end.
+the embedded leaderboard. `lvkit.terminal.console` decides how they speak and with which code they
+end.
 """
 
 from __future__ import annotations
@@ -14,8 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lvkit.console import result, run, say, watching
-from lvkit.printed import check_document, check_text, fit_document, fit_text, panel_document, table
+from lvkit.terminal.console import result, run, say, watching
+from lvkit.terminal.printed import (
+    check_document,
+    check_text,
+    fit_document,
+    fit_text,
+    panel_document,
+    table,
+)
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
@@ -130,8 +138,8 @@ def check(
     json: Json = False,
 ) -> None:
     """Say what is in a file and how to mend what is wrong."""
-    from lvkit.readers import check_file
-    from lvkit.sidecars import family_rule
+    from lvkit.reading.readers import check_file
+    from lvkit.reading.sidecars import family_rule
 
     found = check_file(
         file,
@@ -311,8 +319,8 @@ def _panel(
 ) -> Panel:
     """Return the user's panel, or the embedded one."""
     from lvkit.data import load_leaderboard
-    from lvkit.readers import read_panel
-    from lvkit.sidecars import family_rule
+    from lvkit.reading.readers import read_panel
+    from lvkit.reading.sidecars import family_rule
 
     if file is None:
         if family is not None or benchmarks is not None:
@@ -328,7 +336,7 @@ def _panel(
 
 def _benchmarks(path: Path | None) -> Any:
     """Return the user's table of benchmarks, if there is one."""
-    from lvkit.sidecars import read_benchmarks
+    from lvkit.reading.sidecars import read_benchmarks
 
     return None if path is None else read_benchmarks(path)
 

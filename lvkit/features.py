@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.cells import is_blank, parse_number
 from lvkit.errors import LvkitError, nearest
 from lvkit.formula import first_line, parse_formula
+from lvkit.reading.cells import is_blank, parse_number
 
 __all__ = ["FeatureMap"]
 

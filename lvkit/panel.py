@@ -16,11 +16,11 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
-from lvkit.cells import content_digest
 from lvkit.errors import LvkitError, Problem, nearest
 from lvkit.files import write_whole
-from lvkit.header import BenchmarksLike, FamilyLike
-from lvkit.validation import validated
+from lvkit.reading.cells import content_digest
+from lvkit.reading.header import BenchmarksLike, FamilyLike
+from lvkit.reading.validation import validated
 
 __all__ = ["Panel"]
 

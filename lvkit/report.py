@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lvkit.errors import LvkitError
 from lvkit.files import make_folder, shipped_notebooks, write_whole
-from lvkit.keynumbers import MIME, open_panel
 from lvkit.model import LatentSkillModel
 from lvkit.progress import ProgressChoice, progress_bar
+from lvkit.reporting.keynumbers import MIME, open_panel
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
@@ -161,7 +161,7 @@ def _executed(
 ) -> Any:
     """Return the notebook with its outputs; if a cell fails, keep it in `folder` and say so."""
     try:
-        from lvkit.kernel import run_notebook
+        from lvkit.reporting.kernel import run_notebook
     except ImportError as error:
         raise LvkitError(
             f"reports need Jupyter, and {error.name} is not installed",
@@ -182,7 +182,7 @@ def _told(error: Exception, target: Path, folder: Path) -> LvkitError:
     """Return what went wrong in plain words, and keep the notebook as far as it got."""
     import nbformat
 
-    from lvkit.page import section_of
+    from lvkit.reporting.page import section_of
 
     remedy, where = "", "report"
     if target.is_file():
@@ -201,7 +201,7 @@ def _written(notebook: Any, settings: Mapping[str, Any], folder: Path) -> Report
     """Write the report's files and return where they are."""
     import nbformat
 
-    from lvkit.page import html_page
+    from lvkit.reporting.page import html_page
 
     source = Path(settings["data"]).name if settings["data"] else "Open LLM Leaderboard"
     page = html_page(notebook, f"lvkit report: {source}")

@@ -75,12 +75,16 @@ def log_joint(family: Family, correlation: Array) -> LogJoint:
     prior = stats.multivariate_normal(np.zeros(len(correlation)), correlation)
 
     def value(alpha: Array) -> Array:
+        if len(alpha) > 1_024:  # in pieces that stay in a processor's cache
+            return np.concatenate(
+                [value(alpha[at : at + 1_024]) for at in range(0, len(alpha), 1_024)]
+            )
         eta = family.loadings @ alpha.T + family.fixed[:, None]
         mean = family.floor[:, None] + (1.0 - family.floor[:, None]) / (1.0 + np.exp(-eta))
         mean = np.clip(mean, 1e-13, 1.0 - 1e-13)
         phi = family.precision[:, None]
         density = stats.beta.logpdf(family.y[:, None], mean * phi, (1.0 - mean) * phi)
-        return density.sum(axis=0) + prior.logpdf(alpha)
+        return density.sum(axis=0) + np.atleast_1d(prior.logpdf(alpha))
 
     return value
 

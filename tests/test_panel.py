@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lvkit.cells import is_blank, parse_number
 from lvkit.data import load_leaderboard
 from lvkit.errors import LvkitError
 from lvkit.panel import Panel
+from lvkit.reading.cells import is_blank, parse_number
 
 
 def table(**changes: Any) -> pd.DataFrame:

@@ -191,7 +191,7 @@ def test_faulty_settings_are_refused_before_anything_runs(
 def test_without_jupyter_the_remedy_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "lvkit.kernel", raising=False)
+    monkeypatch.delitem(sys.modules, "lvkit.reporting.kernel", raising=False)
     monkeypatch.setitem(sys.modules, "papermill", None)
     with pytest.raises(lv.LvkitError, match=r"papermill is not installed.*lvkit\[report\]"):
         run_report(output=tmp_path)

@@ -49,7 +49,7 @@ def load_leaderboard() -> Panel:
     >>> panel.n_models, panel.n_benchmarks
     (197, 12)
     """
-    from lvkit.readers import panel_from_csv
+    from lvkit.reading.readers import panel_from_csv
 
     return panel_from_csv(_verified("scores.csv"))
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.printed import fit_document, fit_text, panel_document, panel_text, plain, table
+from lvkit.terminal.printed import fit_document, fit_text, panel_document, panel_text, plain, table
 
 
 @pytest.fixture(scope="module")

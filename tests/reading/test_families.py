@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from lvkit.data import load_leaderboard
-from lvkit.families import family_from_name
+from lvkit.reading.families import family_from_name
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def html_page(notebook: Any, title: str) -> str:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\A# .*\n*", "", cell.source)
     told = {"title": title, "contents": contents_of(shown)}
-    with resources.as_file(resources.files("lvkit") / "templates") as folder:
+    with resources.as_file(resources.files("lvkit.reporting") / "templates") as folder:
         exporter = HTMLExporter(  # type: ignore[no-untyped-call]
             template_name="lvkit_page", extra_template_basedirs=[str(folder)]
         )

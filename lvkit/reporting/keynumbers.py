@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from lvkit.errors import LvkitError
-from lvkit.printed import fit_document, plain
+from lvkit.terminal.printed import fit_document, plain
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
@@ -69,8 +69,8 @@ def open_panel(
     197
     """
     from lvkit.data import load_leaderboard
-    from lvkit.readers import read_panel
-    from lvkit.sidecars import family_rule, read_benchmarks
+    from lvkit.reading.readers import read_panel
+    from lvkit.reading.sidecars import family_rule, read_benchmarks
 
     if not os.fspath(data):
         if family or benchmarks:

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 import typer
 
 from lvkit.errors import LvkitError, LvkitWarning, Problem
-from lvkit.printed import plain
+from lvkit.terminal.printed import plain
 
 __all__ = ["result", "run", "say", "watching"]
 

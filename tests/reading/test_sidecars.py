@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lvkit.errors import LvkitError
-from lvkit.sidecars import read_benchmarks, read_families
+from lvkit.reading.sidecars import read_benchmarks, read_families
 
 
 def written(folder: Path, text: str | bytes) -> Path:

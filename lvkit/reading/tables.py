@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lvkit.cells import Places, as_flags, is_blank, parse_number
 from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.reading.cells import Places, as_flags, is_blank, parse_number
 
 __all__ = ["Table", "is_parquet", "open_table", "parse_csv", "with_types"]
 

@@ -9,8 +9,8 @@ import nbformat
 import papermill
 import pytest
 
-from lvkit import kernel
-from lvkit.kernel import OwnKernelManager, run_notebook
+from lvkit.reporting import kernel
+from lvkit.reporting.kernel import OwnKernelManager, run_notebook
 
 
 def source(*cells: str) -> str:

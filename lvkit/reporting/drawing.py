@@ -230,7 +230,8 @@ def picture(ax: Axes, alt: str) -> Picture:
     ax : matplotlib Axes
         What a function of :mod:`lvkit.plots` returned.
     alt : str
-        What is to be seen, most often from the function of :mod:`lvkit.describe` of that name.
+        What is to be seen, most often from the function of that name in
+        :mod:`lvkit.reporting.describe`.
 
     Returns
     -------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lvkit.panel import Panel
-    from lvkit.readers import CheckReport
+    from lvkit.reading.readers import CheckReport
     from lvkit.results import Fit
 
 __all__ = [

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from lvkit.errors import LvkitError, LvkitWarning
-from lvkit.leaderboard import is_export, name_from_link
 from lvkit.panel import Panel
-from lvkit.readers import check_file, read_panel
+from lvkit.reading.leaderboard import is_export, name_from_link
+from lvkit.reading.readers import check_file, read_panel
 
 RAW = {
     "IFEval": [0.28, 0.61, 0.4],

@@ -2,7 +2,7 @@
 
 A file is read in three steps that know nothing of each other: bytes to a table whose cells are
 still as written, with the line each row stands on; a leaderboard export to lvkit's layout; the
-table to a panel, through the one door of :mod:`lvkit.validation`.
+table to a panel, through the one door of :mod:`lvkit.reading.validation`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Literal
 
 import pandas as pd
 
-from lvkit.cells import is_blank
 from lvkit.errors import LvkitError, LvkitWarning, Problem
-from lvkit.header import BenchmarksLike, FamilyLike
-from lvkit.leaderboard import convert, is_export
 from lvkit.panel import Panel
-from lvkit.tables import Table, is_parquet, open_table, parse_csv, with_types
-from lvkit.validation import validated
+from lvkit.reading.cells import is_blank
+from lvkit.reading.header import BenchmarksLike, FamilyLike
+from lvkit.reading.leaderboard import convert, is_export
+from lvkit.reading.tables import Table, is_parquet, open_table, parse_csv, with_types
+from lvkit.reading.validation import validated
 
 __all__ = ["CheckReport", "Layout", "check_file", "panel_from_csv", "read_panel"]
 

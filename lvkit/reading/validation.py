@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.cells import (
+from lvkit.errors import LvkitError, Problem
+from lvkit.reading.cells import (
     Places,
     as_flags,
     is_blank,
@@ -26,9 +27,8 @@ from lvkit.cells import (
     show_number,
     text_remedy,
 )
-from lvkit.errors import LvkitError, Problem
-from lvkit.families import family_from_name
-from lvkit.header import (
+from lvkit.reading.families import family_from_name
+from lvkit.reading.header import (
     MODEL_COLUMNS,
     BenchmarksLike,
     FamilyLike,

@@ -13,7 +13,7 @@ import pytest
 from lvkit.data import load_leaderboard
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.panel import Panel
-from lvkit.readers import check_file, panel_from_csv, read_panel
+from lvkit.reading.readers import check_file, panel_from_csv, read_panel
 
 GOOD = """model,family,params_b,tokens_t,mmlu,gsm8k
 ant-1b,ant,1,1,0.26,0.02

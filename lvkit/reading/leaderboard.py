@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from lvkit.cells import Places, is_blank, parse_number
 from lvkit.errors import LvkitError, Problem
+from lvkit.reading.cells import Places, is_blank, parse_number
 
 __all__ = ["Converted", "convert", "is_export", "name_from_link"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import lvkit as lv
-from lvkit.keynumbers import MIME, interpreted, key_numbers, open_panel, skill_numbers
+from lvkit.reporting.keynumbers import MIME, interpreted, key_numbers, open_panel, skill_numbers
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_key_numbers_name_what_did_not_converge(selection: lv.Selection) -> None
 def test_a_missing_package_is_told(
     selection: lv.Selection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lvkit import keynumbers
+    from lvkit.reporting import keynumbers
 
     def version(name: str) -> str:
         raise keynumbers.PackageNotFoundError(name)

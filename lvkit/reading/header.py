@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pandas as pd
 
-from lvkit.cells import close_name, is_blank, parse_number
 from lvkit.data import known_benchmarks
 from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.reading.cells import close_name, is_blank, parse_number
 
 __all__ = [
     "BENCHMARK_COLUMNS",

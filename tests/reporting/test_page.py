@@ -4,7 +4,7 @@ from typing import Any
 
 import nbformat
 
-from lvkit.page import contents_of, html_page, section_of
+from lvkit.reporting.page import contents_of, html_page, section_of
 
 new = nbformat.v4
 

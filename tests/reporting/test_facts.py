@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.facts import (
+from lvkit.reporting.facts import (
     checked_names,
     fitted_errors,
     known_families,

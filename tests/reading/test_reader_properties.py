@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lvkit.errors import LvkitError
 from lvkit.features import FeatureMap
 from lvkit.panel import Panel
-from lvkit.readers import CheckReport, check_file, panel_from_csv
+from lvkit.reading.readers import CheckReport, check_file, panel_from_csv
 
 NUMBERS = st.one_of(
     st.floats(0, 1), st.floats(), st.integers(), st.sampled_from([0, 1, 0.5, 50.0, -1, 1e308])

@@ -9,8 +9,8 @@ import warnings
 import pytest
 import typer
 
-from lvkit.console import run, say
 from lvkit.errors import LvkitError, LvkitWarning, Problem
+from lvkit.terminal.console import run, say
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
