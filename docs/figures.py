@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import lvkit as lv
-from lvkit import describe, plots
+from lvkit import plots
 from lvkit.files import make_folder, write_whole
+from lvkit.reporting import describe
 from lvkit.reporting.drawing import picture
 from lvkit.reporting.keynumbers import interpreted
 
