@@ -265,6 +265,7 @@ def report(
     features: Features = _FEATURES,
     floor: Floor = "none",
     seed: Seed = 0,
+    jobs: Jobs = 2,
     family: Family = None,
     benchmarks: Benchmarks = None,
     json: Json = False,
@@ -282,6 +283,7 @@ def report(
         benchmarks=benchmarks,
         features=features,
         floor=floor,
+        n_jobs=jobs,
         progress=watching(),
     )
     document = {"html": paths.html, "notebook": paths.notebook, "json": paths.json}

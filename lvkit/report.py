@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lvkit.errors import LvkitError
 from lvkit.files import make_folder, shipped_notebooks, write_whole
 from lvkit.model import LatentSkillModel
+from lvkit.preparation import prepare
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.reporting.keynumbers import MIME, open_panel
 
@@ -141,7 +142,7 @@ def _absolute(path: str | os.PathLike[str]) -> str:
 
 def _check(settings: Mapping[str, Any]) -> None:
     """Refuse settings and data that cannot work, before a kernel starts."""
-    LatentSkillModel(
+    model = LatentSkillModel(
         n_skills=settings["n_skills"], features=settings["features"], floor=settings["floor"]
     )
     panel: Panel = open_panel(
@@ -154,6 +155,7 @@ def _check(settings: Mapping[str, Any]) -> None:
             expected="no more skills than benchmarks",
             remedy="Ask for fewer.",
         )
+    prepare(panel, model.features, clip=model.clip)
 
 
 def _executed(

@@ -279,17 +279,40 @@ def test_notebooks_refuse_a_folder_that_is_a_file(tmp_path: Path, capsys: Captur
 # -- report -----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def file_without_tokens(small_file: Path) -> Path:
+    """A benchmark of the user's own in it, too."""
+    table = pd.read_csv(small_file).drop(columns="tokens_t").rename(columns={"arc": "ours"})
+    path = small_file.with_name("no-tokens.csv")
+    table.to_csv(path, index=False)
+    small_file.with_name("extra.csv").write_text("benchmark,chance\nours,0.25\n")
+    return path
+
+
 @pytest.mark.slow
-def test_report_writes_a_page_of_the_users_file(
-    small_file: Path, tmp_path: Path, capsys: Captured
+def test_report_writes_a_page_of_the_users_file_with_the_settings_given(
+    file_without_tokens: Path, tmp_path: Path, capsys: Captured
 ) -> None:
     folder = tmp_path / "out"
-    options = ["--output", str(folder), "--skills", "2", "--max-skills", "2"]
-    told = printed(capsys, "report", str(small_file), *options)
+    options = ["--output", str(folder), "--skills", "2", "--max-skills", "2", "--jobs", "1"]
+    options += ["--benchmarks", str(tmp_path / "extra.csv"), "--features", "log_params"]
+    told = printed(capsys, "report", str(file_without_tokens), *options, "--floor", "chance")
     page = Path(told["html"])
     assert page.parent == folder
     assert "<html" in page.read_text()[:2000].lower()
-    assert json.loads(Path(told["json"]).read_text())
+    found = json.loads(Path(told["json"]).read_text())
+    assert found["fit"]["n_models"] == len(pd.read_csv(file_without_tokens))
+    settings = {name: found["parameters"][name] for name in ("features", "floor", "n_jobs")}
+    assert settings == {"features": "log_params", "floor": "chance", "n_jobs": 1}
+
+
+def test_a_report_of_a_file_without_tokens_says_which_features_to_ask_for(
+    file_without_tokens: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    options = ["--benchmarks", str(tmp_path / "extra.csv"), "--output", str(tmp_path / "out")]
+    assert main(["report", str(file_without_tokens), *options]) == 1
+    assert "Use features='log_params'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_report_of_a_faulty_file_ends_with_1(

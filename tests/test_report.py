@@ -177,6 +177,7 @@ def test_the_embedded_data_are_read_with_the_papers_skills(tmp_path: Path) -> No
         ({"n_skills": 13, "max_skills": 13}, "13 skills and 12 benchmarks"),
         ({"family": "from_name"}, "no file that they speak of"),
         ({"data": "no-such-file.csv"}, "no-such-file.csv"),
+        ({"features": "log_parms"}, "Did you mean 'log_params'"),
     ],
 )
 def test_faulty_settings_are_refused_before_anything_runs(
