@@ -116,11 +116,8 @@ def test_each_module_opens_with_a_docstring_and_says_what_is_public(path: Path) 
     "path", [path for path in MODULES if not path.name.startswith("__")], ids=name_of
 )
 def test_each_module_has_its_file_of_tests(path: Path) -> None:
-    inside = path.relative_to(ROOT / "lvkit")
-    mirror = f"test_{inside.name}"
-    assert (ROOT / "tests" / mirror).is_file() or (
-        ROOT / "tests" / inside.parent / mirror
-    ).is_file()
+    folder = path.relative_to(ROOT / "lvkit").parent
+    assert (ROOT / "tests" / folder / f"test_{path.name}").is_file()
 
 
 def test_no_file_holds_the_path_of_a_machine() -> None:
