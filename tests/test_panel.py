@@ -15,7 +15,6 @@ import pytest
 from lvkit.data import load_leaderboard
 from lvkit.errors import LvkitError
 from lvkit.panel import Panel
-from lvkit.reading.cells import is_blank, parse_number
 
 
 def table(**changes: Any) -> pd.DataFrame:
@@ -523,19 +522,3 @@ def test_html_is_short_and_escaped() -> None:
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert len(load_leaderboard()._repr_html_()) < 1500
-
-
-@pytest.mark.parametrize(
-    "cell", [None, np.nan, pd.NA, pd.NaT, np.float32("nan"), np.datetime64("NaT"), " NA ", ""]
-)
-def test_whatever_says_that_nothing_is_there_is_blank(cell: Any) -> None:
-    assert is_blank(cell)
-    error = refusal(table(family=np.array(["ant", cell, "bee", "bee"], dtype=object)))
-    assert error.problems[0].seen == "saw no family"
-
-
-def test_a_number_is_read_from_whatever_holds_one() -> None:
-    assert parse_number(np.float32(0.5)) == 0.5
-    assert parse_number(object()) is None
-    assert parse_number(10**400) is None
-    assert parse_number(1j) is None

@@ -214,11 +214,12 @@ class _Reader:
     def _scores(self, column: str) -> _Floats:
         """Return one benchmark's scores, NaN where not measured."""
         expected = "a score from 0 to 1, or a blank if it was not measured"
-        values = self._numbers(column, expected)
+        written = values = self._numbers(column, expected)
         if self._is_percent(column, values):
             values = np.where(np.abs(values) <= 100, values / 100, values)
-        above = [(i, f"saw {show_number(v)}") for i, v in enumerate(values) if 1 < v <= 100]
-        wrong = [(i, f"saw {show_number(v)}") for i, v in enumerate(values) if v < 0 or v > 100]
+        seen = [f"saw {show_number(number)}" for number in written]
+        above = [(i, seen[i]) for i, v in enumerate(values) if 1 < v <= 100]
+        wrong = [(i, seen[i]) for i, v in enumerate(values) if v < 0 or v > 100]
         fraction = "a score from 0 to 1, as the column holds fractions too"
         self._report(column, above, fraction, "If it is in percent, divide it by 100.")
         self._report(column, wrong, expected, "Correct the cell or leave it blank.")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from lvkit.errors import LvkitError, LvkitWarning, Problem, nearest
+
+
+def test_a_problem_reads_as_place_sight_expectation_and_remedy() -> None:
+    problem = Problem("saw 12", "row 3", "a score from 0 to 1", "Divide by 100.")
+    assert str(problem) == "row 3: saw 12; expected a score from 0 to 1. Divide by 100."
+
+
+@pytest.mark.parametrize(
+    ("problem", "text"),
+    [
+        (Problem("saw 12"), "saw 12."),
+        (Problem("saw 12", where="row 3"), "row 3: saw 12."),
+        (Problem("saw 12", expected="less"), "saw 12; expected less."),
+        (Problem("saw 12", remedy="Mend it."), "saw 12. Mend it."),
+    ],
+)
+def test_what_a_problem_does_not_say_leaves_no_trace(problem: Problem, text: str) -> None:
+    assert str(problem) == text
+
+
+def test_an_error_reads_as_its_problem_and_keeps_the_fields() -> None:
+    error = LvkitError("saw 12", where="row 3", expected="less", remedy="Mend it.")
+    assert error.problems == (Problem("saw 12", "row 3", "less", "Mend it."),)
+    assert str(error) == str(error.problems[0])
+
+
+def test_several_problems_are_counted_and_numbered() -> None:
+    problems = [Problem("saw 12", "row 3"), Problem("saw no name", "row 7")]
+    error = LvkitError.from_problems(problems)
+    assert error.problems == tuple(problems)
+    assert str(error).splitlines() == [
+        "2 problems:",
+        "  1. row 3: saw 12.",
+        "  2. row 7: saw no name.",
+    ]
+
+
+def test_one_problem_is_not_numbered() -> None:
+    assert str(LvkitError.from_problems([Problem("saw 12", "row 3")])) == "row 3: saw 12."
+
+
+def test_who_catches_value_errors_and_user_warnings_catches_lvkits() -> None:
+    assert issubclass(LvkitError, ValueError)
+    assert issubclass(LvkitWarning, UserWarning)
+
+
+class SpecialError(LvkitError):
+    """One of the library's own kinds."""
+
+
+@pytest.mark.parametrize("kind", [LvkitError, SpecialError])
+def test_an_error_comes_back_whole_from_another_process(kind: type[LvkitError]) -> None:
+    error = kind.from_problems([Problem("saw 12", "row 3"), Problem("saw 13", "row 4")])
+    back = pickle.loads(pickle.dumps(error))
+    assert type(back) is kind
+    assert (back.problems, str(back)) == (error.problems, str(error))
+
+
+def test_a_near_name_is_offered_as_it_is_written() -> None:
+    assert nearest("MMLU_pr", ["arc", "mmlu_Pro"]) == " Did you mean 'mmlu_Pro'?"
+
+
+def test_nothing_is_offered_where_nothing_is_near() -> None:
+    assert nearest("zebra", ["arc", "mmlu"]) == nearest("zebra", []) == ""
