@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lvkit.reading.readers import CheckReport, check_file, read_panel
     from lvkit.results import Fit
     from lvkit.select import Selection, select_skills
-    from lvkit.simulate import simulate, simulate_models
+    from lvkit.simulation import simulate, simulate_models
     from lvkit.storage import load_fit
 
 __version__ = "0.1.0"
@@ -50,8 +50,8 @@ _HOMES = {
     "load_leaderboard": "data",
     "read_panel": "reading.readers",
     "select_skills": "select",
-    "simulate": "simulate",
-    "simulate_models": "simulate",
+    "simulate": "simulation",
+    "simulate_models": "simulation",
 }
 
 __all__ = [

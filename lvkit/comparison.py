@@ -36,6 +36,8 @@ def compare(fits: Sequence[Fit]) -> pd.DataFrame:
     LvkitError
         If the fits rest on different scores or clips: their likelihoods cannot be compared.
     """
+    if isinstance(fits, Fit) or not all(isinstance(fit, Fit) for fit in fits):
+        raise LvkitError("saw something else", where="compare", expected="a list of fits")
     if not fits:
         raise LvkitError("saw no fit", where="compare", expected="at least one")
     first = _data_of(fits[0])

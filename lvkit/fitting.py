@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lvkit.anchors import suggest_anchors
+from lvkit.checks import check_whole, check_workers
 from lvkit.errors import LvkitError, nearest
 from lvkit.estimation import Ascent, Estimator, MarginalNewton, Objective
 from lvkit.estimation.starts import principal, shaken
@@ -91,7 +92,7 @@ def _check_skills(prepared: Prepared, n_skills: int | None) -> int:
 
 
 def _method(name: str) -> Estimator:
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise LvkitError(
             f"saw {name!r}",
             where="method",
@@ -119,6 +120,16 @@ def objective_for(model: LatentSkillModel, prepared: Prepared, n_skills: int | N
             expected="more scores than parameters",
             remedy="Use fewer skills or features, or add models.",
         )
+    own = n_skills + 2
+    counts = np.bincount(prepared.table.benchmark, minlength=n_benchmarks)
+    for benchmark, count in zip(prepared.benchmarks, counts, strict=True):
+        if count < own:
+            raise LvkitError(
+                f"saw {count} scores for its {n_skills} loadings, intercept and precision",
+                where=f"benchmark '{benchmark}'",
+                expected=f"at least {own} scores with {n_skills} skills",
+                remedy="Leave it out (panel.select(benchmarks=...)), or use fewer skills.",
+            )
     return Objective(prepared.table, chart)
 
 
@@ -167,8 +178,8 @@ def fit_model(
 ) -> Fit:
     """Fit one model; see :meth:`lvkit.LatentSkillModel.fit`."""
     estimator = _method(method)
-    if not (isinstance(starts, int | np.integer) and starts >= 1):
-        raise LvkitError(f"saw {starts!r}", where="starts", expected="a whole number from 1")
+    seed, starts = check_whole(seed, "seed", 0), check_whole(starts, "starts")
+    n_jobs = check_workers(n_jobs)
     prepared = prepared_for(model, panel)
     if model.family_slopes is not None:
         model, objective, first = _with_slopes(model, panel, prepared, seed)

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
+from lvkit.checks import check_names, check_whole
 from lvkit.errors import LvkitError, nearest
 from lvkit.panel import Panel
 from lvkit.progress import ProgressChoice
@@ -24,7 +23,9 @@ from lvkit.progress import ProgressChoice
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["LatentSkillModel"]
+__all__ = ["ANCHORS_EXAMPLE", "LatentSkillModel"]
+
+ANCHORS_EXAMPLE = 'from skill to benchmark, such as {"maths": "gsm8k", "instruction": "ifeval"}'
 
 _FLOORS = ("none", "chance", "estimate")
 
@@ -70,13 +71,17 @@ class LatentSkillModel:
     clip: float = 0.0025
 
     def __post_init__(self) -> None:
-        n_skills = self.n_skills
-        if n_skills is not None and not (_is_whole(n_skills) and n_skills >= 1):
-            raise LvkitError(
-                f"saw {n_skills!r}", where="n_skills", expected="a whole number from 1"
-            )
+        if self.n_skills is not None:
+            check_whole(self.n_skills, "n_skills")
         if self.anchors is not None:
-            _check_anchor_names(self.anchors, n_skills)
+            anchors = check_names(self.anchors, "anchors", ANCHORS_EXAMPLE)
+            if self.n_skills is not None and self.n_skills != len(anchors):
+                raise LvkitError(
+                    f"saw {len(anchors)} anchors and n_skills={self.n_skills}",
+                    where="anchors",
+                    expected="one anchor for each skill",
+                    remedy="Leave n_skills out, or give as many anchors.",
+                )
         if self.floor not in _FLOORS:
             raise LvkitError(
                 f"saw {self.floor!r}",
@@ -157,34 +162,4 @@ class LatentSkillModel:
 
         return fit_model(
             self, panel, method=method, seed=seed, starts=starts, n_jobs=n_jobs, progress=progress
-        )
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _check_anchor_names(anchors: Mapping[str, str], n_skills: int | None) -> None:
-    """Refuse anchors that are no mapping, blank or of the wrong number."""
-    if not isinstance(anchors, Mapping):
-        raise LvkitError(
-            f"saw {anchors!r}",
-            where="anchors",
-            expected='a mapping from skill to benchmark, {"maths": "gsm8k", ...}',
-        )
-    for skill, benchmark in anchors.items():
-        if not (isinstance(skill, str) and skill.strip() and isinstance(benchmark, str)):
-            raise LvkitError(
-                f"saw {skill!r}: {benchmark!r}",
-                where="anchors",
-                expected="names of a skill and of its anchor benchmark",
-            )
-    if not anchors:
-        raise LvkitError("saw no anchor", where="anchors", expected="one for each skill")
-    if n_skills is not None and n_skills != len(anchors):
-        raise LvkitError(
-            f"saw {len(anchors)} anchors and n_skills={n_skills}",
-            where="anchors",
-            expected="one anchor for each skill",
-            remedy="Leave n_skills out, or give as many anchors.",
         )

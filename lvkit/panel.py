@@ -280,7 +280,7 @@ class Panel:
 
     @property
     def truth(self) -> Any:
-        """What a simulated panel was drawn from (:class:`lvkit.simulate.Truth`), or None."""
+        """What a simulated panel was drawn from (:class:`lvkit.simulation.Truth`), or None."""
         return getattr(self, "_truth", None)
 
     def with_truth(self, truth: object) -> Panel:

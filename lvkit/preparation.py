@@ -17,7 +17,7 @@ from lvkit.features import FeatureMap
 from lvkit.panel import Panel
 from lvkit.scoretable import ScoreTable
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "prepare", "slope_position"]
 
 Array = npt.NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def prepare(
     scores = scores.loc[names]
     benchmarks = sorted(scores.columns[scores.notna().any()])
     scores = scores[benchmarks]
-    _check_variation(scores, order["family"].nunique())
+    _check_variation(scores, order["family"].nunique(), clip)
     codes, families = pd.factorize(order["family"])
     x = features.values(models.loc[names])
     table = ScoreTable.build(
@@ -105,18 +105,23 @@ def _design(x: Array, features: FeatureMap, random_slope: str | None) -> Array:
     ones = np.ones((len(x), 1))
     if random_slope is None:
         return ones
-    if random_slope not in features.names:
-        raise LvkitError(
-            f"saw '{random_slope}'",
-            where="family_slopes",
-            expected="one of the features " + ", ".join(features.names),
-            remedy=nearest(random_slope, features.names).strip(),
-        )
-    at = features.names.index(random_slope)
+    at = slope_position(random_slope, features.names)
     return np.concatenate([ones, x[:, at : at + 1]], axis=1)
 
 
-def _check_variation(scores: pd.DataFrame, n_families: int) -> None:
+def slope_position(feature: str, names: tuple[str, ...]) -> int:
+    """Return the position of the feature whose slopes differ; refuse an unknown one."""
+    if feature not in names:
+        raise LvkitError(
+            f"saw {feature!r}",
+            where="family_slopes",
+            expected="one of the features " + ", ".join(names),
+            remedy=nearest(str(feature), names).strip(),
+        )
+    return names.index(feature)
+
+
+def _check_variation(scores: pd.DataFrame, n_families: int, clip: float) -> None:
     problems = []
     if n_families < 2:
         problems.append(
@@ -130,10 +135,11 @@ def _check_variation(scores: pd.DataFrame, n_families: int) -> None:
         )
     for benchmark in scores.columns:
         values = scores[benchmark].dropna()
-        if values.nunique() < 2:
+        if values.clip(clip, 1.0 - clip).nunique() < 2:
+            clipped = ", or clipped to it" if values.nunique() > 1 else ""
             problems.append(
                 Problem(
-                    f"every score is {values.iloc[0]:g}",
+                    f"every score is {values.iloc[0]:g}{clipped}",
                     f"benchmark '{benchmark}'",
                     "scores that vary",
                     f"Leave it out: panel.select(benchmarks=...) without '{benchmark}'.",

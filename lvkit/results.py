@@ -18,8 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.beta import response
+from lvkit.checks import check_names, check_whole
 from lvkit.errors import LvkitError
-from lvkit.model import LatentSkillModel
+from lvkit.model import ANCHORS_EXAMPLE, LatentSkillModel
 from lvkit.panel import Panel
 from lvkit.parameters import Parameters, anchor, check_anchors
 from lvkit.preparation import Prepared
@@ -291,16 +292,17 @@ class Fit:
                 where="reanchor",
                 remedy="Fit again with the anchors you want: LatentSkillModel(anchors=...).",
             )
+        anchors = check_names(anchors, "reanchor", ANCHORS_EXAMPLE)
         if len(anchors) != len(self.skills):
             raise LvkitError(
                 f"saw {len(anchors)} anchors",
                 where="reanchor",
                 expected=f"{len(self.skills)}, one for each skill",
             )
-        model = replace(self.model, anchors=dict(anchors), n_skills=None)
+        model = replace(self.model, anchors=anchors, n_skills=None)
         positions = check_anchors(anchors, self.benchmarks)
         frame = anchor(self.frame, positions, list(anchors.values()))
-        return replace(self, model=model, anchors=dict(anchors), frame=frame)
+        return replace(self, model=model, anchors=anchors, frame=frame)
 
     def suggest_anchors(self, most: int = 20) -> AnchorSuggestions:
         """Rank sets of anchors by how readable they make the skills.
@@ -317,7 +319,7 @@ class Fit:
         """
         from lvkit.anchors import suggest_anchors
 
-        return suggest_anchors(self.frame, self.benchmarks, most)
+        return suggest_anchors(self.frame, self.benchmarks, check_whole(most, "most"))
 
     # -- files and display ----------------------------------------------------------------------
 

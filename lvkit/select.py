@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from lvkit.checks import check_whole, check_workers
 from lvkit.comparison import criteria
 from lvkit.errors import LvkitError
 from lvkit.estimation import MarginalNewton
@@ -112,7 +113,10 @@ def select_skills(
         For numbers of skills that are none, and for whatever does not fit the panel.
     """
     numbers = _checked_numbers(n_skills)
+    seed, n_jobs = check_whole(seed, "seed", 0), check_workers(n_jobs)
     model = model if model is not None else LatentSkillModel()
+    if not isinstance(model, LatentSkillModel):
+        raise LvkitError(f"saw {model!r}", where="model", expected="a LatentSkillModel")
     if model.family_slopes is not None:
         raise LvkitError(
             f"saw family_slopes={model.family_slopes!r}",
@@ -120,6 +124,8 @@ def select_skills(
             remedy="Choose the number of skills without family slopes, then fit with them.",
         )
     prepared = prepared_for(model, panel)
+    for k in numbers:  # refused before hours are spent, not after
+        objective_for(_settings(model, k), prepared, k)
     fits: dict[int, Fit] = {}
     seconds: dict[int, float] = {}
     previous: Fit | None = None
@@ -145,13 +151,17 @@ def select_skills(
 
 
 def _checked_numbers(n_skills: Iterable[int]) -> list[int]:
-    numbers = sorted(set(n_skills))
+    if not isinstance(n_skills, Iterable) or isinstance(n_skills, str):
+        raise LvkitError(
+            f"saw {n_skills!r}",
+            where="n_skills",
+            expected="several numbers of skills",
+            remedy="Use range(1, 7) for one to six skills.",
+        )
+    numbers = sorted({check_whole(k, "n_skills") for k in n_skills})
     if not numbers:
         raise LvkitError("saw no number", where="n_skills", expected="numbers of skills from 1")
-    for k in numbers:
-        if not (isinstance(k, int | np.integer) and k >= 1):
-            raise LvkitError(f"saw {k!r}", where="n_skills", expected="whole numbers from 1")
-    return [int(k) for k in numbers]
+    return numbers
 
 
 def _settings(model: LatentSkillModel, k: int) -> LatentSkillModel:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lvkit.errors import LvkitError
 from lvkit.files import write_whole
 from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
+from lvkit.parameters import check_anchors
 from lvkit.preparation import prepare
 from lvkit.results import Fit
 from lvkit.structure import Frame
@@ -91,11 +93,11 @@ def load_fit(path: str | Path) -> Fit:
             remedy="Read it with that version of lvkit, or a newer one, or fit again.",
         )
     try:
-        return _rebuild(text, arrays)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        if isinstance(error, LvkitError):
-            raise
+        fit = _rebuild(text, arrays)
+        _check(fit)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise _damaged(path, f"its content does not hang together ({error})") from error
+    return fit
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
@@ -109,7 +111,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         raise LvkitError("no such file", where=f"'{path}'", remedy="Check the path.") from error
     except OSError as error:
         raise LvkitError(f"cannot be read ({error.strerror})", where=f"'{path}'") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, ValueError, EOFError) as error:
         raise _damaged(path, "truncated, damaged or no lvkit fit") from error
     if not isinstance(text, dict):
         raise _damaged(path, "no lvkit fit")
@@ -142,6 +144,32 @@ def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fit:
         latent_covariances=arrays["latent_covariances"],
         **{name: text[name] for name in _PLAIN},
     )
+
+
+def _check(fit: Fit) -> None:
+    """Refuse arrays and numbers that cannot be those of a fit to the saved panel."""
+    table, n_skills = fit.prepared.table, len(fit.anchors)
+    check_anchors(fit.anchors, fit.benchmarks)
+    m, q = table.design.shape[1], n_skills * table.design.shape[1]
+    expected = {
+        "loadings": (table.n_benchmarks, n_skills),
+        "factor": (m, n_skills, q),
+        "slopes": (n_skills, table.features.shape[1]),
+        "intercepts": (table.n_benchmarks,),
+        "log_precisions": (table.n_benchmarks,),
+        "floors": (table.n_benchmarks,),
+    }
+    arrays = {name: getattr(fit.frame, name) for name in expected}
+    expected |= {"latent_means": (table.n_families, q)}
+    expected |= {"latent_covariances": (table.n_families, q, q)}
+    arrays |= {name: getattr(fit, name) for name in ("latent_means", "latent_covariances")}
+    for name, array in arrays.items():
+        if array.shape != expected[name] or array.dtype != float or not np.isfinite(array).all():
+            raise ValueError(f"{name}: {array.dtype} of shape {array.shape}")
+    if not (isinstance(fit.loglik, float) and np.isfinite(fit.loglik)):
+        raise ValueError(f"loglik: {fit.loglik!r}")
+    if not isinstance(fit.converged, bool) or not isinstance(fit.n_params, int):
+        raise ValueError(f"converged: {fit.converged!r}, n_params: {fit.n_params!r}")
 
 
 def _table_to_json(table: pd.DataFrame) -> dict[str, Any]:

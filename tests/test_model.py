@@ -67,12 +67,12 @@ def test_anchors_that_are_no_mapping_are_refused() -> None:
 
 
 def test_no_anchors_at_all_are_refused() -> None:
-    assert "saw no anchor" in refusal(anchors={})
+    assert "a mapping from skill to benchmark" in refusal(anchors={})
 
 
 @pytest.mark.parametrize("anchors", [{"": "mmlu"}, {" ": "mmlu"}, {1: "mmlu"}, {"a": None}])
 def test_anchors_without_names_are_refused(anchors: Any) -> None:
-    assert "names of a skill and of its anchor benchmark" in refusal(anchors=anchors)
+    assert "names, in a mapping from skill to benchmark" in refusal(anchors=anchors)
 
 
 def test_anchors_and_another_number_of_skills_are_refused() -> None:

@@ -176,7 +176,7 @@ def test_progress_reaches_its_total(small_panel: lv.Panel) -> None:
 
 @pytest.mark.parametrize("numbers", [[0], [1, -2], [1.5], ["two"], ["1", 2]])
 def test_numbers_of_skills_that_are_none_are_refused(numbers: Any, small_panel: lv.Panel) -> None:
-    with pytest.raises(lv.LvkitError, match="n_skills: .*whole numbers from 1"):
+    with pytest.raises(lv.LvkitError, match="n_skills: .*a whole number from 1"):
         lv.select_skills(small_panel, numbers)
 
 

@@ -148,7 +148,7 @@ class MarginalNewton:
         count = search_nodes(q)
         rough = max(self.tolerance, _ROUGH)
         ascent = self._stage(objective, start, make_nodes(q, count, seed), rough, trace, report)
-        while self.polish and count < _MOST_NODES:
+        while self.polish and count < _MOST_NODES and len(trace) < self.max_iterations:
             count *= 2
             nodes = make_nodes(q, count, seed)
             ascent = self._stage(objective, ascent.frame, nodes, self.tolerance, trace, report)
@@ -208,7 +208,10 @@ class MarginalNewton:
         """
         while radius > _LEAST_RADIUS:
             step, length, predicted = model.step(radius)
-            there = objective.evaluate(here.vector + step, nodes, here.modes)
+            there = objective.attempt(here.vector + step, nodes, here.modes)
+            if there is None:
+                radius = 0.25 * length
+                continue
             after = _LocalModel.at(there)
             gained = there.loglik - here.loglik
             settles = predicted < _NOISE and after.expected_gain < model.expected_gain

@@ -58,6 +58,19 @@ class Objective:
         """Return the same hill on the chart that suits a frame best."""
         return replace(self, chart=self.chart.recentred(frame.loadings))
 
+    def attempt(self, vector: Array, nodes: Nodes, modes: Array) -> Evaluation | None:
+        """Return :meth:`evaluate`, or None where the likelihood cannot be computed.
+
+        A step may lead to where precisions overflow; a climber then takes a shorter one.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                there = self.evaluate(vector, nodes, modes)
+        except np.linalg.LinAlgError:
+            return None
+        parts = (there.loglik, there.gradient, there.information, there.complete)
+        return there if all(np.isfinite(part).all() for part in parts) else None
+
     def evaluate(self, vector: Array, nodes: Nodes, modes: Array | None = None) -> Evaluation:
         """Return value, gradient and information at a vector.
 

@@ -14,10 +14,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.beta import response
+from lvkit.checks import check_whole
 from lvkit.errors import LvkitError
 from lvkit.features import FeatureMap
 from lvkit.panel import Panel
 from lvkit.parameters import Parameters
+from lvkit.preparation import slope_position
 
 __all__ = ["Truth", "simulate", "simulate_models"]
 
@@ -64,7 +66,9 @@ def simulate_models(n_families: int, models_per_family: int, *, seed: int = 0) -
     >>> simulate_models(2, 2).index.tolist()
     ['family-1-a', 'family-1-b', 'family-2-a', 'family-2-b']
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([check_whole(seed, "seed", 0), 0])
+    check_whole(n_families, "n_families")
+    check_whole(models_per_family, "models_per_family")
     n_models = n_families * models_per_family
     family = np.repeat(np.arange(1, n_families + 1), models_per_family)
     size = rng.uniform(-1.0, 2.0, n_models)
@@ -131,23 +135,25 @@ def simulate(
     LvkitError
         If parameters and features do not fit together.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([check_whole(seed, "seed", 0), 1])
     learned = FeatureMap.learn(features, models)
-    x = learned.values(models)
+    x = _complete_features(learned, models)
     if params.slopes.shape != (params.n_skills, x.shape[1]):
         raise LvkitError(
             f"slopes of shape {params.slopes.shape}",
             where="params",
             expected=f"{(params.n_skills, x.shape[1])}: skills x features {learned.names}",
         )
-    names = list(benchmarks) if benchmarks is not None else _names(params.n_benchmarks)
+    names = _checked_names(benchmarks, params.n_benchmarks)
+    if "family" not in models:
+        raise LvkitError("no column 'family'", where="models", expected="a family for each model")
     codes, families = pd.factorize(models["family"])
     factor = params.frame.factor
     z = rng.standard_normal((len(families), factor.shape[2]))
     alpha = z @ factor[0].T
     skills = alpha[codes] + x @ params.slopes.T
     if len(factor) > 1:
-        at = learned.names.index(family_slopes)
+        at = slope_position(family_slopes, learned.names)
         skills += x[:, at : at + 1] * (z @ factor[1].T)[codes]
     mean = response(skills @ params.loadings.T + params.intercepts, params.floors)
     y = rng.beta(mean * params.precisions, (1.0 - mean) * params.precisions)
@@ -163,8 +169,30 @@ def simulate(
     return panel.with_truth(truth)
 
 
-def _names(count: int) -> list[str]:
-    return [f"bench_{j + 1}" for j in range(count)]
+def _checked_names(benchmarks: Sequence[str] | None, count: int) -> list[str]:
+    """Return the benchmarks' names, one for each row of the loadings."""
+    if benchmarks is None:
+        return [f"bench_{j + 1}" for j in range(count)]
+    if len(benchmarks) != count:
+        raise LvkitError(
+            f"saw {len(benchmarks)} names",
+            where="benchmarks",
+            expected=f"{count}, one for each row of params.loadings",
+        )
+    return list(benchmarks)
+
+
+def _complete_features(learned: FeatureMap, models: pd.DataFrame) -> Array:
+    """Return the models' features; refuse models that lack something."""
+    lacks = learned.missing(models)
+    if len(lacks):
+        raise LvkitError(
+            str(lacks.iloc[0]),
+            where=f"model '{lacks.index[0]}'",
+            expected="everything the features need",
+            remedy="Fill it in, leave the model out, or use other features.",
+        )
+    return learned.values(models)
 
 
 def _gaps(

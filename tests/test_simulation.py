@@ -9,7 +9,7 @@ import pytest
 from independent import by_quadrature
 
 import lvkit as lv
-from lvkit.simulate import Truth, simulate, simulate_models
+from lvkit.simulation import Truth, simulate, simulate_models
 
 
 def make_truth(n_skills: int = 2, n_benchmarks: int = 8, **changes: Any) -> lv.Parameters:
@@ -200,7 +200,7 @@ def test_models_without_families_are_refused() -> None:
 
 
 def test_simulating_models_first_does_not_hide_the_function() -> None:
-    # lvkit.simulate is a module and a function: the function must win whichever is loaded first.
+    # lvkit.simulation is a module and a function: the function must win whichever is loaded first.
     code = "import lvkit as lv; lv.simulate_models(2, 2); print(callable(lv.simulate))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
@@ -221,7 +221,10 @@ def test_a_simulated_truth_is_recovered(missing: float) -> None:
     np.testing.assert_allclose(fit.params.loadings, params.loadings, atol=0.15)
     np.testing.assert_allclose(fit.params.correlation, params.correlation, atol=0.15)
     np.testing.assert_allclose(fit.params.slopes, params.slopes, atol=0.3)
-    np.testing.assert_allclose(fit.params.precisions, params.precisions, rtol=0.25)
+    # Four standard errors of a log precision, sqrt(2 / degrees of freedom): some 600 scores less 200
+    # families' effects on the anchor when all are measured, 360 less 150 with two in five missing.
+    tolerance = 4.0 * np.sqrt(2.0 / (400 if missing == 0.0 else 210))
+    np.testing.assert_allclose(fit.params.precisions, params.precisions, rtol=tolerance)
     effects = fit.family_effects.loc[panel.truth.family_effects.index]
     for k in range(2):
         together = np.corrcoef(effects.iloc[:, k], panel.truth.family_effects.iloc[:, k])

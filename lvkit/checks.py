@@ -1,0 +1,58 @@
+"""Arguments checked at the door, in one way everywhere.
+
+Each function returns the value in the type the code works with, or raises an
+:class:`~lvkit.errors.LvkitError` that says what was seen and what was expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lvkit.errors import LvkitError
+
+__all__ = ["check_names", "check_whole", "check_workers"]
+
+
+def check_whole(value: object, name: str, least: int = 1) -> int:
+    """Return a whole number of at least `least`.
+
+    Examples
+    --------
+    >>> check_whole(3, "starts")
+    3
+    >>> check_whole(True, "starts")
+    Traceback (most recent call last):
+    lvkit.errors.LvkitError: starts: saw True; expected a whole number from 1.
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or int(value) < least:  # type: ignore[call-overload]
+        raise LvkitError(f"saw {value!r}", where=name, expected=f"a whole number from {least}")
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def check_workers(n_jobs: object) -> int | None:
+    """Return a number of workers as joblib understands it: None, or any whole number but zero."""
+    if n_jobs is None:
+        return None
+    whole = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)
+    if not whole or n_jobs == 0:
+        raise LvkitError(
+            f"saw {n_jobs!r}",
+            where="n_jobs",
+            expected="a number of workers: 1, 2, ...; or -1 for all cores",
+        )
+    return int(n_jobs)  # type: ignore[call-overload, no-any-return]
+
+
+def check_names(names: object, where: str, example: str) -> dict[str, str]:
+    """Return a mapping of names to names, not empty, none of them blank."""
+    if not isinstance(names, Mapping) or not names:
+        raise LvkitError(f"saw {names!r}", where=where, expected=f"a mapping {example}")
+    for key, value in names.items():
+        if not (isinstance(key, str) and key.strip() and isinstance(value, str) and value.strip()):
+            raise LvkitError(
+                f"saw {key!r}: {value!r}", where=where, expected=f"names, in a mapping {example}"
+            )
+    return dict(names)
