@@ -221,7 +221,7 @@ def test_a_simulated_truth_is_recovered(missing: float) -> None:
     np.testing.assert_allclose(fit.params.loadings, params.loadings, atol=0.15)
     np.testing.assert_allclose(fit.params.correlation, params.correlation, atol=0.15)
     np.testing.assert_allclose(fit.params.slopes, params.slopes, atol=0.3)
-    # Four standard errors of a log precision, sqrt(2 / degrees of freedom): some 600 scores less 200
+    # Four standard errors of a log precision, sqrt(2 / degrees of freedom): 600 scores less 200
     # families' effects on the anchor when all are measured, 360 less 150 with two in five missing.
     tolerance = 4.0 * np.sqrt(2.0 / (400 if missing == 0.0 else 210))
     np.testing.assert_allclose(fit.params.precisions, params.precisions, rtol=tolerance)
