@@ -33,10 +33,11 @@ Array = npt.NDArray[np.float64]
 _ETA_LIMIT = 300.0
 """Linear predictors are held within this bound, where nothing under- or overflows."""
 
-# Coefficients of the Stirling series in 1/z**2, highest power first, for z >= 8.
-_LOG_GAMMA = (-691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
-_DIGAMMA = (-691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
-_TRIGAMMA = (-691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6)
+# The rest of the Stirling series as polynomials in 1/z**2, highest power first, for z >= 8:
+# interpolated at Chebyshev nodes, four terms do the work of six of the series itself.
+_LOG_GAMMA = (-0.000570147016465, 0.000793409329407178, -0.0027777770275731234, 0.08333333333296741)
+_DIGAMMA = (-0.003943137111647, 0.00396610969887244, -0.00833332667975135, 0.08333333333008877)
+_TRIGAMMA = (-0.031122719120623, 0.02378839196943486, -0.033333267853046085, 0.16666666663474408)
 _HALF_LOG_2PI = 0.9189385332046727
 
 # The shift multiplies by x (x + 1) ... (x + 7) = u (u + 6) (u + 10) (u + 12) with u = x (x + 7);
@@ -127,8 +128,8 @@ def log_gamma_series(x: Array, order: int = 2) -> tuple[Array, ...]:
 
     Notes
     -----
-    The recurrence carries the argument to ``z = x + 8``, where six terms of the Stirling series
-    (Abramowitz and Stegun 6.1.41, 6.3.18, 6.4.12) are exact to 1e-13 relative. One logarithm, one
+    The recurrence carries the argument to ``z = x + 8``, where the Stirling series (Abramowitz and
+    Stegun 6.1.41, 6.3.18, 6.4.12), economised to four terms, is exact to 1e-13. One logarithm, one
     reciprocal and the powers of ``1 / z`` serve all three functions, which makes this two to ten
     times quicker than calling a routine for each. Non-positive arguments give NaN.
 
@@ -260,19 +261,25 @@ def score_terms(
     ScoreTerms
         Arrays of shape (n, s).
     """
-    eta = np.clip(eta, -_ETA_LIMIT, _ETA_LIMIT)
     phi = np.exp(log_precision)
-    up = 1.0 / (1.0 + np.exp(-eta))
-    down = 1.0 / (1.0 + np.exp(eta))
+    odds = np.clip(eta, -_ETA_LIMIT, _ETA_LIMIT)
+    np.exp(np.negative(odds, out=odds), out=odds)  # of missing the point
+    up = odds + 1.0
+    np.divide(1.0, up, out=up)
+    down = np.multiply(odds, up, out=odds)
+    shapes = np.empty((2, *up.shape))
     ceiling = 1.0 - floor
-    mean = up * ceiling
-    mean += floor
-    shapes = np.stack([mean, down * ceiling])
-    shapes *= phi
+    mean = up
+    if floor.any():
+        mean = up * ceiling
+        mean += floor
+        np.multiply(down, phi * ceiling, out=shapes[1])
+    else:
+        np.multiply(down, phi, out=shapes[1])
+    np.multiply(mean, phi, out=shapes[0])
     gamma = log_gamma_series(shapes, order)
     of_phi = log_gamma_series(phi, order)
-    value = mean * phi
-    value *= seen.log_odds
+    value = np.multiply(shapes[0], seen.log_odds, out=shapes[0])
     value += phi * seen.log_complement + seen.offset + of_phi[0]
     value -= gamma[0][0]
     value -= gamma[0][1]
@@ -287,7 +294,8 @@ def score_terms(
     r *= phi
     pull *= phi
     rise = up * down
-    rise *= ceiling  # d mean / d eta
+    if mean is not up:
+        rise *= ceiling  # d mean / d eta
     e = pull * rise
     c = pull * down if floors else None
     if order == 1:
@@ -307,22 +315,26 @@ def _second_order(
     """Complete :func:`score_terms` with the second derivatives."""
     pull, rise, up, down = curve
     e, r, c = first
+    square = phi * phi
+    trigamma *= square
     tri_a, tri_b = trigamma
+    spread = tri_a + tri_b  # minus the expected curvature in the mean
     rest = 1.0 - mean
-    spread = tri_a + tri_b
-    spread *= phi * phi  # minus the expected curvature in the mean
-    mixed = rest * tri_b
-    mixed -= mean * tri_a
-    mixed *= phi * phi
+    tri_a *= mean
+    tri_b *= rest
+    mixed = tri_b - tri_a
     mixed += pull  # d2 value / d mean d log phi
     tilt = down - up
-    ee = e * tilt
-    ee -= spread * rise * rise
+    tilt *= e
+    ee = spread * rise
+    ee *= rise
+    np.subtract(tilt, ee, out=ee)
     er = mixed * rise
-    rr = trigamma_phi - mean * mean * tri_a
-    rr -= rest * rest * tri_b
-    rr *= phi * phi
-    rr += r
+    rr = r + trigamma_phi * square
+    tri_a *= mean
+    rr -= tri_a
+    tri_b *= rest
+    rr -= tri_b
     if c is None:
         return ScoreTerms(value, e, r, None, ee, er, rr)
     ec = -pull * up * down - spread * rise * down

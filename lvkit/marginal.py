@@ -262,30 +262,23 @@ class _Sums:
         assert terms.r is not None
         n_families, q, n_nodes = z.shape
         m, n_benchmarks, _ = self.coefficients.latent.shape
-        at = (block.group_family, block.group_benchmark)
-        design = self.table.design[block.scores]
-        features = self.table.features[block.scores]
-
-        def by_group(values: Array) -> Array:
-            return np.asarray(np.add.reduceat(values, block.group_starts, axis=0))
-
-        complete = np.zeros((n_families, n_benchmarks, self.coefficients.width, n_nodes))
-        plain = by_group(terms.e)
+        family, benchmark = block.group_family, block.group_benchmark
+        pulls = (block.weighted_sums @ terms.e).reshape(len(family), -1, n_nodes)
+        width = self.coefficients.width
+        complete = np.zeros((n_benchmarks, width, n_families, n_nodes))
         for r in range(m):
-            pull = plain if r == 0 else by_group(terms.e * design[:, r, None])
-            complete[*at, r * q : (r + 1) * q] = pull[:, None, :] * z[block.group_family]
-        for p in range(features.shape[1]):
-            complete[*at, m * q + p] = by_group(terms.e * features[:, p, None])
-        complete[*at, -3] = plain
-        complete[*at, -2] = by_group(terms.r)
+            complete[benchmark, r * q : (r + 1) * q, family] = pulls[:, r, None] * z[family]
+        complete[benchmark, m * q : -3, family] = pulls[:, m:]
+        complete[benchmark, -3, family] = pulls[:, 0]
+        complete[benchmark, -2, family] = block.plain_sums @ terms.r
         if terms.c is not None:
-            complete[*at, -1] = by_group(terms.c)
-        flat = complete.reshape(n_families, -1, n_nodes)
-        means = np.matmul(flat, w[:, :, None])[:, :, 0]
-        self.scores[block.families] = means.reshape(n_families, n_benchmarks, -1)
+            complete[benchmark, -1, family] = block.plain_sums @ terms.c
+        root = np.sqrt(w)
+        complete *= root
+        means = np.matmul(complete.reshape(-1, n_families, n_nodes).swapaxes(0, 1), root[..., None])
+        self.scores[block.families] = means.reshape(n_families, n_benchmarks, width)
         if self.order == 2:
-            flat *= np.sqrt(w)[:, None, :]
-            wide = np.swapaxes(flat, 0, 1).reshape(flat.shape[1], -1)
+            wide = complete.reshape(n_benchmarks * width, -1)
             self.spread += wide @ wide.T
 
     def _add_complete(

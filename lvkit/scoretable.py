@@ -14,12 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from lvkit.beta import Evidence, evidence
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 __all__ = ["Block", "Coefficients", "ScoreTable"]
 
@@ -58,6 +62,7 @@ class ScoreTable:
     n_benchmarks: int
     family_starts: Index = field(repr=False)
     group_starts: Index = field(repr=False)
+    _blocks: dict[int, tuple[Block, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def build(
@@ -100,10 +105,15 @@ class ScoreTable:
         """Number of scores."""
         return len(self.family)
 
-    def blocks(self, n_nodes: int) -> Iterator[Block]:
-        """Yield runs of whole families, each small enough for a core's cache."""
-        ends = np.append(self.family_starts[1:], self.n_scores)
+    def blocks(self, n_nodes: int) -> tuple[Block, ...]:
+        """Return runs of whole families, each small enough for a core's cache."""
         limit = max(1, _BLOCK // n_nodes)
+        if limit not in self._blocks:
+            self._blocks[limit] = tuple(self._cut(limit))
+        return self._blocks[limit]
+
+    def _cut(self, limit: int) -> Iterator[Block]:
+        ends = np.append(self.family_starts[1:], self.n_scores)
         first = 0
         while first < self.n_families:
             start = self.family_starts[first]
@@ -113,7 +123,8 @@ class ScoreTable:
             first = last
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Block:
     """A run of whole families of a :class:`ScoreTable`."""
 
     families: slice
@@ -124,6 +135,7 @@ class Block(NamedTuple):
     group_starts: Index
     group_family: Index
     group_benchmark: Index
+    covariates: Array  # design and features of each score
 
     @classmethod
     def cut(cls, table: ScoreTable, families: slice, scores: slice) -> Block:
@@ -132,6 +144,7 @@ class Block(NamedTuple):
         benchmark = table.benchmark[scores]
         low, high = np.searchsorted(table.group_starts, [scores.start, scores.stop])
         groups = table.group_starts[low:high] - scores.start
+        covariates = np.concatenate([table.design[scores], table.features[scores]], axis=1)
         return cls(
             families,
             scores,
@@ -141,7 +154,34 @@ class Block(NamedTuple):
             groups,
             family[groups],
             benchmark[groups],
+            covariates,
         )
+
+    @cached_property
+    def plain_sums(self) -> csr_array:
+        """Matrix (groups, scores) that adds up the scores of each family and benchmark."""
+        return _group_sums(self.group_starts, np.ones((len(self.family), 1)))
+
+    @cached_property
+    def weighted_sums(self) -> csr_array:
+        """Matrix (groups (m + p), scores) that multiplies by design and features, then adds up."""
+        return _group_sums(self.group_starts, self.covariates)
+
+
+def _group_sums(starts: Index, covariates: Array) -> csr_array:
+    """Return the sparse matrix that multiplies by each covariate and adds up runs of rows.
+
+    Row ``g * c + k`` belongs to run g and covariate k: several times quicker than adding up runs of
+    products.
+    """
+    from scipy.sparse import csr_array
+
+    n, count = covariates.shape
+    run = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, n)))
+    rows = run[:, None] * count + np.arange(count)
+    columns = np.broadcast_to(np.arange(n)[:, None], rows.shape)
+    shape = (len(starts) * count, n)
+    return csr_array((covariates.ravel(), (rows.ravel(), columns.ravel())), shape=shape)
 
 
 @dataclass(frozen=True, eq=False)

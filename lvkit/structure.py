@@ -19,6 +19,7 @@ ravine.) The maximum does not depend on the markers; the user's anchors come aft
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -182,18 +183,18 @@ class MarkerChart:
         """q, the length of a family's whitened latent vector."""
         return int(self.pattern.shape[2])
 
-    @property
+    @cached_property
     def others(self) -> Index:
         """The benchmarks that are no markers."""
         return np.setdiff1d(np.arange(self.n_benchmarks), self.markers)
 
-    @property
+    @cached_property
     def _mixing_mask(self) -> npt.NDArray[np.bool_]:
         """Free entries of the K x (m q + p) matrix [C_1 .. C_m, G]."""
         latent = np.swapaxes(self.pattern, 0, 1).reshape(self.n_skills, -1)
         return np.concatenate([latent, np.ones((self.n_skills, self.n_features), bool)], axis=1)
 
-    @property
+    @cached_property
     def cuts(self) -> tuple[int, int, int, int]:
         """Where the mixing entries, intercepts, log precisions and floors begin in the vector."""
         mixing = (self.n_benchmarks - self.n_skills) * self.n_skills
