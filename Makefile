@@ -41,15 +41,16 @@ types: $(venv)/.with-dev ## check the types of the library
 	$(python) -m mypy
 
 # Old packages call what newer ones under them have deprecated since; that is not ours to mend.
-test-minimum: .venv-minimum/.with-test ## run the tests with the oldest versions supported
-	.venv-minimum/bin/python -m pytest -n $(JOBS) --dist loadfile -W ignore::DeprecationWarning
+test-minimum: .venv-minimum/.with-test ## run all but the slow tests with the oldest versions supported
+	.venv-minimum/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" \
+		-W ignore::DeprecationWarning
 
-test-python: ## run the tests with another Python: make test-python VERSION=3.13
+test-python: ## run all but the slow tests with another Python: VERSION=3.13
 	@test -n '$(VERSION)' || { echo 'Which one? make test-python VERSION=3.13' >&2; exit 2; }
 	@$(MAKE) --no-print-directory .venv-$(VERSION)/.with-test
-	.venv-$(VERSION)/bin/python -m pytest -n $(JOBS) --dist loadfile
+	.venv-$(VERSION)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
-bench: $(venv)/.with-test ## measure speed and accuracy (several minutes)
+bench: $(venv)/.with-test ## measure speed, growth and accuracy; ten minutes on a quiet machine
 	@for script in benchmarks/bench_*.py; do \
 		echo "$$script"; $(python) "$$script" || exit 1; done
 

@@ -295,6 +295,7 @@ def test_a_fit_stopped_early_says_that_it_has_not_converged(
     assert not fit.starts["converged"].any()
 
 
+@pytest.mark.slow
 def test_one_worker_and_two_give_identical_numbers(small_panel: lv.Panel) -> None:
     model = lv.LatentSkillModel(n_skills=2, features=TWO)
     one, two = (model.fit(small_panel, starts=3, n_jobs=n_jobs) for n_jobs in (1, 2))

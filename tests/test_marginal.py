@@ -146,7 +146,7 @@ def test_a_placement_is_used_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("data", ["complete", "leaderboard"])
-@pytest.mark.parametrize("n_skills", [1, 2])
+@pytest.mark.parametrize("n_skills", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_loglik_agrees_with_quadrature_by_an_independent_program(
     data: str, n_skills: int, request: pytest.FixtureRequest
 ) -> None:

@@ -145,6 +145,14 @@ def test_make_help_lists_every_target() -> None:
     assert re.findall(r"^  (\S+)  +\S", done.stdout, flags=re.MULTILINE) == phony[1].split()
 
 
+def test_only_other_environments_leave_out_slow_tests() -> None:
+    recipes = dict(re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)+)", MAKEFILE, flags=re.MULTILINE))
+    shorter = {name for name, recipe in recipes.items() if "not slow" in recipe}
+    assert shorter == {"test-minimum", "test-python"}
+    assert "-m" not in PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"]
+    assert "-m pytest -n $(JOBS) --dist loadfile --cov\n" in recipes["test"]
+
+
 def test_the_commands_the_readme_names_exist() -> None:
     readme = (ROOT / "README.md").read_text()
     targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, flags=re.MULTILINE))

@@ -150,6 +150,7 @@ def test_numbers_may_come_in_any_order_and_with_gaps(small_panel: lv.Panel) -> N
     assert selection.table.index.tolist() == [1, 3]
 
 
+@pytest.mark.slow
 def test_one_worker_and_two_choose_identically(small_panel: lv.Panel, small: Any) -> None:
     model, one = small
     two = lv.select_skills(small_panel, range(1, 4), model, n_jobs=2)

@@ -209,6 +209,7 @@ def test_simulating_models_first_does_not_hide_the_function() -> None:
 # -- the truth is recovered ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [0.0, 0.4])
 def test_a_simulated_truth_is_recovered(missing: float) -> None:
     params = make_truth()
@@ -231,6 +232,7 @@ def test_a_simulated_truth_is_recovered(missing: float) -> None:
         assert together[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_the_truth_is_never_far_more_likely_than_the_fit() -> None:
     params, models = make_truth(), simulate_models(60, 3, seed=2)
     panel = simulate(params, models, features=TWO, seed=2)
