@@ -18,7 +18,7 @@ ODD = ["<script>alert('x')</script>", "cost_$5_or_$6", "_hidden", "long-name-" *
 
 
 def odd_panel() -> lv.Panel:
-    """Names that are hard to show, a benchmark measured on three models, and few scores."""
+    """Names that are hard to show, a benchmark measured on four models, and few scores."""
     rng = np.random.default_rng(0)
     rows = []
     for family, skill in zip(ODD, rng.normal(0, 0.6, (len(ODD), 2)), strict=True):
@@ -29,7 +29,7 @@ def odd_panel() -> lv.Panel:
             rows.append({"model": f"{family}-{size:g}b", "family": family, "params_b": size}
                         | scores)  # fmt: skip
     table = pd.DataFrame(rows)
-    table.loc[[0, 5, 9], "rare"] = [0.3, 0.4, 0.6]
+    table.loc[[0, 5, 9, 13], "rare"] = [0.3, 0.4, 0.6, 0.5]
     return lv.Panel.from_frame(table, benchmarks={"<b>own</b>": 0.0, "own_$2$": 0.1, "rare": 0.0})
 
 
