@@ -40,7 +40,7 @@ def test_columns_are_told_under_the_names_of_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", [None, np.nan, pd.NA, pd.NaT, np.float32("nan"), np.datetime64("NaT"), " NA ", ""]
+    "cell", [None, np.nan, pd.NA, pd.NaT, np.float32("nan"), np.datetime64("NaT", "D"), " NA ", ""]
 )
 def test_whatever_says_that_nothing_is_there_is_blank(cell: Any) -> None:
     assert is_blank(cell)
