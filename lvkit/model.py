@@ -145,6 +145,7 @@ class LatentSkillModel:
         --------
         One skill, recovered from simulated scores:
 
+        >>> import numpy as np
         >>> import lvkit as lv
         >>> truth = lv.Parameters(
         ...     loadings=np.array([[1.0], [0.8], [0.6]]), intercepts=np.zeros(3),

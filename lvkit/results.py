@@ -157,6 +157,7 @@ class Fit:
             self.params.loadings,
             pd.Index(self.benchmarks, name="benchmark"),
             pd.Index(self.skills, name="skill"),
+            copy=True,
         )
 
     @property
@@ -166,13 +167,14 @@ class Fit:
             self.params.slopes,
             pd.Index(self.skills, name="skill"),
             pd.Index(self.feature_names, name="feature"),
+            copy=True,
         )
 
     @property
     def correlation(self) -> pd.DataFrame:
         """Correlation of the families' latent variables, skills x skills."""
         skills = pd.Index(self.skills, name="skill")
-        return pd.DataFrame(self.params.correlation, skills, skills.rename("with"))
+        return pd.DataFrame(self.params.correlation, skills, skills.rename("with"), copy=True)
 
     def summary(self) -> pd.DataFrame:
         """Return all free parameters in one table.
