@@ -18,14 +18,18 @@ TARGETS = {"complete": 1.0, "all": 3.0, "select": 25.0, "memory": 500.0, "import
 
 SELECT = """
 import json, resource, sys, time
+from joblib.externals.loky import get_reusable_executor
 import lvkit as lv
 if __name__ == "__main__":
     panel = lv.load_leaderboard()
     began = time.perf_counter()
     found = lv.select_skills(panel, range(1, 7), n_jobs=int(sys.argv[1]))
     seconds = time.perf_counter() - began
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "memory_mb": memory,
+    get_reusable_executor().shutdown(wait=True)  # so that the workers' time is counted
+    own, workers = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu = sum(r.ru_utime + r.ru_stime for r in (own, workers))
+    memory = own.ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "memory_mb": memory,
                       "loglik": [round(x, 2) for x in found.table["loglik"]]}))
 """
 
@@ -105,10 +109,10 @@ def _table(data: dict[str, dict[str, object]], with_peer: bool) -> str:
         [
             "`select_skills`, K = 1..6, 184 models, two workers",
             f"{two['seconds']:.1f} s",
-            "",
+            f"{two['cpu_seconds']:.1f} s",
             f"< {TARGETS['select']:g} s",
         ],
-        ["the same, one worker", f"{one['seconds']:.1f} s", "", ""],
+        ["the same, one worker", f"{one['seconds']:.1f} s", f"{one['cpu_seconds']:.1f} s", ""],
         [
             "`import lvkit`, more than numpy and pandas",
             f"{data['import']['bare']:.2f} s",
