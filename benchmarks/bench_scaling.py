@@ -53,8 +53,9 @@ def measure(n_skills: int, times: int, whole: bool) -> dict[str, float]:
     panel = repeated(fit, times)
     made = time.perf_counter() - began
     prepared = prepared_for(model, panel)
-    objective = objective_for(model, prepared, n_skills).recentred(fit.frame)
-    vector, nodes = objective.chart.vector(fit.frame), make_nodes(n_skills, NODES)
+    top = prepared.to_search(fit.frame)
+    objective = objective_for(model, prepared, n_skills).recentred(top)
+    vector, nodes = objective.chart.vector(top), make_nodes(n_skills, NODES)
     modes = objective.evaluate(vector, nodes).modes
     clock, repeats = Clock(), 9 if times < 100 else 3
     for _ in range(repeats):

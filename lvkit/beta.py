@@ -129,7 +129,8 @@ def log_gamma_series(x: Array, order: int = 2) -> tuple[Array, ...]:
     Notes
     -----
     The recurrence carries the argument to ``z = x + 8``, where the Stirling series (Abramowitz and
-    Stegun 6.1.41, 6.3.18, 6.4.12), economised to four terms, is exact to 1e-13. One logarithm, one
+    Stegun 6.1.41, 6.3.18, 6.4.12), economised to four terms, is exact to 1e-13
+    relative, or 1e-14 absolute near the functions' zeros. One logarithm, one
     reciprocal and the powers of ``1 / z`` serve all three functions, which makes this two to ten
     times quicker than calling a routine for each. Non-positive arguments give NaN.
 

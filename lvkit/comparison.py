@@ -36,6 +36,7 @@ def compare(fits: Sequence[Fit]) -> pd.DataFrame:
     LvkitError
         If the fits rest on different scores or clips: their likelihoods cannot be compared.
     """
+    fits = fits if isinstance(fits, Fit) else list(fits)
     if isinstance(fits, Fit) or not all(isinstance(fit, Fit) for fit in fits):
         raise LvkitError("saw something else", where="compare", expected="a list of fits")
     if not fits:

@@ -7,6 +7,7 @@ search over the number of skills (:mod:`lvkit.select`).
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from lvkit.anchors import suggest_anchors
 from lvkit.checks import check_whole, check_workers
-from lvkit.errors import LvkitError, nearest
+from lvkit.errors import LvkitError, LvkitWarning, nearest
 from lvkit.estimation import Ascent, Estimator, MarginalNewton, Objective
 from lvkit.estimation.starts import principal, shaken
 from lvkit.model import LatentSkillModel
@@ -24,7 +25,7 @@ from lvkit.parameters import anchor, check_anchors
 from lvkit.preparation import Prepared, prepare
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.results import Fit
-from lvkit.structure import Floors, Frame, MarkerChart, lower_triangular
+from lvkit.structure import Floors, Frame, MarkerChart, lower_triangular, read_only
 
 __all__ = [
     "METHODS",
@@ -40,6 +41,9 @@ METHODS: dict[str, Estimator] = {"mml": MarginalNewton()}
 
 _VALUE_NODES = 2_048
 """Nodes of the reported log-likelihood."""
+
+_EXACT = 1e5
+"""A precision above this is no noise that a benchmark has, but scores fitted exactly."""
 
 _FIRST_SLOPE_SD = 0.3
 """Where the search for random slopes begins, in standard deviations of the random intercepts."""
@@ -130,7 +134,7 @@ def objective_for(model: LatentSkillModel, prepared: Prepared, n_skills: int | N
                 expected=f"at least {own} scores with {n_skills} skills",
                 remedy="Leave it out (panel.select(benchmarks=...)), or use fewer skills.",
             )
-    return Objective(prepared.table, chart)
+    return Objective(prepared.search_table, chart)
 
 
 def climb_from(
@@ -149,11 +153,15 @@ def climb_from(
         yield from (_climb(objective, name, frame, estimator, seed) for name, frame in tasks)
         return
     from joblib import Parallel, delayed
+    from threadpoolctl import threadpool_limits
 
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    yield from parallel(
-        delayed(_climb)(objective, name, frame, estimator, seed) for name, frame in tasks
-    )
+    # Threads by default: numpy lets go of the interpreter, and new processes cost more to start
+    # than most climbs take. The limit holds for all threads until the last of them is done.
+    with threadpool_limits(limits=1, user_api="blas"):
+        parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+        yield from parallel(
+            delayed(_climb)(objective, name, frame, estimator, seed) for name, frame in tasks
+        )
 
 
 def _climb(objective: Objective, name: str, frame: Frame, estimator: Estimator, seed: int) -> Climb:
@@ -185,7 +193,7 @@ def fit_model(
         model, objective, first = _with_slopes(model, panel, prepared, seed)
     else:
         objective = objective_for(model, prepared, model.k)
-        first = principal(prepared.table, objective.chart.n_skills)
+        first = principal(objective.table, objective.chart.n_skills)
     frames = [("principal", first)]
     for number in range(1, starts):
         rng = np.random.default_rng([seed, number])
@@ -221,11 +229,11 @@ def _with_slopes(
     )
     hill = objective_for(model, prepared, n_skills)
     chart = replace(hill.chart, markers=markers, pattern=pattern)
-    frame = plain.frame.to_markers(markers)
+    frame = prepared.to_search(plain.frame.to_markers(markers))
     root = lower_triangular(frame.factor)[0]
     spread = _FIRST_SLOPE_SD * np.diag(np.linalg.norm(root, axis=1))
     factor = np.stack([np.hstack([root, zero]), np.hstack([zero, spread])])
-    return anchored, Objective(prepared.table, chart), replace(frame, factor=factor)
+    return anchored, replace(hill, chart=chart), replace(frame, factor=factor)
 
 
 def make_fit(
@@ -244,7 +252,8 @@ def make_fit(
 
     with threadpool_limits(limits=1, user_api="blas"):
         found = objective.measure(best.ascent.frame, _VALUE_NODES, seed)
-    frame = best.ascent.frame
+    frame = prepared.from_search(best.ascent.frame)
+    _warn_of_exact_fits(frame, prepared.benchmarks)
     anchors = model.anchors
     if anchors is None:
         anchors = suggest_anchors(frame, prepared.benchmarks).best
@@ -253,18 +262,34 @@ def make_fit(
         model=model,
         panel=panel,
         anchors=dict(anchors),
-        frame=anchor(frame, positions, list(anchors.values())),
+        frame=anchor(frame, positions, list(anchors.values())).read_only(),
         prepared=prepared,
         loglik=found.loglik,
         n_params=objective.chart.size,
-        latent_means=found.mean,
-        latent_covariances=found.covariance,
+        latent_means=read_only(found.mean),
+        latent_covariances=read_only(found.covariance),
         converged=best.ascent.converged,
         message=best.ascent.message,
         method=method,
         seed=seed,
         starts=_report(climbs),
     )
+
+
+def _warn_of_exact_fits(frame: Frame, benchmarks: Sequence[str]) -> None:
+    """Name the benchmarks whose precision grew without bound."""
+    exact = [
+        benchmark
+        for benchmark, precision in zip(benchmarks, frame.log_precisions, strict=True)
+        if precision > np.log(_EXACT)
+    ]
+    if exact:
+        warnings.warn(
+            f"fitted almost exactly, with a precision above {_EXACT:.0e}: {', '.join(exact)}. The "
+            "likelihood hardly has a maximum there: use fewer skills, or leave benchmarks out.",
+            LvkitWarning,
+            stacklevel=4,
+        )
 
 
 def _report(climbs: Sequence[Climb]) -> pd.DataFrame:

@@ -161,7 +161,10 @@ def refined(table: ScoreTable, coefficients: Coefficients, first: Nodes, second:
     0.02, where as many around the mode are off by up to 0.4 when one of them falls far out.
     """
     rough = integrate(table, coefficients, first, tolerance=1e-8)
-    placement = Posterior.of(rough.mean, rough.covariance, _STRETCH)
+    try:
+        placement = Posterior.of(rough.mean, rough.covariance, _STRETCH)
+    except np.linalg.LinAlgError:  # a posterior that is a point: scores fitted exactly
+        placement = rough.posterior
     return integrate(table, coefficients, second, placement=placement)
 
 

@@ -38,7 +38,8 @@ class LatentSkillModel:
     ----------
     anchors : mapping of str to str, optional
         Skill name to anchor benchmark, one for each skill. None: lvkit chooses the anchors after
-        the fit (they do not change the likelihood) and names each skill after its anchor.
+        the fit and names each skill after its anchor. They do not change the likelihood, unless
+        there are family slopes.
     n_skills : int, optional
         K, the number of skills; needed only without anchors.
     features : str
@@ -46,7 +47,8 @@ class LatentSkillModel:
         ``log_tokens`` (log10 of billions and of trillions) at hand.
     family_slopes : str, optional
         A feature whose slope on each skill differs between families, ``"log_params"`` say. Its
-        standard deviations are tied to the anchors, so that such a fit cannot be re-anchored.
+        standard deviations are tied to the anchors, so that such a fit cannot be re-anchored and
+        its likelihood depends on them: give the anchors you want.
     floor : {"none", "chance", "estimate"}
         Lower asymptote of the response: zero, the benchmark's chance level, or estimated between.
     clip : float
@@ -72,9 +74,10 @@ class LatentSkillModel:
 
     def __post_init__(self) -> None:
         if self.n_skills is not None:
-            check_whole(self.n_skills, "n_skills")
+            object.__setattr__(self, "n_skills", check_whole(self.n_skills, "n_skills"))
         if self.anchors is not None:
             anchors = check_names(self.anchors, "anchors", ANCHORS_EXAMPLE)
+            object.__setattr__(self, "anchors", anchors)
             if self.n_skills is not None and self.n_skills != len(anchors):
                 raise LvkitError(
                     f"saw {len(anchors)} anchors and n_skills={self.n_skills}",
@@ -96,6 +99,11 @@ class LatentSkillModel:
                 expected="a number above 0, at most 0.1",
                 remedy="The default of 0.0025 is the middle of what a rounded 0.00 stands for.",
             )
+
+    def __hash__(self) -> int:
+        anchors = None if self.anchors is None else tuple(self.anchors.items())
+        rest = (self.n_skills, self.features, self.family_slopes, self.floor, self.clip)
+        return hash((anchors, *rest))
 
     @property
     def k(self) -> int | None:

@@ -3,9 +3,9 @@
 Sixty-four plain quasi-Monte Carlo points give a useless Hessian: the missing information is a
 fourth moment of the latent vector, and nearly cancels the complete information. So the points are
 Sobol points in mirrored pairs, nudged as little as possible until *all* their moments up to order
-five are those of the normal distribution. On the embedded data, four skills, 64 such points give
-the log-likelihood to 0.03 and the Hessian to 4 %, where 64 plain points are off by 0.35 and 53 %,
-and even 1,024 plain points do no better.
+five are those of the normal distribution. At the optimum of four skills on the 184 embedded
+models, 64 such points give the Hessian to 4 % of the complete-data information, where 64 plain
+points are off by 53 % and 1,024 by 3 %; the log-likelihood is twice as good too (``benchmarks/``).
 """
 
 from __future__ import annotations

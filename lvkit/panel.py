@@ -278,6 +278,14 @@ class Panel:
         """
         write_whole(path, self.to_frame().to_csv(index=False, lineterminator="\n"))
 
+    @classmethod
+    def _rebuilt(
+        cls, scores: pd.DataFrame, models: pd.DataFrame, benchmarks: pd.DataFrame, truth: object
+    ) -> Panel:
+        """Return a panel from what pickling keeps of it."""
+        panel = cls._of(scores, models, benchmarks)
+        return panel if truth is None else panel.with_truth(truth)
+
     @property
     def truth(self) -> Any:
         """What a simulated panel was drawn from (:class:`lvkit.simulation.Truth`), or None."""
@@ -304,7 +312,7 @@ class Panel:
         return hash(self.digest)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Panel._of, (self._scores, self._models, self._benchmarks))
+        return (Panel._rebuilt, (self._scores, self._models, self._benchmarks, self.truth))
 
     def __copy__(self) -> Panel:
         return self

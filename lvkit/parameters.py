@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvkit.errors import LvkitError, nearest
-from lvkit.structure import Frame, lower_triangular
+from lvkit.structure import Frame, lower_triangular, read_only
 
 __all__ = ["Parameters", "anchor", "check_anchors"]
 
@@ -105,10 +105,7 @@ class Parameters:
     def read_only(self) -> Parameters:
         """Return the same parameters in arrays that cannot be written to."""
         arrays = {f.name: getattr(self, f.name) for f in fields(self)}
-        copies = {name: None if a is None else np.array(a) for name, a in arrays.items()}
-        for copy in copies.values():
-            if copy is not None:
-                copy.flags.writeable = False
+        copies = {name: None if a is None else read_only(a) for name, a in arrays.items()}
         return Parameters(**copies)  # type: ignore[arg-type]
 
     @classmethod

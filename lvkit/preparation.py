@@ -6,7 +6,8 @@ columns are put in the order of their names: a fit does not depend on how a tabl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from lvkit.errors import LvkitError, Problem, nearest
 from lvkit.features import FeatureMap
 from lvkit.panel import Panel
 from lvkit.scoretable import ScoreTable
+from lvkit.structure import Frame
 
 __all__ = ["Prepared", "prepare", "slope_position"]
 
@@ -38,6 +40,8 @@ class Prepared:
         Models left out: index ``model``, column ``reason``.
     chance : ndarray, shape (J,)
         Chance levels of the benchmarks.
+    random_slope : str, optional
+        The feature whose slopes differ between families.
     """
 
     table: ScoreTable
@@ -47,6 +51,41 @@ class Prepared:
     benchmarks: tuple[str, ...]
     dropped: pd.DataFrame
     chance: Array
+    random_slope: str | None = None
+
+    @cached_property
+    def scales(self) -> Array:
+        """Standard deviation of each feature over the fitted models, shape (p,)."""
+        rows = np.unique(self.table.model, return_index=True)[1]
+        return np.asarray(self.table.features[rows].std(axis=0))
+
+    @cached_property
+    def search_table(self) -> ScoreTable:
+        """The scores with features and latent design in units of the features' spread.
+
+        The search runs in these units, so that the user's units cannot matter to it.
+        """
+        design = self.table.design / np.append(1.0, self._design_scales)
+        return replace(self.table, features=self.table.features / self.scales, design=design)
+
+    @property
+    def _design_scales(self) -> Array:
+        """Spread of the features whose slopes differ between families."""
+        if self.random_slope is None:
+            return np.zeros(0)
+        return self.scales[[self.features.names.index(self.random_slope)]]
+
+    def to_search(self, frame: Frame) -> Frame:
+        """Return a frame in the units of :attr:`search_table`."""
+        return self._rescaled(frame, self.scales, self._design_scales)
+
+    def from_search(self, frame: Frame) -> Frame:
+        """Return a frame of the search in the user's units."""
+        return self._rescaled(frame, 1.0 / self.scales, 1.0 / self._design_scales)
+
+    def _rescaled(self, frame: Frame, of_features: Array, of_design: Array) -> Frame:
+        factors = np.append(1.0, of_design)[: len(frame.factor), None, None]
+        return replace(frame, slopes=frame.slopes * of_features, factor=frame.factor * factors)
 
 
 def prepare(
@@ -96,7 +135,14 @@ def prepare(
     )
     chance = panel.benchmarks.loc[benchmarks, "chance"].to_numpy(dtype=float)
     return Prepared(
-        table, features, tuple(names), tuple(families), tuple(benchmarks), dropped, chance
+        table,
+        features,
+        tuple(names),
+        tuple(families),
+        tuple(benchmarks),
+        dropped,
+        chance,
+        random_slope,
     )
 
 

@@ -51,7 +51,8 @@ class Fit:
     n_params : int
         Number of free parameters.
     converged : bool
-        Whether the optimum is proven: the log-likelihood expected from one more step is below 1e-5.
+        Whether the top is reached: the log-likelihood that the local quadratic model still expects
+        to gain within three standard errors is below 1e-5.
     message : str
         Why the estimator stopped.
     method : str
@@ -303,7 +304,7 @@ class Fit:
             )
         model = replace(self.model, anchors=anchors, n_skills=None)
         positions = check_anchors(anchors, self.benchmarks)
-        frame = anchor(self.frame, positions, list(anchors.values()))
+        frame = anchor(self.frame, positions, list(anchors.values())).read_only()
         return replace(self, model=model, anchors=anchors, frame=frame)
 
     def suggest_anchors(self, most: int = 20) -> AnchorSuggestions:

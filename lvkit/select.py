@@ -177,11 +177,12 @@ def _count_starts(k: int) -> int:
 
 def _frames(prepared: Prepared, k: int, previous: Fit | None, seed: int) -> list[tuple[str, Frame]]:
     """Return starts for K skills: principal components, grown from fewer skills, shaken."""
-    first = principal(prepared.table, k)
+    first = principal(prepared.search_table, k)
     frames = [("principal", first)]
     if previous is not None and len(previous.skills) == k - 1:
         for direction in range(_DIRECTIONS):
-            start = grown(prepared.table, previous.frame, previous.latent_means, direction)
+            frame = prepared.to_search(previous.frame)
+            start = grown(prepared.search_table, frame, previous.latent_means, direction)
             frames.append((f"grown {direction + 1}", start))
     while len(frames) < _count_starts(k):
         number = len(frames)

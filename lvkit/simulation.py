@@ -26,6 +26,10 @@ __all__ = ["Truth", "simulate", "simulate_models"]
 Array = npt.NDArray[np.float64]
 
 
+_LEAST_MEAN = 1e-9
+"""Expected scores are held this far from 0 and 1, where a Beta distribution ends."""
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """What a simulated panel was drawn from.
@@ -156,6 +160,7 @@ def simulate(
         at = slope_position(family_slopes, learned.names)
         skills += x[:, at : at + 1] * (z @ factor[1].T)[codes]
     mean = response(skills @ params.loadings.T + params.intercepts, params.floors)
+    mean = np.clip(mean, _LEAST_MEAN, 1.0 - _LEAST_MEAN)
     y = rng.beta(mean * params.precisions, (1.0 - mean) * params.precisions)
     y[_gaps(rng, y.shape, missing)] = np.nan
     table = models.reset_index().join(pd.DataFrame(y, columns=names))

@@ -26,7 +26,7 @@ from lvkit.panel import Panel
 from lvkit.parameters import check_anchors
 from lvkit.preparation import prepare
 from lvkit.results import Fit
-from lvkit.structure import Frame
+from lvkit.structure import Frame, read_only
 
 __all__ = ["SCHEMA", "load_fit", "save_fit"]
 
@@ -138,10 +138,10 @@ def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fit:
         model=model,
         panel=panel,
         starts=_table_from_json(text["starts"]),
-        frame=Frame(**{name: arrays[name] for name in _FRAME}),
+        frame=Frame(**{name: arrays[name] for name in _FRAME}).read_only(),
         prepared=prepared,
-        latent_means=arrays["latent_means"],
-        latent_covariances=arrays["latent_covariances"],
+        latent_means=read_only(arrays["latent_means"]),
+        latent_covariances=read_only(arrays["latent_covariances"]),
         **{name: text[name] for name in _PLAIN},
     )
 

@@ -18,7 +18,7 @@ ravine.) The maximum does not depend on the markers; the user's anchors come aft
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,7 +27,7 @@ from scipy.special import expit, logit
 
 from lvkit.scoretable import Coefficients
 
-__all__ = ["Floors", "Frame", "MarkerChart", "choose_markers", "lower_triangular"]
+__all__ = ["Floors", "Frame", "MarkerChart", "choose_markers", "lower_triangular", "read_only"]
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -65,6 +65,10 @@ class Frame:
             factor=transform @ self.factor,
             slopes=transform @ self.slopes,
         )
+
+    def read_only(self) -> Frame:
+        """Return the same frame in arrays that cannot be written to."""
+        return Frame(*(read_only(getattr(self, part.name)) for part in fields(self)))
 
     def to_markers(self, markers: Index) -> Frame:
         """Return the frame in which the marker benchmarks' loadings are the identity matrix."""
@@ -300,6 +304,13 @@ class MarkerChart:
         at = floors_at + np.arange(len(free))
         out[at, at] = gradient[free, -1] * self.floors.slopes(u) * (1.0 - 2.0 * expit(u))
         return out
+
+
+def read_only(array: Array) -> Array:
+    """Return a copy of an array that cannot be written to."""
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy
 
 
 def lower_triangular(factor: Array) -> Array:

@@ -149,3 +149,22 @@ def test_the_likelihood_does_not_depend_on_the_anchors(
         model = lv.LatentSkillModel(anchors=anchors, features="log_params + log_tokens")
         logliks.append(model.fit(small_panel).loglik)
     assert np.ptp(logliks) < 1e-6
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e24])
+def test_the_units_of_a_feature_change_nothing_but_its_slopes(
+    scale: float, small_panel: lv.Panel
+) -> None:
+    table = small_panel.to_frame()
+    table["effort"] = table["params_b"] ** 0.5 + table["tokens_t"]
+    plain = lv.Panel.from_frame(table, benchmarks=small_panel.benchmarks)
+    scaled = lv.Panel.from_frame(
+        table.assign(effort=table["effort"] * scale), benchmarks=small_panel.benchmarks
+    )
+    model = lv.LatentSkillModel(n_skills=1, features="log_params + effort")
+    one, other = model.fit(plain), model.fit(scaled)
+    assert one.converged
+    assert other.converged
+    assert other.loglik == pytest.approx(one.loglik, abs=1e-3)
+    ratio = one.slopes["effort"] / other.slopes["effort"]
+    np.testing.assert_allclose(ratio, scale, rtol=1e-3)

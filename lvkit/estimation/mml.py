@@ -44,6 +44,9 @@ _LEAST_METRIC = 1.0
 _MOST_NODES = 1_024
 """Where the last stage gives up doubling its nodes."""
 
+_RUNAWAY = np.log(1e7)
+"""A log precision above this is on its way to infinity."""
+
 _ROUGH = 1e-2
 """Expected gain at which the search hands over to the polishing nodes."""
 
@@ -149,6 +152,8 @@ class MarginalNewton:
         rough = max(self.tolerance, _ROUGH)
         ascent = self._stage(objective, start, make_nodes(q, count, seed), rough, trace, report)
         while self.polish and count < _MOST_NODES and len(trace) < self.max_iterations:
+            if ascent.frame.log_precisions.max() > _RUNAWAY:
+                break
             count *= 2
             nodes = make_nodes(q, count, seed)
             ascent = self._stage(objective, ascent.frame, nodes, self.tolerance, trace, report)
@@ -186,6 +191,12 @@ class MarginalNewton:
                 break
             here, model, radius = moved
             frame = objective.chart.frame(here.vector)
+            if frame.log_precisions.max() > _RUNAWAY:
+                message = (
+                    f"a precision passed {np.exp(_RUNAWAY):.0e}: some scores are fitted exactly, "
+                    "and the likelihood has no maximum"
+                )
+                break
             if np.abs(frame.loadings).max() > _STRETCHED:
                 objective = objective.recentred(frame)
                 here = objective.evaluate(objective.chart.vector(frame), nodes, None)

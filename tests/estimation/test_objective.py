@@ -56,8 +56,9 @@ def test_the_information_is_minus_the_slope_of_the_gradient(
 
 def test_the_complete_information_is_positive_at_the_top(small_fit: lv.Fit) -> None:
     prepared = small_fit.prepared
-    hill = objective_for(small_fit.model, prepared, 2).recentred(small_fit.frame)
-    found = hill.evaluate(hill.chart.vector(small_fit.frame), make_nodes(2, 64))
+    top = prepared.to_search(small_fit.frame)
+    hill = objective_for(small_fit.model, prepared, 2).recentred(top)
+    found = hill.evaluate(hill.chart.vector(top), make_nodes(2, 64))
     assert np.linalg.eigvalsh(found.complete)[0] > -1e-6 * np.abs(found.complete).max()
 
 
