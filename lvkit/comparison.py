@@ -6,7 +6,7 @@ anything else: the number of skills, the features, the floors, slopes that diffe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,12 @@ from lvkit.results import Fit
 __all__ = ["compare", "criteria"]
 
 
-def compare(fits: Sequence[Fit]) -> pd.DataFrame:
+def compare(fits: Iterable[Fit]) -> pd.DataFrame:
     """Compare fits of the same scores by their information criteria.
 
     Parameters
     ----------
-    fits : sequence of Fit
+    fits : iterable of Fit
         Fits of different models to the same scores with the same clip.
 
     Returns
