@@ -12,7 +12,7 @@ import numpy as np
 
 from lvkit.errors import LvkitError
 
-__all__ = ["check_names", "check_whole", "check_workers"]
+__all__ = ["check_level", "check_names", "check_whole", "check_workers"]
 
 
 def check_whole(value: object, name: str, least: int = 1) -> int:
@@ -30,6 +30,25 @@ def check_whole(value: object, name: str, least: int = 1) -> int:
     if not whole or int(value) < least:  # type: ignore[call-overload]
         raise LvkitError(f"saw {value!r}", where=name, expected=f"a whole number from {least}")
     return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def check_level(level: object, name: str = "level") -> float:
+    """Return the probability that an interval shall hold, strictly between 0 and 1.
+
+    Examples
+    --------
+    >>> check_level(0.95)
+    0.95
+    >>> check_level(95)
+    Traceback (most recent call last):
+    lvkit.errors.LvkitError: level: saw 95; expected a number between 0 and 1, such as 0.95.
+    """
+    number = isinstance(level, int | float | np.integer | np.floating)
+    if not number or not 0.0 < float(level) < 1.0:  # type: ignore[arg-type]
+        raise LvkitError(
+            f"saw {level!r}", where=name, expected="a number between 0 and 1, such as 0.95"
+        )
+    return float(level)  # type: ignore[arg-type]
 
 
 def check_workers(n_jobs: object) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lvkit.checks import check_names, check_whole, check_workers
+from lvkit.checks import check_level, check_names, check_whole, check_workers
 from lvkit.errors import LvkitError
 
 
@@ -24,6 +24,18 @@ def test_what_is_no_whole_number_from_one_is_refused(value: Any) -> None:
 
 def test_the_least_number_may_be_another() -> None:
     assert check_whole(0, "seed", 0) == 0
+
+
+@pytest.mark.parametrize("level", [0.95, np.float64(0.5), np.float32(0.25)])
+def test_a_level_comes_back_as_a_float(level: Any) -> None:
+    assert type(check_level(level)) is float
+    assert check_level(level) == level
+
+
+@pytest.mark.parametrize("level", [0, 1, 0.0, 1.0, 95, -0.5, float("nan"), True, "0.95", None])
+def test_a_level_outside_0_and_1_is_refused(level: Any) -> None:
+    with pytest.raises(LvkitError, match=r"level: saw .*between 0 and 1, such as 0\.95"):
+        check_level(level)
 
 
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, -1, np.int64(4)])
