@@ -9,9 +9,9 @@ from pathlib import Path
 
 import lvkit as lv
 from lvkit import plots
+from lvkit.drawing import picture
 from lvkit.files import make_folder, write_whole
 from lvkit.reporting import describe
-from lvkit.reporting.drawing import picture
 from lvkit.reporting.keynumbers import interpreted
 
 

@@ -15,15 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from lvkit.documents import check_document, fit_document, panel_document
 from lvkit.terminal.console import result, run, say, watching
-from lvkit.terminal.printed import (
-    check_document,
-    check_text,
-    fit_document,
-    fit_text,
-    panel_document,
-    table,
-)
+from lvkit.terminal.printed import check_text, fit_text, table
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
@@ -261,7 +255,7 @@ def report(
     file: File = None,
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("report"),
     skills: Annotated[int, typer.Option(help="Number of skills to interpret.")] = 4,
-    max_skills: Annotated[int, typer.Option(help="Largest number of skills to compare.")] = 7,
+    max_skills: Annotated[int, typer.Option(help="Largest number of skills to compare.")] = 6,
     features: Features = _FEATURES,
     floor: Floor = "none",
     seed: Seed = 0,

@@ -3,7 +3,7 @@
 Each function draws one answer on the axes it is given, or on a figure of its own, and returns the
 axes; none saves, shows or changes anything else. ``ax.figure`` shows itself at the end of a
 notebook's cell and has ``savefig``. :mod:`lvkit.reporting.describe` says the same things in words,
-and :func:`lvkit.reporting.drawing.picture` joins the two. Colour-blind readers can tell the colours
+and :func:`lvkit.drawing.picture` joins the two. Colour-blind readers can tell the colours
 apart.
 """
 
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lvkit import drawing as draw
+from lvkit import facts
 from lvkit.errors import LvkitError
-from lvkit.reporting import drawing as draw
-from lvkit.reporting import facts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import lvkit as lv
 from lvkit import plots
-from lvkit.reporting.drawing import picture
+from lvkit.drawing import picture
 
 ODD = ["<script>alert('x')</script>", "cost_$5_or_$6", "_hidden", "long-name-" * 9, "*b*|`x`"]
 

@@ -1,8 +1,9 @@
-"""From results to pages: pictures with their sentences, and notebooks run into reports.
+"""From results to pages: sentences beside pictures, and notebooks run into reports.
 
-``facts`` holds the few numbers that pictures and sentences share, ``drawing`` the canvas that
-:mod:`lvkit.plots` draws on, ``describe`` the sentences; ``kernel`` runs a notebook, ``page`` makes
-it a page, and ``keynumbers`` are what a program reads. :mod:`lvkit.report` puts them together.
+``describe`` says in sentences what :mod:`lvkit.plots` draws; ``kernel`` runs a notebook, ``page``
+makes it a page, and ``keynumbers`` are what a program reads. :mod:`lvkit.report` puts them
+together. Nothing below imports from here: what pictures and sentences share is in
+:mod:`lvkit.facts` and :mod:`lvkit.drawing`, documents for programs in :mod:`lvkit.documents`.
 """
 
 from __future__ import annotations

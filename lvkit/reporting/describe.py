@@ -1,7 +1,7 @@
 """Describe: the pictures of :mod:`lvkit.plots`, in sentences computed from the same results.
 
 For each picture there is a function that says what is to be seen in it, to be given to
-:func:`lvkit.reporting.drawing.picture` as the description that a screen reader reads out, and
+:func:`lvkit.drawing.picture` as the description that a screen reader reads out, and
 :func:`summarise` tells a whole analysis in a few paragraphs. Every number in a sentence comes from
 the results; the wording is that of association, since nothing here shows that a recipe causes a
 skill.
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lvkit.reporting.drawing import benchmark_labels
-from lvkit.reporting.facts import (
+from lvkit.drawing import benchmark_labels
+from lvkit.facts import (
     fitted_errors,
     known_families,
     main_skills,

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from lvkit.documents import fit_document, plain
 from lvkit.errors import LvkitError
-from lvkit.terminal.printed import fit_document, plain
+
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel

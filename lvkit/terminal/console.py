@@ -19,8 +19,8 @@ from typing import Any, TextIO
 
 import typer
 
+from lvkit.documents import plain
 from lvkit.errors import LvkitError, LvkitWarning, Problem
-from lvkit.terminal.printed import plain
 
 __all__ = ["result", "run", "say", "watching"]
 

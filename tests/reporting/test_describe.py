@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 import lvkit as lv
+from lvkit.facts import fitted_errors, side_skills
 from lvkit.reporting import describe
-from lvkit.reporting.facts import fitted_errors, side_skills
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.reporting.facts import (
+from lvkit.facts import (
     checked_names,
     fitted_errors,
     known_families,

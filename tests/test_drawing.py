@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import lvkit as lv
-from lvkit.reporting.drawing import (
+from lvkit.drawing import (
     Picture,
     benchmark_labels,
     canvas,
