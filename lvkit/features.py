@@ -20,7 +20,10 @@ from lvkit.errors import LvkitError, nearest
 from lvkit.formula import first_line, parse_formula
 from lvkit.reading.cells import is_blank, parse_number
 
-__all__ = ["FeatureMap"]
+__all__ = ["DEFAULT_FEATURES", "FeatureMap"]
+
+DEFAULT_FEATURES = "log_params * log_tokens"
+"""Size, tokens and their product: the formula where the user gives none."""
 
 _LOGS = {"log_params": "params_b", "log_tokens": "tokens_t"}
 _CONTEXT = {"sqrt": np.sqrt, "log1p": np.log1p, "abs": np.abs}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lvkit.checks import check_names, check_whole
 from lvkit.errors import LvkitError, nearest
+from lvkit.features import DEFAULT_FEATURES
 from lvkit.panel import Panel
 from lvkit.progress import ProgressChoice
 
@@ -67,7 +68,7 @@ class LatentSkillModel:
 
     anchors: Mapping[str, str] | None = None
     n_skills: int | None = None
-    features: str = "log_params * log_tokens"
+    features: str = DEFAULT_FEATURES
     family_slopes: str | None = None
     floor: Literal["none", "chance", "estimate"] = "none"
     clip: float = 0.0025

@@ -14,17 +14,17 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from lvkit.errors import LvkitError
+from lvkit.features import DEFAULT_FEATURES
 from lvkit.files import make_folder, shipped_notebooks, write_whole
+from lvkit.fitting import objective_for, prepared_for
 from lvkit.model import LatentSkillModel
-from lvkit.preparation import prepare
 from lvkit.progress import ProgressChoice, progress_bar
-from lvkit.reporting.keynumbers import MIME, open_panel
-
-if TYPE_CHECKING:
-    from lvkit.panel import Panel
+from lvkit.reading.opening import open_panel
+from lvkit.reporting.keynumbers import MIME
+from lvkit.select import USUAL_SKILLS, skill_range
 
 __all__ = ["ReportPaths", "run_report"]
 
@@ -54,13 +54,18 @@ def run_report(
     data: str | os.PathLike[str] | None = None,
     *,
     output: str | os.PathLike[str],
-    n_skills: int = 4,
-    max_skills: int = 7,
+    n_skills: int | None = None,
+    max_skills: int = 6,
     seed: int = 0,
     family: str | Mapping[str, str] | None = None,
-    benchmarks: str | os.PathLike[str] | Mapping[str, float] | None = None,
-    features: str = "log_params * log_tokens",
+    benchmarks: str | os.PathLike[str] | Mapping[str, float | None] | None = None,
+    drop_invalid: bool = False,
+    complete: bool = False,
+    anchors: Mapping[str, str] | None = None,
+    features: str = DEFAULT_FEATURES,
+    family_slopes: str | None = None,
     floor: Literal["none", "chance", "estimate"] = "none",
+    clip: float = 0.0025,
     n_jobs: int = 2,
     progress: ProgressChoice = False,
 ) -> ReportPaths:
@@ -72,11 +77,12 @@ def run_report(
         A table for :func:`lvkit.read_panel`; None for the embedded leaderboard.
     output : path-like
         Folder for the report, made if it is not there; an older report in it is replaced.
-    n_skills : int
-        Number of skills to interpret.
+    n_skills : int, optional
+        Number of skills to interpret. None: as many as there are anchors or, without anchors, 4;
+        fewer where the table cannot bear so many.
     max_skills : int
-        Largest number of skills to compare, from `n_skills` on; no more than there are benchmarks
-        are tried.
+        Largest number of skills to compare, at least `n_skills`; no more are tried than the table
+        can bear.
     seed : int
         Seed of all that is random.
     family : str or mapping, optional
@@ -85,8 +91,15 @@ def run_report(
     benchmarks : path-like or mapping, optional
         Benchmarks lvkit does not know: a CSV file with the columns benchmark and chance, or a
         mapping from one to the other.
-    features, floor : str
-        As for :class:`lvkit.LatentSkillModel`. Tables without tokens need ``"log_params"``.
+    drop_invalid : bool
+        Leave out rows with an unusable cell, with a warning that lists them.
+    complete : bool
+        Use only the models with every benchmark measured.
+    anchors : mapping, optional
+        The skills to interpret, each with its anchor benchmark.
+    features, family_slopes, floor, clip
+        As for :class:`lvkit.LatentSkillModel`. Tables without tokens need ``"log_params"``. Numbers
+        of skills are compared without family slopes.
     n_jobs : int
         Workers to compare numbers of skills with; the results do not depend on it.
     progress : bool or tqdm class
@@ -103,20 +116,24 @@ def run_report(
         If the data or the settings are faulty, before anything runs; if a cell of the notebook
         fails, with its section and its error, and the notebook is kept as ``report-failed.ipynb``.
     """
-    settings = {
+    settings: dict[str, Any] = {
         "data": _absolute(data or ""),
         "family": _absolute(family or "") if isinstance(family, str | None) else dict(family),
         "benchmarks": dict(benchmarks)
         if isinstance(benchmarks, Mapping)
         else _absolute(benchmarks or ""),
+        "drop_invalid": bool(drop_invalid),
+        "complete": bool(complete),
         "features": features,
+        "family_slopes": family_slopes or "",
         "floor": floor,
-        "n_skills": _whole("n_skills", n_skills, least=1),
-        "max_skills": _whole("max_skills", max_skills, least=n_skills),
+        "clip": clip,
+        "anchors": dict(anchors or {}),
         "seed": _whole("seed", seed, least=0),
         "n_jobs": _whole("n_jobs", n_jobs, least=1),
     }
-    _check(settings)
+    settings["n_skills"] = _check(settings, n_skills)
+    settings["max_skills"] = _whole("max_skills", max_skills, least=settings["n_skills"])
     folder = make_folder(output)
     with tempfile.TemporaryDirectory(prefix="lvkit-") as place:
         notebook = _executed(settings, Path(place) / "report.ipynb", folder, progress)
@@ -140,22 +157,29 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(text) if text and os.path.exists(text) else text
 
 
-def _check(settings: Mapping[str, Any]) -> None:
-    """Refuse settings and data that cannot work, before a kernel starts."""
+def _check(settings: Mapping[str, Any], n_skills: int | None) -> int:
+    """Refuse settings and data that cannot work, before a kernel starts; return how many skills."""
+    if n_skills is not None:
+        n_skills = _whole("n_skills", n_skills, least=1)
     model = LatentSkillModel(
-        n_skills=settings["n_skills"], features=settings["features"], floor=settings["floor"]
+        anchors=settings["anchors"] or None,
+        n_skills=n_skills,
+        features=settings["features"],
+        family_slopes=settings["family_slopes"] or None,
+        floor=settings["floor"],
+        clip=settings["clip"],
     )
-    panel: Panel = open_panel(
-        settings["data"], family=settings["family"], benchmarks=settings["benchmarks"]
+    panel = open_panel(
+        settings["data"],
+        family=settings["family"],
+        benchmarks=settings["benchmarks"],
+        drop_invalid=settings["drop_invalid"],
+        complete=settings["complete"],
     )
-    if settings["n_skills"] > panel.n_benchmarks:
-        raise LvkitError(
-            f"saw {settings['n_skills']} skills and {panel.n_benchmarks} benchmarks",
-            where="n_skills",
-            expected="no more skills than benchmarks",
-            remedy="Ask for fewer.",
-        )
-    prepare(panel, model.features, clip=model.clip)
+    if model.k is None:
+        return skill_range(panel, model, most=USUAL_SKILLS)[-1]
+    objective_for(model, prepared_for(model, panel), model.k)
+    return model.k
 
 
 def _executed(

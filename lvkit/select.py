@@ -28,7 +28,10 @@ from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.results import Fit
 from lvkit.structure import Frame
 
-__all__ = ["Selection", "select_skills"]
+__all__ = ["USUAL_SKILLS", "Selection", "select_skills", "skill_range"]
+
+USUAL_SKILLS = 4
+"""The number of skills that is interpreted if none is asked for, as in arXiv 2512.06553."""
 
 _DIRECTIONS = 1
 """Residual directions tried for a new skill."""
@@ -37,6 +40,9 @@ _MANY = 5
 """From this number of skills on there are several optima, and more starts are tried."""
 
 _SHAKEN = 1
+
+_USUAL = 6
+"""The largest number of skills that is tried if none is asked for."""
 
 _LOOK = MarginalNewton(polish=False, tolerance=0.1)
 """A first look at each start; only the best is climbed to the top."""
@@ -77,7 +83,7 @@ class Selection:
 
 def select_skills(
     panel: Panel,
-    n_skills: Iterable[int] = range(1, 7),
+    n_skills: Iterable[int] | None = None,
     model: LatentSkillModel | None = None,
     *,
     seed: int = 0,
@@ -90,8 +96,10 @@ def select_skills(
     ----------
     panel : Panel
         The data.
-    n_skills : iterable of int
-        The numbers of skills K to try.
+    n_skills : iterable of int, optional
+        The numbers of skills K to try. None: what :func:`skill_range` says, which is 1 to 6 unless
+        there are too few benchmarks or scores. Numbers you give are never left out: those that are
+        too large are refused.
     model : LatentSkillModel, optional
         Settings; the default model's if left out. Its anchors serve for the K of their number, the
         others are chosen by lvkit: the likelihood does not depend on them.
@@ -112,11 +120,9 @@ def select_skills(
     LvkitError
         For numbers of skills that are none, and for whatever does not fit the panel.
     """
-    numbers = _checked_numbers(n_skills)
+    asked = None if n_skills is None else _checked_numbers(n_skills)
     seed, n_jobs = check_whole(seed, "seed", 0), check_workers(n_jobs)
-    model = model if model is not None else LatentSkillModel()
-    if not isinstance(model, LatentSkillModel):
-        raise LvkitError(f"saw {model!r}", where="model", expected="a LatentSkillModel")
+    model = _checked_model(model)
     if model.family_slopes is not None:
         raise LvkitError(
             f"saw family_slopes={model.family_slopes!r}",
@@ -124,6 +130,7 @@ def select_skills(
             remedy="Choose the number of skills without family slopes, then fit with them.",
         )
     prepared = prepared_for(model, panel)
+    numbers = list(_bearable(model, prepared, _USUAL)) if asked is None else asked
     for k in numbers:  # refused before hours are spent, not after
         objective_for(_settings(model, k), prepared, k)
     fits: dict[int, Fit] = {}
@@ -148,6 +155,63 @@ def select_skills(
     table["seconds"] = pd.Series(seconds)
     table["converged"] = [fit.converged for fit in fits.values()]
     return Selection(fits, table)
+
+
+def skill_range(
+    panel: Panel, model: LatentSkillModel | None = None, *, most: int = _USUAL
+) -> range:
+    """Return the numbers of skills that a panel can bear: 1 to `most`, or to fewer.
+
+    Parameters
+    ----------
+    panel : Panel
+        The data.
+    model : LatentSkillModel, optional
+        Settings; the default model's if left out. Its own number of skills means nothing here.
+    most : int
+        The largest number to return.
+
+    Returns
+    -------
+    range
+        From 1 to the largest K, up to `most`, with no more skills than benchmarks, fewer parameters
+        than scores, and enough scores on each benchmark.
+
+    Raises
+    ------
+    LvkitError
+        If the data do not suit the model, or cannot bear a single skill.
+
+    Examples
+    --------
+    >>> import lvkit as lv
+    >>> skill_range(lv.load_leaderboard())
+    range(1, 7)
+    >>> skill_range(lv.load_leaderboard().select(benchmarks=["mmlu", "bbh", "arc"]))
+    range(1, 4)
+    """
+    most, model = check_whole(most, "most"), _checked_model(model)
+    return _bearable(model, prepared_for(model, panel), most)
+
+
+def _bearable(model: LatentSkillModel, prepared: Prepared, most: int) -> range:
+    """Return 1 to the last number of skills, up to `most`, that a fit would not refuse."""
+    for k in range(1, most + 1):
+        try:
+            objective_for(_settings(model, k), prepared, k)
+        except LvkitError:
+            if k == 1:
+                raise
+            return range(1, k)
+    return range(1, most + 1)
+
+
+def _checked_model(model: LatentSkillModel | None) -> LatentSkillModel:
+    """Return the settings, or the default ones where none are given."""
+    model = LatentSkillModel() if model is None else model
+    if not isinstance(model, LatentSkillModel):
+        raise LvkitError(f"saw {model!r}", where="model", expected="a LatentSkillModel")
+    return model
 
 
 def _checked_numbers(n_skills: Iterable[int]) -> list[int]:

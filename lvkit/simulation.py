@@ -16,7 +16,7 @@ import pandas as pd
 from lvkit.beta import response
 from lvkit.checks import check_whole
 from lvkit.errors import LvkitError
-from lvkit.features import FeatureMap
+from lvkit.features import DEFAULT_FEATURES, FeatureMap
 from lvkit.panel import Panel
 from lvkit.parameters import Parameters
 from lvkit.preparation import slope_position
@@ -102,7 +102,7 @@ def simulate(
     params: Parameters,
     models: pd.DataFrame,
     *,
-    features: str = "log_params * log_tokens",
+    features: str = DEFAULT_FEATURES,
     family_slopes: str = "log_params",
     benchmarks: Sequence[str] | None = None,
     missing: float = 0.0,

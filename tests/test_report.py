@@ -174,7 +174,7 @@ def test_the_embedded_data_are_read_with_the_papers_skills(tmp_path: Path) -> No
         ({"seed": "x"}, "seed: saw 'x'"),
         ({"n_jobs": 0}, "n_jobs: saw 0"),
         ({"floor": "chanc"}, "Did you mean 'chance'"),
-        ({"n_skills": 13, "max_skills": 13}, "13 skills and 12 benchmarks"),
+        ({"n_skills": 13, "max_skills": 13}, "13 skills for 12 benchmarks"),
         ({"family": "from_name"}, "no file that they speak of"),
         ({"data": "no-such-file.csv"}, "no-such-file.csv"),
         ({"features": "log_parms"}, "Did you mean 'log_params'"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lvkit as lv
+from lvkit.select import skill_range
 
 # Design, section 2: marginal log-likelihoods for K = 1 to 7, default settings, seed 0; and what
 # this library found when the test was written, from which it must not fall back.
@@ -211,3 +212,41 @@ def test_family_slopes_are_refused_with_the_remedy(small_panel: lv.Panel) -> Non
 def test_what_is_no_panel_is_refused() -> None:
     with pytest.raises(lv.LvkitError, match="panel: saw a str"):
         lv.select_skills("mine.csv")  # type: ignore[arg-type]
+
+
+# -- which numbers --------------------------------------------------------------------------------
+
+
+def test_as_many_skills_as_benchmarks_are_in_range(leaderboard: lv.Panel) -> None:
+    assert skill_range(leaderboard, most=3) == range(1, 4)
+    assert skill_range(leaderboard, most=70) == range(1, 13)
+    assert skill_range(leaderboard.select(benchmarks=["mmlu", "bbh"])) == range(1, 3)
+
+
+def thin(small_panel: lv.Panel) -> lv.Panel:
+    """A benchmark with five scores bears three loadings, an intercept and a precision."""
+    table = small_panel.to_frame()
+    table.loc[5:, "ifeval"] = np.nan
+    return lv.Panel.from_frame(table)
+
+
+def test_no_more_skills_than_the_scores_can_bear_are_in_range(small_panel: lv.Panel) -> None:
+    assert skill_range(thin(small_panel)) == range(1, 4)
+
+
+def test_data_that_bear_no_skill_are_refused(small_panel: lv.Panel) -> None:
+    two = small_panel.select(models=small_panel.models.index[[0, -1]])
+    with pytest.raises(lv.LvkitError, match="parameters"):
+        skill_range(two, lv.LatentSkillModel(features="log_params"))
+
+
+@pytest.mark.parametrize("most", [0, 2.5, "many"])
+def test_a_largest_number_that_is_none_is_refused(most: Any, small_panel: lv.Panel) -> None:
+    with pytest.raises(lv.LvkitError, match="most: .*a whole number from 1"):
+        skill_range(small_panel, most=most)
+
+
+def test_without_numbers_all_that_the_data_can_bear_are_tried(small_panel: lv.Panel) -> None:
+    some = small_panel.select(benchmarks=["mmlu", "gsm8k"])
+    selection = lv.select_skills(some, model=lv.LatentSkillModel(features="log_params"))
+    assert selection.table.index.tolist() == [1, 2]

@@ -7,23 +7,20 @@ behind it computes nothing itself and a user's own notebook can take the same st
 from __future__ import annotations
 
 import html
-import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from lvkit.documents import fit_document, plain
 from lvkit.errors import LvkitError
 
-
 if TYPE_CHECKING:
-    from lvkit.panel import Panel
     from lvkit.results import Fit
     from lvkit.select import Selection
 
-__all__ = ["MIME", "KeyNumbers", "interpreted", "key_numbers", "open_panel", "skill_numbers"]
+__all__ = ["MIME", "KeyNumbers", "interpreted", "key_numbers"]
 
 MIME = "application/vnd.lvkit.key-numbers+json"
 
@@ -36,69 +33,7 @@ _PAPER_ANCHORS = {
 }
 
 
-def open_panel(
-    data: str | os.PathLike[str] = "",
-    *,
-    family: str | Mapping[str, str] = "",
-    benchmarks: str | os.PathLike[str] | Mapping[str, float] = "",
-) -> Panel:
-    """Return the panel of a user's file or, without one, the embedded leaderboard.
-
-    Parameters
-    ----------
-    data : path-like
-        A table for :func:`lvkit.read_panel`; empty for the embedded one.
-    family : str or mapping
-        ``"from_name"``, a column, a CSV file with the columns model and family, or a mapping; empty
-        for the column ``family``.
-    benchmarks : path-like or mapping
-        Benchmarks lvkit does not know: a CSV file with the columns benchmark and chance, or a
-        mapping from one to the other; empty for none.
-
-    Returns
-    -------
-    Panel
-
-    Raises
-    ------
-    LvkitError
-        If something is wrong with a file, or `family` or `benchmarks` speak of no file.
-
-    Examples
-    --------
-    >>> open_panel().n_models
-    197
-    """
-    from lvkit.data import load_leaderboard
-    from lvkit.reading.readers import read_panel
-    from lvkit.reading.sidecars import family_rule, read_benchmarks
-
-    if not os.fspath(data):
-        if family or benchmarks:
-            raise LvkitError(
-                "families or benchmarks are given, and no file that they speak of",
-                remedy="Give the file, or leave them out.",
-            )
-        return load_leaderboard()
-    rule = family_rule(family) if isinstance(family, str) else dict(family)
-    known: Any = benchmarks or None
-    if isinstance(benchmarks, str | os.PathLike) and known:
-        known = read_benchmarks(benchmarks)
-    return read_panel(data, family=rule or None, benchmarks=known)
-
-
-def skill_numbers(panel: Panel, most: int) -> range:
-    """Return the numbers of skills to compare: 1 to `most`, or to the number of benchmarks.
-
-    Examples
-    --------
-    >>> skill_numbers(open_panel().select(benchmarks=["mmlu", "bbh"]), 7)
-    range(1, 3)
-    """
-    return range(1, min(most, panel.n_benchmarks) + 1)
-
-
-def interpreted(selection: Selection, n_skills: int) -> Fit:
+def interpreted(selection: Selection, n_skills: int, *, family_slopes: str | None = None) -> Fit:
     """Return the fit with `n_skills` skills, named as in the paper where that is possible.
 
     Parameters
@@ -107,18 +42,32 @@ def interpreted(selection: Selection, n_skills: int) -> Fit:
         What :func:`lvkit.select_skills` returned.
     n_skills : int
         Which of its fits.
+    family_slopes : str, optional
+        A feature whose slope is to differ between families: the model is fitted once more with
+        such slopes, and the same anchors. None or empty for none.
 
     Returns
     -------
     Fit
-        With four skills and the benchmarks that arXiv:2512.06553 anchors them to, re-anchored to
-        these; otherwise with the anchors that lvkit chose. The likelihood is the same.
+        With the anchors the user chose; with four skills and the benchmarks that arXiv:2512.06553
+        anchors them to, re-anchored to these; otherwise with the anchors that lvkit chose. The
+        likelihood is the same, unless there are family slopes.
     """
-    fit = selection.fits[n_skills]
-    if n_skills != len(_PAPER_ANCHORS) or not set(_PAPER_ANCHORS.values()) <= set(fit.benchmarks):
+    fit = _read_through(selection.fits[n_skills])
+    if not family_slopes:
+        return fit
+    model = replace(fit.model, anchors=fit.anchors, n_skills=None, family_slopes=family_slopes)
+    return model.fit(fit.panel, seed=fit.seed)
+
+
+def _read_through(fit: Fit) -> Fit:
+    """Return a fit read through the paper's anchors, unless the user chose some."""
+    chosen = fit.model.anchors is not None
+    wanted = _PAPER_ANCHORS
+    if chosen or len(fit.skills) != len(wanted) or not {*wanted.values()} <= {*fit.benchmarks}:
         return fit
     try:
-        return fit.reanchor(_PAPER_ANCHORS)
+        return fit.reanchor(wanted)
     except LvkitError:  # on these data the four do not span the skills
         return fit
 

@@ -1,51 +1,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
 import lvkit as lv
-from lvkit.reporting.keynumbers import MIME, interpreted, key_numbers, open_panel, skill_numbers
+from lvkit.reporting.keynumbers import MIME, interpreted, key_numbers
 
 
 @pytest.fixture(scope="module")
 def selection(leaderboard: lv.Panel) -> lv.Selection:
     return lv.select_skills(leaderboard.complete(), [1, 4])
-
-
-def test_without_a_file_the_embedded_panel_is_opened(leaderboard: lv.Panel) -> None:
-    assert open_panel() == leaderboard
-
-
-def test_families_without_a_file_are_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="no file that they speak of. Give the file"):
-        open_panel(family="from_name")
-
-
-def test_a_users_file_is_opened(small_file: Path) -> None:
-    assert open_panel(str(small_file)) == lv.read_panel(small_file)
-
-
-@pytest.mark.parametrize("kind", ["file", "mapping"])
-def test_families_and_benchmarks_come_from_files_or_mappings(kind: str, tmp_path: Path) -> None:
-    data, families, known = (tmp_path / f"{name}.csv" for name in ("data", "families", "known"))
-    data.write_text("model,params_b,mine\na-1b,1,0.2\na-2b,2,0.4\nb-1b,1,0.3\n")
-    families.write_text("model,family\na-1b,x\na-2b,x\nb-1b,y\n")
-    known.write_text("benchmark,chance\nmine,0.1\n")
-    rule: str | Mapping[str, str] = str(families)
-    chance: str | Mapping[str, float] = str(known)
-    if kind == "mapping":
-        rule, chance = {"a-1b": "x", "a-2b": "x", "b-1b": "y"}, {"mine": 0.1}
-    panel = open_panel(data, family=rule, benchmarks=chance)
-    assert panel.families == ("x", "y")
-    assert panel.benchmarks.loc["mine", "chance"] == 0.1
-
-
-def test_no_more_skills_than_benchmarks_are_compared(leaderboard: lv.Panel) -> None:
-    assert list(skill_numbers(leaderboard, 3)) == [1, 2, 3]
-    assert list(skill_numbers(leaderboard, 70)) == list(range(1, 13))
 
 
 def test_four_skills_are_read_as_in_the_paper(selection: lv.Selection) -> None:
@@ -57,6 +22,22 @@ def test_four_skills_are_read_as_in_the_paper(selection: lv.Selection) -> None:
 
 def test_another_number_of_skills_keeps_its_anchors(selection: lv.Selection) -> None:
     assert interpreted(selection, 1) is selection.fits[1]
+
+
+def test_anchors_that_the_user_chose_stay(small_panel: lv.Panel) -> None:
+    chosen = {"general": "mmlu", "instruction": "ifeval"}
+    model = lv.LatentSkillModel(anchors=chosen, features="log_params")
+    found = lv.select_skills(small_panel, [2], model)
+    assert interpreted(found, 2) is found.fits[2]
+    assert found.fits[2].anchors == chosen
+
+
+def test_family_slopes_are_fitted_with_the_same_anchors(small_panel: lv.Panel) -> None:
+    found = lv.select_skills(small_panel, [1], lv.LatentSkillModel(features="log_params"))
+    fit = interpreted(found, 1, family_slopes="log_params")
+    assert fit.model.family_slopes == "log_params"
+    assert fit.anchors == found.fits[1].anchors
+    assert fit.loglik > found.fits[1].loglik
 
 
 def test_anchors_that_do_not_span_the_skills_are_not_forced(
