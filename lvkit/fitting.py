@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +33,7 @@ __all__ = [
     "climb_from",
     "fit_model",
     "make_fit",
+    "objective_at",
     "objective_for",
     "prepared_for",
 ]
@@ -218,22 +219,26 @@ def _with_slopes(
     """
     plain = fit_model(replace(model, family_slopes=None), panel, seed=seed)
     anchored = replace(model, anchors=plain.anchors, n_skills=None)
-    markers = np.array(check_anchors(plain.anchors, prepared.benchmarks))
-    n_skills = len(markers)
-    zero, off = np.zeros((n_skills, n_skills)), np.zeros((n_skills, n_skills), dtype=bool)
-    pattern = np.stack(
-        [
-            np.hstack([np.tri(n_skills, dtype=bool), off]),
-            np.hstack([off, np.eye(n_skills, dtype=bool)]),
-        ]
-    )
-    hill = objective_for(model, prepared, n_skills)
-    chart = replace(hill.chart, markers=markers, pattern=pattern)
-    frame = prepared.to_search(plain.frame.to_markers(markers))
+    objective = objective_at(anchored, prepared, plain.anchors)
+    frame = prepared.to_search(plain.frame.to_markers(objective.chart.markers))
     root = lower_triangular(frame.factor)[0]
-    spread = _FIRST_SLOPE_SD * np.diag(np.linalg.norm(root, axis=1))
+    zero, spread = np.zeros_like(root), _FIRST_SLOPE_SD * np.diag(np.linalg.norm(root, axis=1))
     factor = np.stack([np.hstack([root, zero]), np.hstack([zero, spread])])
-    return anchored, replace(hill, chart=chart), replace(frame, factor=factor)
+    return anchored, objective, replace(frame, factor=factor)
+
+
+def objective_at(
+    model: LatentSkillModel, prepared: Prepared, anchors: Mapping[str, str]
+) -> Objective:
+    """Return the hill with the anchors as markers, for slopes that differ between families too."""
+    markers = np.array(check_anchors(anchors, prepared.benchmarks))
+    hill = objective_for(model, prepared, len(markers))
+    pattern = hill.chart.pattern
+    if model.family_slopes is not None:
+        off = np.zeros_like(pattern[0])
+        own = np.eye(len(markers), dtype=bool)
+        pattern = np.stack([np.hstack([pattern[0], off]), np.hstack([off, own])])
+    return replace(hill, chart=replace(hill.chart, markers=markers, pattern=pattern))
 
 
 def make_fit(
@@ -273,6 +278,7 @@ def make_fit(
         method=method,
         seed=seed,
         starts=_report(climbs),
+        trace=_trace(best.ascent),
     )
 
 
@@ -290,6 +296,12 @@ def _warn_of_exact_fits(frame: Frame, benchmarks: Sequence[str]) -> None:
             LvkitWarning,
             stacklevel=4,
         )
+
+
+def _trace(ascent: Ascent) -> pd.DataFrame:
+    columns = ["iteration", "loglik", "expected_gain"]
+    rows = [[getattr(step, name) for name in columns] for step in ascent.trace]
+    return pd.DataFrame(rows, columns=columns).set_index("iteration")
 
 
 def _report(climbs: Sequence[Climb]) -> pd.DataFrame:

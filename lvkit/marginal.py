@@ -136,7 +136,15 @@ def _keep_freed_memory() -> None:
     np.empty(_LARGE_BLOCK, dtype=np.uint8)
 
 
-def refined(table: ScoreTable, coefficients: Coefficients, first: Nodes, second: Nodes) -> Marginal:
+def refined(
+    table: ScoreTable,
+    coefficients: Coefficients,
+    first: Nodes,
+    second: Nodes,
+    *,
+    order: int = 0,
+    floors: bool = False,
+) -> Marginal:
     """Return a precise log-likelihood, with the posterior means and covariances it rests on.
 
     Parameters
@@ -147,11 +155,14 @@ def refined(table: ScoreTable, coefficients: Coefficients, first: Nodes, second:
         The reduced form of the model.
     first, second : Nodes
         Nodes for finding each family's posterior mean and covariance, and for the value.
+    order : {0, 1, 2}
+        Derivatives, as in :func:`integrate`.
+    floors : bool
+        Whether derivatives by the floors are wanted.
 
     Returns
     -------
     Marginal
-        Of order 0.
 
     Notes
     -----
@@ -165,7 +176,7 @@ def refined(table: ScoreTable, coefficients: Coefficients, first: Nodes, second:
         placement = Posterior.of(rough.mean, rough.covariance, _STRETCH)
     except np.linalg.LinAlgError:  # a posterior that is a point: scores fitted exactly
         placement = rough.posterior
-    return integrate(table, coefficients, second, placement=placement)
+    return integrate(table, coefficients, second, order=order, floors=floors, placement=placement)
 
 
 class _Sums:

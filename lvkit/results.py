@@ -6,20 +6,21 @@ tables, pictures, predictions and plans need nothing else. It can be saved to a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from lvkit.beta import response
-from lvkit.checks import check_names, check_whole
+from lvkit.checks import check_level, check_names, check_whole
 from lvkit.errors import LvkitError
+from lvkit.freeparams import FreeParameters
 from lvkit.model import ANCHORS_EXAMPLE, LatentSkillModel
 from lvkit.panel import Panel
 from lvkit.parameters import Parameters, anchor, check_anchors
@@ -28,6 +29,8 @@ from lvkit.structure import Frame
 
 if TYPE_CHECKING:
     from lvkit.anchors import AnchorSuggestions
+    from lvkit.inference import Covariance, Curvature
+    from lvkit.posterior import FamilyPosterior
 
 __all__ = ["Fit"]
 
@@ -62,6 +65,9 @@ class Fit:
     starts : DataFrame
         A row for each start: ``loglik``, ``converged``, ``steps``, ``seconds``, ``behind`` (how far
         it ended below the best).
+    trace : DataFrame
+        The way of the best start: index ``iteration``; columns ``loglik`` (by the nodes of the
+        search) and ``expected_gain``.
     frame : Frame
         The parameters in the anchored frame; :attr:`params` shows them in the field's terms.
     prepared : Prepared
@@ -80,6 +86,7 @@ class Fit:
     method: str
     seed: int
     starts: pd.DataFrame
+    trace: pd.DataFrame = field(repr=False)
     frame: Frame = field(repr=False)
     prepared: Prepared = field(repr=False)
     latent_means: Array = field(repr=False)
@@ -177,39 +184,137 @@ class Fit:
         skills = pd.Index(self.skills, name="skill")
         return pd.DataFrame(self.params.correlation, skills, skills.rename("with"), copy=True)
 
-    def summary(self) -> pd.DataFrame:
+    # -- uncertainty ----------------------------------------------------------------------------
+
+    @cached_property
+    def free_parameters(self) -> FreeParameters:
+        """Names and order of the free parameters, ``n_params`` of them."""
+        estimated = self.prepared.chance > 0.0 if self.model.floor == "estimate" else np.array([])
+        return FreeParameters.of(
+            self.anchors,
+            self.benchmarks,
+            self.feature_names,
+            free_floors=[int(j) for j in np.flatnonzero(estimated)],
+            slope_sd=self.params.slope_sd is not None,
+        )
+
+    @cached_property
+    def curvature(self) -> Curvature:
+        """The shape of the log-likelihood at the estimate, measured once, when first asked for."""
+        from lvkit.inference import survey
+
+        return survey(self)
+
+    def summary(
+        self, level: float | None = 0.95, *, kind: Covariance = "information"
+    ) -> pd.DataFrame:
         """Return all free parameters in one table.
+
+        Parameters
+        ----------
+        level : float, optional
+            Level of the confidence intervals; None lists the estimates alone.
+        kind : {"information", "sandwich"}
+            Standard errors from the observed information, or robust ones clustered by family.
 
         Returns
         -------
         DataFrame
-            Index ``parameter``, such as ``loading[mmlu, reasoning]``; column ``estimate``. Fixed
-            entries (an anchor's loadings on other skills, fixed floors) are not listed, so that
-            there are ``n_params`` rows.
+            Index ``parameter``, such as ``loading[mmlu, reasoning]``; columns ``estimate``,
+            ``std_error``, ``ci_lower``, ``ci_upper`` and ``determined``, which is False where the
+            data do not determine a parameter: its standard error is NaN. Fixed entries (an
+            anchor's loadings on other skills, fixed floors) are not listed, so that there are
+            ``n_params`` rows.
+
+        Raises
+        ------
+        LvkitError
+            For a level outside (0, 1), and for a fit that did not converge.
+
+        Notes
+        -----
+        Intervals are symmetric where a parameter can take any value, and on the scale of its
+        logarithm (precisions, anchors' loadings, slopes' standard deviations), of Fisher's z
+        (correlations) or of its logit (floors) where it cannot, so that no interval leaves the
+        parameter's range.
         """
-        params = self.params
-        rows: dict[str, float] = {}
-        anchor_of = {benchmark: skill for skill, benchmark in self.anchors.items()}
-        for j, benchmark in enumerate(self.benchmarks):
-            for k, skill in enumerate(self.skills):
-                if anchor_of.get(benchmark, skill) == skill:
-                    rows[f"loading[{benchmark}, {skill}]"] = params.loadings[j, k]
-        named = (("intercept", params.intercepts), ("precision", params.precisions))
-        for name, values in named:
-            rows |= {f"{name}[{b}]": v for b, v in zip(self.benchmarks, values, strict=True)}
-        if self.model.floor == "estimate":
-            estimated = np.flatnonzero(self.prepared.chance > 0.0)
-            rows |= {f"floor[{self.benchmarks[j]}]": params.floors[j] for j in estimated}
-        for k, skill in enumerate(self.skills):
-            for p, feature in enumerate(self.feature_names):
-                rows[f"slope[{skill}, {feature}]"] = params.slopes[k, p]
-        for k, skill in enumerate(self.skills):
-            for h in range(k):
-                rows[f"correlation[{self.skills[h]}, {skill}]"] = params.correlation[k, h]
-        if params.slope_sd is not None:
-            rows |= {f"slope_sd[{s}]": v for s, v in zip(self.skills, params.slope_sd, strict=True)}
-        table = pd.DataFrame({"estimate": pd.Series(rows, dtype=float)})
-        return table.rename_axis("parameter")
+        from lvkit.inference import summary
+
+        return summary(self, level, kind)
+
+    def conf_int(self, level: float = 0.95, *, kind: Covariance = "information") -> pd.DataFrame:
+        """Return the confidence intervals of :meth:`summary`: ``ci_lower`` and ``ci_upper``."""
+        return self.summary(check_level(level), kind=kind)[["ci_lower", "ci_upper"]]
+
+    def cov_params(self, *, kind: Covariance = "information") -> pd.DataFrame:
+        """Return the covariance matrix of the free parameters' estimates.
+
+        Parameters
+        ----------
+        kind : {"information", "sandwich"}
+            As in :meth:`summary`. The sandwich is singular with fewer families than parameters.
+
+        Returns
+        -------
+        DataFrame
+            Parameters x parameters, NaN where the data do not determine a parameter.
+        """
+        from lvkit.inference import cov_params
+
+        return cov_params(self, kind)
+
+    def delta(
+        self,
+        function: Callable[[Parameters], Any],
+        level: float = 0.95,
+        *,
+        kind: Covariance = "information",
+    ) -> pd.DataFrame:
+        """Return anything that follows from the parameters, with its standard error.
+
+        Parameters
+        ----------
+        function : callable
+            From :class:`~lvkit.Parameters` to a number, an array, a Series or a DataFrame.
+        level, kind
+            As in :meth:`summary`.
+
+        Returns
+        -------
+        DataFrame
+            A row for each number; columns ``estimate``, ``std_error``, ``ci_lower``, ``ci_upper``.
+
+        Examples
+        --------
+        >>> import lvkit as lv
+        >>> model = lv.LatentSkillModel(n_skills=1, features="log_params")
+        >>> fit = model.fit(lv.load_leaderboard().complete())
+        >>> ratio = fit.delta(lambda params: params.loadings[0] / params.loadings[1])
+        >>> ratio.shape, bool(ratio["std_error"].iloc[0] > 0.0)
+        ((1, 4), True)
+        """
+        from lvkit.inference import delta
+
+        return delta(self, function, level, kind)
+
+    def sample_families(self, draws: int = 2_000, *, seed: int = 0) -> FamilyPosterior:
+        """Draw the families' latent variables from their posterior, by Markov chains.
+
+        Parameters
+        ----------
+        draws : int
+            Draws kept of each family.
+        seed : int
+            Seed of the chains.
+
+        Returns
+        -------
+        FamilyPosterior
+            Draws, their summary with R-hat and effective sample size, and comparisons of families.
+        """
+        from lvkit.posterior import sample_families
+
+        return sample_families(self, draws=draws, seed=seed)
 
     # -- families and models --------------------------------------------------------------------
 

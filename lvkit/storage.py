@@ -48,6 +48,7 @@ def save_fit(fit: Fit, path: str | Path) -> None:
         "model": {**settings, "anchors": fit.model.anchors and dict(fit.model.anchors)},
         **{name: getattr(fit, name) for name in _PLAIN},
         "starts": _table_to_json(fit.starts),
+        "trace": _table_to_json(fit.trace),
         "panel": {
             name: _table_to_json(getattr(fit.panel, name))
             for name in ("scores", "models", "benchmarks")
@@ -138,6 +139,7 @@ def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fit:
         model=model,
         panel=panel,
         starts=_table_from_json(text["starts"]),
+        trace=_table_from_json(text["trace"]),
         frame=Frame(**{name: arrays[name] for name in _FRAME}).read_only(),
         prepared=prepared,
         latent_means=read_only(arrays["latent_means"]),

@@ -35,6 +35,8 @@ class Evaluation:
         Minus its Hessian: the observed information.
     complete : ndarray, shape (size, size)
         The information there would be if the latent vectors had been observed.
+    scores : ndarray, shape (L, size)
+        Each family's gradient; they add up to the whole.
     modes : ndarray, shape (L, q)
         Posterior modes of the families, a warm start for a neighbouring vector.
     """
@@ -44,6 +46,7 @@ class Evaluation:
     gradient: Array
     information: Array
     complete: Array
+    scores: Array
     modes: Array
 
 
@@ -90,27 +93,48 @@ class Objective:
             start=modes,
             tolerance=1e-3,
         )
+        return self._chained(vector, found)
+
+    def survey(self, frame: Frame, count: int, seed: int = 0) -> Evaluation:
+        """Return :meth:`evaluate` at a frame, from `count` well-placed nodes.
+
+        The search's few nodes are good for a step; standard errors need these.
+        """
+        vector = self.chart.vector(frame)
+        return self._chained(vector, self._refined(self.chart.frame(vector), count, seed, order=2))
+
+    def measure(self, frame: Frame, count: int, seed: int = 0) -> Marginal:
+        """Return the log-likelihood of a frame by `count` well-placed nodes, and the posterior."""
+        return self._refined(frame, count, seed, order=0)
+
+    def _refined(self, frame: Frame, count: int, seed: int, *, order: int) -> Marginal:
+        q = self.chart.n_latent
+        first = make_nodes(q, min(count, max(256, search_nodes(q))), seed)
+        second = make_nodes(q, count, seed)
+        floors = order > 0 and len(self.chart.floors.free) > 0
+        coefficients = frame.coefficients()
+        return refined(self.table, coefficients, first, second, order=order, floors=floors)
+
+    def _chained(self, vector: Array, found: Marginal) -> Evaluation:
+        """Carry derivatives by the benchmark coefficients over to the free vector."""
+        assert found.scores is not None
         assert found.hessian is not None
         assert found.complete is not None
+        chart, by_coefficient = self.chart, found.gradient
         jacobian = chart.jacobian(vector)
-        by_coefficient = found.gradient
         hessian = jacobian.T @ found.hessian @ jacobian + chart.bend(vector, by_coefficient)
         by_benchmark = jacobian.reshape(*found.complete.shape[:2], -1)
         complete = np.tensordot(by_benchmark, found.complete @ by_benchmark, ((0, 1), (0, 1)))
+        scores = found.scores.reshape(len(found.scores), -1) @ jacobian
         return Evaluation(
             vector=vector,
             loglik=found.loglik,
             gradient=jacobian.T @ by_coefficient.ravel(),
             information=-hessian,
             complete=-complete,
+            scores=scores,
             modes=found.posterior.mode,
         )
-
-    def measure(self, frame: Frame, count: int, seed: int = 0) -> Marginal:
-        """Return the log-likelihood of a frame by `count` well-placed nodes, and the posterior."""
-        q = self.chart.n_latent
-        first = make_nodes(q, max(256, search_nodes(q)), seed)
-        return refined(self.table, frame.coefficients(), first, make_nodes(q, count, seed))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""The free parameters as one labelled vector.
+
+Tables of estimates, covariance matrices and simulation studies all speak of the same parameters in
+the same order: loadings (an anchor's only on its own skill), intercepts, precisions, estimated
+floors, slopes, correlations, and the standard deviations of slopes that differ between families.
+What is fixed by the anchors or by the settings is not among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lvkit.parameters import Parameters
+
+__all__ = ["FreeParameters"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class FreeParameters:
+    """Names and order of a model's free parameters.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Such as ``loading[mmlu, reasoning]``.
+    kinds : ndarray of str
+        ``loading``, ``anchor`` (an anchor's own loading), ``intercept``, ``precision``, ``floor``,
+        ``slope``, ``correlation`` or ``slope_sd``.
+    free_loadings : ndarray of bool, shape (J, K)
+        Which loadings are free.
+    free_floors : ndarray of int
+        Benchmarks whose floor is estimated.
+    """
+
+    names: tuple[str, ...]
+    kinds: npt.NDArray[np.str_]
+    free_loadings: npt.NDArray[np.bool_]
+    free_floors: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(
+        cls,
+        anchors: Mapping[str, str],
+        benchmarks: Sequence[str],
+        features: Sequence[str],
+        *,
+        free_floors: Sequence[int] = (),
+        slope_sd: bool = False,
+    ) -> FreeParameters:
+        """List the free parameters of a model.
+
+        Parameters
+        ----------
+        anchors : mapping of str to str
+            Skill to anchor benchmark, in the order of the skills.
+        benchmarks, features : sequence of str
+            Their names, in the order of the parameters.
+        free_floors : sequence of int
+            Benchmarks whose floor is estimated.
+        slope_sd : bool
+            Whether slopes differ between families.
+
+        Examples
+        --------
+        >>> FreeParameters.of({"maths": "gsm8k"}, ["gsm8k"], ["size"]).names
+        ('loading[gsm8k, maths]', 'intercept[gsm8k]', 'precision[gsm8k]', 'slope[maths, size]')
+        """
+        skills = tuple(anchors)
+        owner = {benchmark: skill for skill, benchmark in anchors.items()}
+        free = np.array([[owner.get(b, skill) == skill for skill in skills] for b in benchmarks])
+        rows: list[tuple[str, str]] = [
+            (f"loading[{b}, {skill}]", "anchor" if b in owner else "loading")
+            for b, open_to in zip(benchmarks, free, strict=True)
+            for skill, is_free in zip(skills, open_to, strict=True)
+            if is_free
+        ]
+        rows += [(f"intercept[{b}]", "intercept") for b in benchmarks]
+        rows += [(f"precision[{b}]", "precision") for b in benchmarks]
+        rows += [(f"floor[{benchmarks[j]}]", "floor") for j in free_floors]
+        rows += [(f"slope[{s}, {f}]", "slope") for s in skills for f in features]
+        rows += [
+            (f"correlation[{skills[h]}, {skills[k]}]", "correlation")
+            for k in range(len(skills))
+            for h in range(k)
+        ]
+        if slope_sd:
+            rows += [(f"slope_sd[{skill}]", "slope_sd") for skill in skills]
+        names, kinds = zip(*rows, strict=True)
+        return cls(tuple(names), np.array(kinds), free, np.array(free_floors, dtype=np.intp))
+
+    def values(self, params: Parameters) -> Array:
+        """Return the free parameters as one vector, in the order of :attr:`names`."""
+        later, earlier = np.tril_indices(params.n_skills, -1)
+        pieces = [
+            params.loadings[self.free_loadings],
+            params.intercepts,
+            params.precisions,
+            params.floors[self.free_floors],
+            params.slopes.ravel(),
+            params.correlation[later, earlier],
+        ]
+        if params.slope_sd is not None:
+            pieces.append(params.slope_sd)
+        return np.concatenate(pieces)

@@ -1,0 +1,366 @@
+"""How sure are we? Standard errors, covariances and intervals of what was estimated.
+
+Two estimates of the covariance of the maximum-likelihood estimate, both from the marginal
+likelihood of the families' scores:
+
+* ``"information"``: the inverse of the observed information (minus the Hessian, by Louis'
+  identity); right when the model is;
+* ``"sandwich"``: ``I^-1 (sum_l s_l s_l') I^-1`` with each family's score vector s_l, clustered by
+  family; right for many families even when the model is not.
+
+Both are computed in the unconstrained chart of the search, and the delta method carries them over
+to loadings, correlations and whatever a user computes from the parameters.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lvkit.checks import check_level
+from lvkit.errors import LvkitError, LvkitWarning
+from lvkit.freeparams import FreeParameters
+from lvkit.parameters import Parameters, anchor
+from lvkit.structure import Frame, MarkerChart
+
+if TYPE_CHECKING:
+    from lvkit.results import Fit
+
+__all__ = ["COVARIANCES", "Covariance", "Curvature", "delta", "survey"]
+
+Array = npt.NDArray[np.float64]
+
+Covariance = Literal["information", "sandwich"]
+
+COVARIANCES = ("information", "sandwich")
+
+_UNDETERMINED = 1e-3
+"""A direction of which the scores carry less than this share of the complete-data information is
+reported as not determined."""
+
+_TOUCHED = 0.01
+"""A parameter with more than this share of its variance in such directions is not determined."""
+
+_AT_BOUND = 0.01
+"""A floor within this share of its range from an end of the range is at that end."""
+
+_CONSTANT = 1e-16
+"""A function with less variance than this is constant but for rounding."""
+
+_STEP = 1e-5
+"""Step of the central differences, in the chart of the search, where numbers are of order one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curvature:
+    """The shape of the log-likelihood at a fit, and what follows from it.
+
+    Attributes
+    ----------
+    fit : Fit
+        The fit.
+    chart : MarkerChart
+        What the free vector means.
+    vector : ndarray, shape (n_params,)
+        The estimate.
+    information, complete : ndarray, shape (n_params, n_params)
+        Observed information, and what it would be were the latent vectors known.
+    scores : ndarray, shape (families, n_params)
+        Each family's gradient.
+    free : FreeParameters
+        The parameters as people read them.
+    """
+
+    fit: Fit
+    chart: MarkerChart
+    vector: Array
+    information: Array
+    complete: Array
+    scores: Array
+    free: FreeParameters
+
+    @cached_property
+    def _spectrum(self) -> tuple[Array, Array]:
+        """Share of the complete-data information that is observed, and directions, by share.
+
+        In a direction u with ``u' C u = 1`` the observed information is the share.
+        """
+        from scipy.linalg import eigh
+
+        share, directions = eigh(self.information, self.complete)
+        return share, directions
+
+    @cached_property
+    def _determined(self) -> npt.NDArray[np.bool_]:
+        return self._spectrum[0] > _UNDETERMINED
+
+    @cached_property
+    def root(self) -> Array:
+        """A root R of the information-based covariance ``R R'``, shape (n_params, rank)."""
+        share, directions = self._spectrum
+        return np.asarray(
+            (directions / np.sqrt(np.maximum(share, _UNDETERMINED)))[:, self._determined]
+        )
+
+    def covariance(self, kind: str) -> Array:
+        """Return the covariance of the free vector, shape (n_params, n_params)."""
+        if kind == "information":
+            return np.asarray(self.root @ self.root.T)
+        bread = self.root @ self.root.T
+        return np.asarray(bread @ (self.scores.T @ self.scores) @ bread)
+
+    def parameters(self, vector: Array) -> Parameters:
+        """Return the anchored parameters, in the user's units, that a free vector stands for."""
+        return Parameters.of(self.frame(vector))
+
+    def frame(self, vector: Array) -> Frame:
+        """Return the anchored frame, in the user's units, of a free vector."""
+        fit = self.fit
+        frame = fit.prepared.from_search(self.chart.frame(vector))
+        positions = [fit.benchmarks.index(benchmark) for benchmark in fit.anchors.values()]
+        return anchor(frame, positions, list(fit.anchors.values()))
+
+    def jacobian(self, function: Callable[[Parameters], Array]) -> Array:
+        """Return the derivative of a function of the parameters by the free vector.
+
+        Parameters
+        ----------
+        function : callable
+            From :class:`~lvkit.Parameters` to an array of shape (r,).
+
+        Returns
+        -------
+        ndarray, shape (r, n_params)
+            By central differences.
+        """
+        columns = []
+        for at in range(len(self.vector)):
+            step = np.zeros_like(self.vector)
+            step[at] = _STEP * max(1.0, abs(self.vector[at]))
+            high = function(self.parameters(self.vector + step))
+            low = function(self.parameters(self.vector - step))
+            columns.append((high - low) / (2.0 * step[at]))
+        return np.stack(columns, axis=1)
+
+    @cached_property
+    def free_jacobian(self) -> Array:
+        """Derivative of the free parameters by the free vector."""
+        return self.jacobian(self.free.values)
+
+    @cached_property
+    def undetermined(self) -> npt.NDArray[np.bool_]:
+        """Which free parameters the data do not determine, shape (n_params,).
+
+        An estimated floor at the end of its range counts: the likelihood has no maximum inside.
+        """
+        floors = self.fit.params.floors[self.free.free_floors]
+        share = floors / self.chart.floors.ceiling[self.free.free_floors]
+        lost = self.touched(self.free_jacobian)
+        lost[self.free.kinds == "floor"] |= (share < _AT_BOUND) | (share > 1.0 - _AT_BOUND)
+        return lost
+
+    def touched(self, jacobian: Array) -> npt.NDArray[np.bool_]:
+        """Return which functions of the parameters vary along undetermined directions."""
+        along = np.square(jacobian @ self._spectrum[1])
+        lost, total = along[:, ~self._determined].sum(axis=1), along.sum(axis=1)
+        return np.asarray((lost > _TOUCHED * total) & (total > _CONSTANT))
+
+    @property
+    def undetermined_names(self) -> list[str]:
+        """Names of the free parameters the data do not determine."""
+        return [n for n, off in zip(self.free.names, self.undetermined, strict=True) if off]
+
+
+def survey(fit: Fit) -> Curvature:
+    """Measure the shape of the log-likelihood at a fit.
+
+    Parameters
+    ----------
+    fit : Fit
+        A converged fit.
+
+    Returns
+    -------
+    Curvature
+
+    Raises
+    ------
+    LvkitError
+        If the fit did not converge: away from the maximum the curvature says nothing about errors.
+
+    Warns
+    -----
+    LvkitWarning
+        If the data leave parameters undetermined.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from lvkit.fitting import objective_at
+
+    if not fit.converged:
+        raise LvkitError(
+            f"the fit did not converge ({fit.message})",
+            where="standard errors",
+            expected="a fit at the maximum of its likelihood",
+            remedy="Fit with more starts or fewer skills; fit.summary(level=None) lists the "
+            "estimates alone.",
+        )
+    objective = objective_at(fit.model, fit.prepared, fit.anchors)
+    frame = fit.prepared.to_search(fit.frame)
+    objective = objective.recentred(frame)
+    with threadpool_limits(limits=1, user_api="blas"):
+        here = objective.survey(frame, _nodes(objective.chart.n_latent), fit.seed)
+    curvature = Curvature(
+        fit,
+        objective.chart,
+        here.vector,
+        here.information,
+        here.complete,
+        here.scores,
+        fit.free_parameters,
+    )
+    lost = curvature.undetermined_names
+    if lost:
+        warnings.warn(
+            f"the data do not determine {_listed(lost)}: these have no standard errors. Use fewer "
+            "skills, other anchors or more families.",
+            LvkitWarning,
+            stacklevel=3,
+        )
+    return curvature
+
+
+def _nodes(dimension: int) -> int:
+    """Nodes that give standard errors to about 0.1 %."""
+    return 256 if dimension <= 2 else 1_024 if dimension <= 4 else 2_048
+
+
+def _listed(names: list[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def check_kind(kind: object, fit: Fit) -> str:
+    """Return the kind of covariance; warn where the sandwich is singular."""
+    if kind not in COVARIANCES:
+        raise LvkitError(f"saw {kind!r}", where="kind", expected="'information' or 'sandwich'")
+    if kind == "sandwich" and fit.n_families <= fit.n_params:
+        warnings.warn(
+            f"the sandwich of {fit.n_families} families for {fit.n_params} parameters has rank "
+            f"{fit.n_families - 1} at most: single standard errors can be read, but it is no "
+            "covariance to test several parameters by or to draw from",
+            LvkitWarning,
+            stacklevel=4,
+        )
+    return str(kind)
+
+
+def summary(fit: Fit, level: float | None, kind: str) -> pd.DataFrame:
+    """Return the table of :meth:`lvkit.Fit.summary`."""
+    free = fit.free_parameters
+    table = pd.DataFrame(
+        {"estimate": free.values(fit.params)}, pd.Index(free.names, name="parameter")
+    )
+    if level is None:
+        return table
+    level, kind = check_level(level), check_kind(kind, fit)
+    curvature = fit.curvature
+    error = _errors(curvature, curvature.free_jacobian, kind)
+    error[curvature.undetermined] = np.nan
+    lower, upper = _intervals(curvature, table["estimate"].to_numpy(), error, level)
+    table["std_error"], table["ci_lower"], table["ci_upper"] = error, lower, upper
+    table["determined"] = ~curvature.undetermined
+    return table
+
+
+def _errors(curvature: Curvature, jacobian: Array, kind: str) -> Array:
+    """Return standard errors by the delta method; NaN where the data do not determine."""
+    covariance = curvature.covariance(kind)
+    variance = np.einsum("ri,ij,rj->r", jacobian, covariance, jacobian)
+    return np.where(curvature.touched(jacobian), np.nan, np.sqrt(np.maximum(variance, 0.0)))
+
+
+def _intervals(
+    curvature: Curvature, estimate: Array, error: Array, level: float
+) -> tuple[Array, Array]:
+    """Return confidence limits, symmetric on the scale where the parameter is unbounded."""
+    from scipy.special import expit, logit, ndtri
+
+    half = ndtri(0.5 + level / 2.0) * error
+    kinds = curvature.free.kinds
+    lower, upper = estimate - half, estimate + half
+    positive = np.isin(kinds, ("anchor", "precision", "slope_sd"))
+    factor = np.exp(half[positive] / estimate[positive])
+    lower[positive], upper[positive] = estimate[positive] / factor, estimate[positive] * factor
+    within = kinds == "correlation"
+    centre = np.arctanh(np.clip(estimate[within], -1.0 + 1e-12, 1.0 - 1e-12))
+    width = half[within] / (1.0 - np.tanh(centre) ** 2)
+    lower[within], upper[within] = np.tanh(centre - width), np.tanh(centre + width)
+    floors = kinds == "floor"
+    ceiling = curvature.chart.floors.ceiling[curvature.chart.floors.free]
+    share = np.clip(estimate[floors] / ceiling, 1e-9, 1.0 - 1e-9)
+    width = half[floors] / (ceiling * share * (1.0 - share))
+    lower[floors] = ceiling * expit(logit(share) - width)
+    upper[floors] = ceiling * expit(logit(share) + width)
+    return lower, upper
+
+
+def cov_params(fit: Fit, kind: str) -> pd.DataFrame:
+    """Return the table of :meth:`lvkit.Fit.cov_params`."""
+    kind, curvature = check_kind(kind, fit), fit.curvature
+    jacobian = curvature.free_jacobian
+    covariance = jacobian @ curvature.covariance(kind) @ jacobian.T
+    covariance[curvature.undetermined] = np.nan
+    covariance[:, curvature.undetermined] = np.nan
+    names = pd.Index(curvature.free.names, name="parameter")
+    return pd.DataFrame(covariance, names, names.rename("with"))
+
+
+def delta(fit: Fit, function: Callable[[Parameters], Any], level: float, kind: str) -> pd.DataFrame:
+    """Return the table of :meth:`lvkit.Fit.delta`."""
+    from scipy.special import ndtri
+
+    level, kind = check_level(level), check_kind(kind, fit)
+    index = _index_of(function(fit.params))
+
+    def values(params: Parameters) -> Array:
+        return np.ravel(np.asarray(function(params), dtype=float))
+
+    estimate = values(fit.params)
+    error = _errors(fit.curvature, fit.curvature.jacobian(values), kind)
+    half = ndtri(0.5 + level / 2.0) * error
+    columns = {
+        "estimate": estimate,
+        "std_error": error,
+        "ci_lower": estimate - half,
+        "ci_upper": estimate + half,
+    }
+    return pd.DataFrame(columns, index)
+
+
+def _index_of(value: Any) -> pd.Index:
+    """Return the labels of what a user's function returns; refuse what is no number."""
+    try:
+        numbers = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        numbers = np.array(np.nan)
+    if not np.isfinite(numbers).all() or numbers.size == 0:
+        raise LvkitError(
+            f"the function returns {value!r} at the estimate",
+            where="delta",
+            expected="finite numbers: a number, an array, a Series or a DataFrame",
+        )
+    if isinstance(value, pd.Series):
+        return value.index
+    if isinstance(value, pd.DataFrame):
+        return pd.MultiIndex.from_product([value.index, value.columns])
+    if numbers.ndim <= 1:
+        return pd.RangeIndex(numbers.size)
+    return pd.MultiIndex.from_tuples(list(np.ndindex(numbers.shape)))
