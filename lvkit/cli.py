@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from lvkit.documents import check_document, fit_document, panel_document
+from lvkit.formula import DEFAULT_FEATURES
 from lvkit.terminal.console import result, run, say, watching
+from lvkit.terminal.options import report_in_options
 from lvkit.terminal.printed import check_text, fit_text, table
 
 if TYPE_CHECKING:
@@ -53,8 +56,27 @@ Benchmarks = Annotated[
     typer.Option(
         metavar="CSV",
         help="Benchmarks lvkit does not know: a CSV file with the columns benchmark and chance "
-        "(the score of guessing).",
+        "(the score of guessing: 1/choices, 0 for free answers, none for a column that is a "
+        "feature).",
     ),
+]
+Skills = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of skills; lvkit chooses their anchors. Default: 4, or fewer where the table "
+        "cannot bear so many."
+    ),
+]
+Anchors = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SKILL=BENCHMARK,...",
+        help="The skills, each with a benchmark that measures it alone.",
+    ),
+]
+FamilySlopes = Annotated[
+    str | None,
+    typer.Option(help="A feature whose effect may differ by family, such as log_params."),
 ]
 Complete = Annotated[
     bool, typer.Option("--complete", help="Use only the models with every benchmark measured.")
@@ -79,7 +101,7 @@ Seed = Annotated[int, typer.Option(help="Seed of all that is random.")]
 Jobs = Annotated[int, typer.Option(help="Processes to work with.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for a program.")]
 
-_FEATURES = "log_params * log_tokens"
+_CLIP = 0.0025
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,6 +133,7 @@ def _start(
         bool, typer.Option("--version", help="Print lvkit's version.", is_eager=True)
     ] = False,
 ) -> None:
+    """Print the version or, without a command, the help."""
     if version:
         from lvkit import __version__
 
@@ -132,14 +155,10 @@ def check(
     json: Json = False,
 ) -> None:
     """Say what is in a file and how to mend what is wrong."""
-    from lvkit.reading.readers import check_file
-    from lvkit.reading.sidecars import family_rule
+    from lvkit.reading.opening import check_opened
 
-    found = check_file(
-        file,
-        family=family_rule(family),
-        benchmarks=_benchmarks(benchmarks),
-        drop_invalid=drop_invalid,
+    found = report_in_options(
+        check_opened(file, family=family, benchmarks=benchmarks, drop_invalid=drop_invalid)
     )
     result(check_document(found), check_text(found), as_json=json)
     if not found.ok:
@@ -149,23 +168,12 @@ def check(
 @app.command()
 def fit(
     file: File = None,
-    skills: Annotated[
-        int | None, typer.Option(help="Number of skills; lvkit chooses the anchors. Default: 4.")
-    ] = None,
-    anchors: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SKILL=BENCHMARK,...",
-            help="The skills, each with a benchmark that measures it alone.",
-        ),
-    ] = None,
-    features: Features = _FEATURES,
-    family_slopes: Annotated[
-        str | None,
-        typer.Option(help="A feature whose effect may differ by family, such as log_params."),
-    ] = None,
+    skills: Skills = None,
+    anchors: Anchors = None,
+    features: Features = DEFAULT_FEATURES,
+    family_slopes: FamilySlopes = None,
     floor: Floor = "none",
-    clip: Clip = 0.0025,
+    clip: Clip = _CLIP,
     starts: Starts = 1,
     seed: Seed = 0,
     jobs: Jobs = 1,
@@ -180,18 +188,19 @@ def fit(
 ) -> None:
     """Fit the latent skill model and print what it found."""
     from lvkit.model import LatentSkillModel
+    from lvkit.select import USUAL_SKILLS, skill_range
 
-    named = None if anchors is None else _anchors(anchors)
     model = LatentSkillModel(
-        anchors=named,
-        n_skills=4 if named is None and skills is None else skills,
+        anchors=_anchors(anchors),
+        n_skills=skills,
         features=features,
         family_slopes=family_slopes,
         floor=floor,
         clip=clip,
     )
-    panel = _panel(file, family, benchmarks, drop_invalid)
-    panel = panel.complete() if complete else panel
+    panel = _panel(file, family, benchmarks, drop_invalid, complete)
+    if model.k is None:
+        model = replace(model, n_skills=skill_range(panel, model, most=USUAL_SKILLS)[-1])
     fitted = model.fit(panel, seed=seed, starts=starts, n_jobs=jobs, progress=watching())
     if output is not None:
         fitted.save(output)
@@ -204,10 +213,17 @@ def fit(
 def select(
     file: File = None,
     minimum: Annotated[int, typer.Option("--min", help="The smallest number of skills.")] = 1,
-    maximum: Annotated[int, typer.Option("--max", help="The largest number of skills.")] = 6,
-    features: Features = _FEATURES,
+    maximum: Annotated[
+        int | None,
+        typer.Option(
+            "--max",
+            help="The largest number of skills. Default: 6, or fewer where the table cannot bear "
+            "so many.",
+        ),
+    ] = None,
+    features: Features = DEFAULT_FEATURES,
     floor: Floor = "none",
-    clip: Clip = 0.0025,
+    clip: Clip = _CLIP,
     seed: Seed = 0,
     jobs: Jobs = 1,
     complete: Complete = False,
@@ -218,15 +234,16 @@ def select(
     json: Json = False,
 ) -> None:
     """Compare numbers of skills by their likelihood, AIC and BIC."""
-    if maximum < minimum:
+    if maximum is not None and maximum < minimum:
         raise typer.BadParameter(f"--max {maximum} is below --min {minimum}")
     from lvkit.files import write_whole
     from lvkit.model import LatentSkillModel
-    from lvkit.select import select_skills
+    from lvkit.select import select_skills, skill_range
 
     model = LatentSkillModel(features=features, floor=floor, clip=clip)
-    panel = _panel(file, family, benchmarks, drop_invalid)
-    panel = panel.complete() if complete else panel
+    panel = _panel(file, family, benchmarks, drop_invalid, complete)
+    if maximum is None:  # a minimum that is too large is refused, as the user gave it
+        maximum = max(minimum, skill_range(panel, model)[-1])
     selection = select_skills(
         panel,
         range(minimum, maximum + 1),
@@ -254,29 +271,46 @@ def select(
 def report(
     file: File = None,
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("report"),
-    skills: Annotated[int, typer.Option(help="Number of skills to interpret.")] = 4,
-    max_skills: Annotated[int, typer.Option(help="Largest number of skills to compare.")] = 6,
-    features: Features = _FEATURES,
+    skills: Skills = None,
+    max_skills: Annotated[
+        int | None,
+        typer.Option(
+            help="Largest number of skills to compare; no more are tried than the table can bear. "
+            "Default: 6."
+        ),
+    ] = None,
+    anchors: Anchors = None,
+    features: Features = DEFAULT_FEATURES,
+    family_slopes: FamilySlopes = None,
     floor: Floor = "none",
+    clip: Clip = _CLIP,
     seed: Seed = 0,
     jobs: Jobs = 2,
+    complete: Complete = False,
     family: Family = None,
     benchmarks: Benchmarks = None,
+    drop_invalid: DropInvalid = False,
     json: Json = False,
 ) -> None:
     """Write a report that opens in any browser, offline."""
     from lvkit.report import run_report
 
+    _check_file_given(file, family, benchmarks)
     paths = run_report(
         file,
         output=output,
         n_skills=skills,
-        max_skills=max(skills, max_skills),
+        max_skills=max_skills,
         seed=seed,
         family=family,
         benchmarks=benchmarks,
+        drop_invalid=drop_invalid,
+        complete=complete,
+        anchors=_anchors(anchors),
         features=features,
+        family_slopes=family_slopes,
         floor=floor,
+        clip=clip,
         n_jobs=jobs,
         progress=watching(),
     )
@@ -311,34 +345,31 @@ def notebooks(
 
 
 def _panel(
-    file: Path | None, family: str | None, benchmarks: Path | None, drop_invalid: bool
+    file: Path | None,
+    family: str | None,
+    benchmarks: Path | None,
+    drop_invalid: bool,
+    complete: bool,
 ) -> Panel:
     """Return the user's panel, or the embedded one."""
-    from lvkit.data import load_leaderboard
-    from lvkit.reading.readers import read_panel
-    from lvkit.reading.sidecars import family_rule
+    from lvkit.reading.opening import open_panel
 
-    if file is None:
-        if family is not None or benchmarks is not None:
-            raise typer.BadParameter("--family and --benchmarks need a FILE that they speak of")
-        return load_leaderboard()
-    return read_panel(
-        file,
-        family=family_rule(family),
-        benchmarks=_benchmarks(benchmarks),
-        drop_invalid=drop_invalid,
+    _check_file_given(file, family, benchmarks)
+    return open_panel(
+        file, family=family, benchmarks=benchmarks, drop_invalid=drop_invalid, complete=complete
     )
 
 
-def _benchmarks(path: Path | None) -> Any:
-    """Return the user's table of benchmarks, if there is one."""
-    from lvkit.reading.sidecars import read_benchmarks
+def _check_file_given(file: Path | None, family: str | None, benchmarks: Path | None) -> None:
+    """Refuse options that speak of a file where there is none."""
+    if file is None and (family is not None or benchmarks is not None):
+        raise typer.BadParameter("--family and --benchmarks need a FILE that they speak of")
 
-    return None if path is None else read_benchmarks(path)
 
-
-def _anchors(text: str) -> dict[str, str]:
+def _anchors(text: str | None) -> dict[str, str] | None:
     """Return ``"maths=gsm8k,knowledge=mmlu"`` as a mapping."""
+    if text is None:
+        return None
     pairs = [[part.strip() for part in pair.split("=")] for pair in text.split(",")]
     if any(len(pair) != 2 or not all(pair) for pair in pairs):
         raise typer.BadParameter(

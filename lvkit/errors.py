@@ -90,6 +90,8 @@ class LvkitWarning(UserWarning):
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the choice most like `name`, or an empty string.
 
+    The name itself is no choice: where it is not what was wanted, nobody meant it.
+
     Examples
     --------
     >>> nearest("hellaswg", ["mmlu", "hellaswag"])
@@ -97,6 +99,6 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     >>> nearest("zebra", ["mmlu"])
     ''
     """
-    known = {str(choice).lower(): str(choice) for choice in choices}
+    known = {str(choice).lower(): str(choice) for choice in choices if str(choice) != str(name)}
     close = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0.6)
     return f" Did you mean '{known[close[0]]}'?" if close else ""

@@ -17,13 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.errors import LvkitError, nearest
-from lvkit.formula import first_line, parse_formula
+from lvkit.formula import DEFAULT_FEATURES, first_line, parse_formula
 from lvkit.reading.cells import is_blank, parse_number
+from lvkit.reading.doubts import raw_count
 
 __all__ = ["DEFAULT_FEATURES", "FeatureMap"]
-
-DEFAULT_FEATURES = "log_params * log_tokens"
-"""Size, tokens and their product: the formula where the user gives none."""
 
 _LOGS = {"log_params": "params_b", "log_tokens": "tokens_t"}
 _CONTEXT = {"sqrt": np.sqrt, "log1p": np.log1p, "abs": np.abs}
@@ -186,10 +184,12 @@ def _check_known(
                 where="features",
                 remedy="Use features='log_params', or add a column tokens_t (trillions).",
             )
-        if _LOGS.get(variable, variable) not in models:
+        source = _LOGS.get(variable, variable)
+        if source not in models:
             held = [*_LOGS, *map(str, models.columns)]
             raise LvkitError(
-                f"no column '{variable}'",
+                f"no column '{source}'"
+                + (f", which '{variable}' needs" if source != variable else ""),
                 where="features",
                 remedy=f"{nearest(variable, held)} There are: {', '.join(held)}.".strip(),
             )
@@ -238,11 +238,13 @@ def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
     numbers = [parse_number(float(c) if isinstance(c, bool | np.bool_) else c) for c in column]
     size = column.name in _LOGS.values()
     for model, cell, number in zip(column.index, column, numbers, strict=True):
-        if number is None or np.isinf(number) or (size and number <= 0):
+        raw = "" if number is None else raw_count(str(column.name), number)
+        if number is None or np.isinf(number) or (size and number <= 0) or raw:
             raise LvkitError(
                 f"saw {cell!r}",
                 where=f"model '{model}', column '{column.name}'",
                 expected="a positive, finite number" if size else "a finite number",
+                remedy=raw,
             )
     return np.array(numbers, dtype=float)
 

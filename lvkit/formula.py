@@ -14,7 +14,10 @@ from typing import Any
 
 from lvkit.errors import LvkitError
 
-__all__ = ["first_line", "parse_formula"]
+__all__ = ["DEFAULT_FEATURES", "first_line", "parse_formula"]
+
+DEFAULT_FEATURES = "log_params * log_tokens"
+"""Size, tokens and their product: the formula where the user gives none."""
 
 _NUMPY = frozenset(("log", "log10", "log2", "log1p", "exp", "exp2", "sqrt", "abs"))
 _FUNCTIONS = _NUMPY | {"I", "C", "poly", "bs", "cs", "cr", "cc", "center", "scale", "standardize"}
@@ -36,7 +39,7 @@ def parse_formula(formula: str) -> tuple[Any, tuple[str, ...]]:
             f"saw {formula!r}",
             where="features",
             expected="a formula",
-            remedy="Write for example features='log_params * log_tokens'.",
+            remedy=f"Write for example features='{DEFAULT_FEATURES}'.",
         )
     try:
         parsed = Formula(formula, _parser=DefaultFormulaParser(include_intercept=True))
@@ -59,7 +62,7 @@ def _unreadable(formula: str, why: str, remedy: str = "") -> LvkitError:
     return LvkitError(
         f"cannot read '{formula}': {why}",
         where="features",
-        remedy=remedy or "Join names of columns by +, * or :, as in 'log_params * log_tokens'.",
+        remedy=remedy or f"Join names of columns by +, * or :, as in '{DEFAULT_FEATURES}'.",
     )
 
 

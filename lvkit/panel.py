@@ -9,6 +9,7 @@ not measured is NaN and costs nothing; there is no rule that every model must ha
 from __future__ import annotations
 
 import html
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
-from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.errors import LvkitError, LvkitWarning, Problem, nearest
 from lvkit.files import write_whole
 from lvkit.reading.cells import content_digest
 from lvkit.reading.header import BenchmarksLike, FamilyLike
@@ -91,7 +92,9 @@ class Panel:
         benchmarks : mapping or DataFrame, optional
             Benchmarks lvkit does not know: a mapping from name to chance level, or a table with
             the columns ``benchmark``, ``chance`` and, if you like, ``label``, ``n_items``,
-            ``leaderboard``, ``what``. For benchmarks lvkit knows it overrides what lvkit says.
+            ``leaderboard``, ``what``. For benchmarks lvkit knows it overrides what lvkit says. The
+            chance level is what guessing scores: 1/choices, or 0 for free answers. None in its
+            place says that the column is a feature, although it looks like a benchmark.
 
         Returns
         -------
@@ -103,8 +106,16 @@ class Panel:
         LvkitError
             With everything that is wrong with the table, each with its row, model and column. Rows
             count as in a file, where the header is line 1.
+
+        Warns
+        -----
+        LvkitWarning
+            If a column that lvkit does not know holds numbers from 0 to 1, as a benchmark does: it
+            is read as a feature.
         """
         checked = validated(df, family=family, benchmarks=benchmarks)
+        for note in checked.notes:
+            warnings.warn(f"{note}.", LvkitWarning, stacklevel=2)
         return cls._of(checked.scores, checked.models, checked.benchmarks)
 
     @classmethod

@@ -188,7 +188,7 @@ def _check_variation(scores: pd.DataFrame, n_families: int, clip: float) -> None
                     f"every score is {values.iloc[0]:g}{clipped}",
                     f"benchmark '{benchmark}'",
                     "scores that vary",
-                    f"Leave it out: panel.select(benchmarks=...) without '{benchmark}'.",
+                    "Leave it out (panel.select(benchmarks=...)).",
                 )
             )
     if problems:

@@ -24,7 +24,7 @@ from lvkit.model import LatentSkillModel
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.reading.opening import open_panel
 from lvkit.reporting.keynumbers import MIME
-from lvkit.select import USUAL_SKILLS, skill_range
+from lvkit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
 
 __all__ = ["ReportPaths", "run_report"]
 
@@ -55,7 +55,7 @@ def run_report(
     *,
     output: str | os.PathLike[str],
     n_skills: int | None = None,
-    max_skills: int = 6,
+    max_skills: int | None = None,
     seed: int = 0,
     family: str | Mapping[str, str] | None = None,
     benchmarks: str | os.PathLike[str] | Mapping[str, float | None] | None = None,
@@ -80,9 +80,9 @@ def run_report(
     n_skills : int, optional
         Number of skills to interpret. None: as many as there are anchors or, without anchors, 4;
         fewer where the table cannot bear so many.
-    max_skills : int
+    max_skills : int, optional
         Largest number of skills to compare, at least `n_skills`; no more are tried than the table
-        can bear.
+        can bear. None: 6, or `n_skills` if that is more.
     seed : int
         Seed of all that is random.
     family : str or mapping, optional
@@ -132,8 +132,7 @@ def run_report(
         "seed": _whole("seed", seed, least=0),
         "n_jobs": _whole("n_jobs", n_jobs, least=1),
     }
-    settings["n_skills"] = _check(settings, n_skills)
-    settings["max_skills"] = _whole("max_skills", max_skills, least=settings["n_skills"])
+    settings |= _numbers_of_skills(settings, n_skills, max_skills)
     folder = make_folder(output)
     with tempfile.TemporaryDirectory(prefix="lvkit-") as place:
         notebook = _executed(settings, Path(place) / "report.ipynb", folder, progress)
@@ -157,10 +156,17 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(text) if text and os.path.exists(text) else text
 
 
-def _check(settings: Mapping[str, Any], n_skills: int | None) -> int:
-    """Refuse settings and data that cannot work, before a kernel starts; return how many skills."""
+def _numbers_of_skills(
+    settings: Mapping[str, Any], n_skills: int | None, max_skills: int | None
+) -> dict[str, int]:
+    """Return how many skills to interpret and to compare; refuse what cannot work.
+
+    This happens before a kernel starts, so all settings are tried on the data here.
+    """
     if n_skills is not None:
         n_skills = _whole("n_skills", n_skills, least=1)
+    if max_skills is not None:
+        max_skills = _whole("max_skills", max_skills, least=n_skills or 1)
     model = LatentSkillModel(
         anchors=settings["anchors"] or None,
         n_skills=n_skills,
@@ -169,17 +175,14 @@ def _check(settings: Mapping[str, Any], n_skills: int | None) -> int:
         floor=settings["floor"],
         clip=settings["clip"],
     )
-    panel = open_panel(
-        settings["data"],
-        family=settings["family"],
-        benchmarks=settings["benchmarks"],
-        drop_invalid=settings["drop_invalid"],
-        complete=settings["complete"],
-    )
-    if model.k is None:
-        return skill_range(panel, model, most=USUAL_SKILLS)[-1]
-    objective_for(model, prepared_for(model, panel), model.k)
-    return model.k
+    names = ("family", "benchmarks", "drop_invalid", "complete")
+    panel = open_panel(settings["data"], **{name: settings[name] for name in names})
+    k = model.k
+    if k is None:
+        k = skill_range(panel, model, most=min(USUAL_SKILLS, max_skills or USUAL_SKILLS))[-1]
+    else:
+        objective_for(model, prepared_for(model, panel), k)
+    return {"n_skills": k, "max_skills": max(k, max_skills or USUAL_RANGE)}
 
 
 def _executed(

@@ -28,10 +28,13 @@ from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.results import Fit
 from lvkit.structure import Frame
 
-__all__ = ["USUAL_SKILLS", "Selection", "select_skills", "skill_range"]
+__all__ = ["USUAL_RANGE", "USUAL_SKILLS", "Selection", "select_skills", "skill_range"]
 
 USUAL_SKILLS = 4
 """The number of skills that is interpreted if none is asked for, as in arXiv 2512.06553."""
+
+USUAL_RANGE = 6
+"""The largest number of skills that is tried if none is asked for."""
 
 _DIRECTIONS = 1
 """Residual directions tried for a new skill."""
@@ -40,9 +43,6 @@ _MANY = 5
 """From this number of skills on there are several optima, and more starts are tried."""
 
 _SHAKEN = 1
-
-_USUAL = 6
-"""The largest number of skills that is tried if none is asked for."""
 
 _LOOK = MarginalNewton(polish=False, tolerance=0.1)
 """A first look at each start; only the best is climbed to the top."""
@@ -130,7 +130,7 @@ def select_skills(
             remedy="Choose the number of skills without family slopes, then fit with them.",
         )
     prepared = prepared_for(model, panel)
-    numbers = list(_bearable(model, prepared, _USUAL)) if asked is None else asked
+    numbers = list(_bearable(model, prepared, USUAL_RANGE)) if asked is None else asked
     for k in numbers:  # refused before hours are spent, not after
         objective_for(_settings(model, k), prepared, k)
     fits: dict[int, Fit] = {}
@@ -158,7 +158,7 @@ def select_skills(
 
 
 def skill_range(
-    panel: Panel, model: LatentSkillModel | None = None, *, most: int = _USUAL
+    panel: Panel, model: LatentSkillModel | None = None, *, most: int = USUAL_RANGE
 ) -> range:
     """Return the numbers of skills that a panel can bear: 1 to `most`, or to fewer.
 

@@ -164,7 +164,8 @@ def simulate(
     y = rng.beta(mean * params.precisions, (1.0 - mean) * params.precisions)
     y[_gaps(rng, y.shape, missing)] = np.nan
     table = models.reset_index().join(pd.DataFrame(y, columns=names))
-    panel = Panel.from_frame(table, benchmarks=dict(zip(names, params.floors, strict=True)))
+    told = dict.fromkeys(models.columns) | dict(zip(names, params.floors, strict=True))
+    panel = Panel.from_frame(table, benchmarks=told)  # what the models bring along are features
     skill_names = pd.Index([f"skill_{k + 1}" for k in range(params.n_skills)], name="skill")
     truth = Truth(
         params,

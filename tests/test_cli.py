@@ -71,6 +71,7 @@ def test_every_option_of_every_command_is_explained(command: str, capsys: Captur
         ["fit", "--anchors", "maths"],
         ["fit", "--anchors", "maths=gsm8k,maths=mmlu"],
         ["fit", "--family", "from_name"],
+        ["report", "--family", "from_name"],
         ["select", "--min", "3", "--max", "2"],
     ],
 )
@@ -149,6 +150,107 @@ def test_benchmarks_lvkit_does_not_know_come_from_a_file(tmp_path: Path, capsys:
     extra.write_text("benchmark,chance\nours,0.2\n")
     found = printed(capsys, "check", str(path), "--benchmarks", str(extra))
     assert found["panel"]["benchmarks"] == ["ours"]
+
+
+# -- advice in options ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def doubtful_file(small_file: Path) -> Path:
+    """A benchmark of the user's own, of which lvkit knows no chance level; three that it knows."""
+    columns = ["model", "family", "params_b", "tokens_t", "mmlu", "gsm8k", "ifeval", "ours"]
+    table = lv.load_leaderboard().complete().to_frame().rename(columns={"arc": "ours"})
+    path = small_file.with_name("doubtful.csv")
+    table[table["tokens_t"].notna()].iloc[:40][columns].to_csv(path, index=False)
+    return path
+
+
+DOUBT = "column 'ours': numbers from 0 to 1 but no chance level"
+SAID = "--benchmarks FILE ('ours,0.25' under 'benchmark,chance')"
+
+
+def test_check_tells_of_a_benchmark_without_a_chance_level(
+    doubtful_file: Path, capsys: Captured
+) -> None:
+    assert main(["check", str(doubtful_file)]) == 0
+    out = capsys.readouterr().out
+    assert f"Note: {DOUBT}" in out
+    assert SAID in out
+
+
+@pytest.mark.parametrize("command", [["fit", "--skills", "1"], ["select", "--max", "1"]])
+def test_a_benchmark_without_a_chance_level_is_told_of_in_a_line(
+    command: list[str], doubtful_file: Path, capsys: Captured
+) -> None:
+    assert main([command[0], str(doubtful_file), *command[1:]]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"lvkit: doubtful.csv: {DOUBT}")
+    assert SAID in line
+
+
+def test_a_report_tells_of_it_before_anything_runs(doubtful_file: Path, capsys: Captured) -> None:
+    assert main(["report", str(doubtful_file), "--skills", "9"]) == 1
+    assert f"lvkit: doubtful.csv: {DOUBT}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("chance", ["0.25", "none"])
+def test_who_follows_the_advice_is_told_no_more(
+    chance: str, doubtful_file: Path, capsys: Captured
+) -> None:
+    said = doubtful_file.with_name("said.csv")
+    said.write_text(f"benchmark,chance\nours,{chance}\n")
+    options = ["--skills", "1", "--benchmarks", str(said)]
+    assert main(["fit", str(doubtful_file), *options]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert ("\n  ours " in out) is (chance != "none")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--features", "log_params + vintage"], "--features: no column 'vintage'"),
+        (["--family-slopes", "vintage"], "--family-slopes: saw 'vintage'"),
+        (["--clip", "0.7"], "--clip: saw 0.7"),
+        (["--anchors", "a=mmlu,b=mmlu"], "--anchors: 'mmlu' anchors 2 skills"),
+        (["--skills", "9"], "number of skills: saw 9 skills for 3 benchmarks"),
+    ],
+)
+def test_what_is_refused_is_told_in_options(
+    options: list[str], told: str, doubtful_file: Path, capsys: Captured
+) -> None:
+    assert main(["fit", str(doubtful_file), *options]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_a_document_of_an_error_speaks_of_options_too(
+    doubtful_file: Path, capsys: Captured
+) -> None:
+    told = printed(capsys, "fit", str(doubtful_file), "--clip", "0.7", code=1)
+    assert told["error"]["problems"][0]["where"] == "--clip"
+
+
+# -- as many skills as the data bear ----------------------------------------------------------
+
+
+def test_fit_without_a_number_takes_no_more_skills_than_benchmarks(
+    doubtful_file: Path, capsys: Captured
+) -> None:
+    assert len(printed(capsys, "fit", str(doubtful_file))["skills"]) == 3
+
+
+def test_select_without_a_largest_number_stops_at_the_number_of_benchmarks(
+    doubtful_file: Path, capsys: Captured
+) -> None:
+    assert list(printed(capsys, "select", str(doubtful_file))["table"]) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(("option", "told"), [("--min", "saw 5 skills"), ("--max", "saw 4 skills")])
+def test_a_number_that_is_too_large_is_refused_by_select(
+    option: str, told: str, doubtful_file: Path, capsys: Captured
+) -> None:
+    assert main(["select", str(doubtful_file), option, "5"]) == 1
+    assert f"{told} for 3 benchmarks" in capsys.readouterr().err
 
 
 # -- fit --------------------------------------------------------------------------------------
@@ -311,7 +413,7 @@ def test_a_report_of_a_file_without_tokens_says_which_features_to_ask_for(
 ) -> None:
     options = ["--benchmarks", str(tmp_path / "extra.csv"), "--output", str(tmp_path / "out")]
     assert main(["report", str(file_without_tokens), *options]) == 1
-    assert "Use features='log_params'" in capsys.readouterr().err
+    assert "Use --features log_params" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

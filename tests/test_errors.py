@@ -69,3 +69,9 @@ def test_a_near_name_is_offered_as_it_is_written() -> None:
 
 def test_nothing_is_offered_where_nothing_is_near() -> None:
     assert nearest("zebra", ["arc", "mmlu"]) == nearest("zebra", []) == ""
+
+
+def test_a_name_is_not_offered_for_itself() -> None:
+    assert nearest("log_params", ["log_params"]) == ""
+    assert nearest("log_params", ["log_params", "log_param"]) == " Did you mean 'log_param'?"
+    assert nearest("MMLU", ["mmlu"]) == " Did you mean 'mmlu'?"

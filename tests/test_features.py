@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import lvkit as lv
 from lvkit.data import load_leaderboard
 from lvkit.errors import LvkitError
-from lvkit.features import FeatureMap
+from lvkit.features import DEFAULT_FEATURES, FeatureMap
 
 MODELS = pd.DataFrame(
     {
@@ -236,3 +237,20 @@ def test_tokens_nobody_knows_are_refused_with_the_remedy() -> None:
 def test_models_that_all_lack_something_are_refused() -> None:
     models = MODELS.assign(dose=[1.0, np.nan] * 3, tokens_t=[np.nan, 1.0] * 3)
     assert "no model has all of tokens_t, dose" in refusal("log_tokens + dose", models)
+
+
+def test_the_column_behind_a_log_is_named_where_it_is_missing() -> None:
+    text = refusal("log_params", MODELS.drop(columns="params_b"))
+    assert "no column 'params_b', which 'log_params' needs" in text
+    assert "Did you mean" not in text
+
+
+def test_a_raw_count_of_a_new_model_is_refused() -> None:
+    features = FeatureMap.learn("log_params", MODELS)
+    with pytest.raises(LvkitError, match="model 'new'.*params_b is in billions"):
+        features.values(pd.DataFrame({"params_b": [7e9]}, index=["new"]))
+
+
+def test_the_default_formula_has_one_home() -> None:
+    assert lv.LatentSkillModel().features == DEFAULT_FEATURES
+    assert FeatureMap.learn(DEFAULT_FEATURES, MODELS).columns == ("params_b", "tokens_t")

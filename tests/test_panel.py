@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from lvkit.data import load_leaderboard
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.panel import Panel
 
 
@@ -182,11 +182,18 @@ def test_a_blank_family_is_refused() -> None:
 
 def test_an_unknown_benchmark_needs_its_chance_level() -> None:
     frame = table(chess=[0.1, 0.2, 0.3, 0.4])
-    assert "chess" not in Panel.from_frame(frame).scores
+    with pytest.warns(LvkitWarning, match="^column 'chess': numbers from 0 to 1") as caught:
+        assert "chess" not in Panel.from_frame(frame).scores
+    assert caught[0].filename == __file__
     panel = Panel.from_frame(frame, benchmarks={"chess": 0.05})
     assert panel.benchmarks.loc["chess", "chance"] == 0.05
     assert panel.benchmarks.loc["chess", "label"] == "chess"
     assert np.isnan(panel.benchmarks.loc["chess", "n_items"])
+
+
+def test_a_column_is_a_feature_without_a_warning_if_the_user_says_so() -> None:
+    panel = Panel.from_frame(table(chess=[0.1, 0.2, 0.3, 0.4]), benchmarks={"chess": None})
+    assert panel.models["chess"].tolist() == [0.1, 0.2, 0.3, 0.4]
 
 
 def test_a_table_of_benchmarks_may_say_more_and_override() -> None:
@@ -199,7 +206,7 @@ def test_a_table_of_benchmarks_may_say_more_and_override() -> None:
     assert panel.benchmarks.loc["mmlu", "n_items"] == 14042
 
 
-@pytest.mark.parametrize("chance", [-0.1, 1.0, float("nan"), "half", None, float("inf")])
+@pytest.mark.parametrize("chance", [-0.1, 1.0, float("nan"), "half", float("inf")])
 def test_an_impossible_chance_level_is_refused(chance: Any) -> None:
     error = refusal(table(chess=0.5), benchmarks={"chess": chance})
     assert "benchmarks, 'chess'" in str(error)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lvkit.errors import LvkitError
-from lvkit.parameters import Parameters, anchor, check_anchors
+from lvkit.errors import LvkitError, LvkitWarning
+from lvkit.parameters import Parameters, anchor, check_anchors, warn_if_alike
 from lvkit.structure import Frame
 
 NAMES = ("arc", "bbh", "gsm8k", "ifeval", "mmlu")
@@ -164,3 +164,38 @@ def test_a_frame_is_read_in_the_fields_terms() -> None:
     assert params.precisions == pytest.approx(30.0)
     assert params.floors.tolist() == [0.25]
     assert params.slope_sd is None
+
+
+# -- skills that are hardly two -------------------------------------------------------------------
+
+
+def alike(correlation: float) -> Frame:
+    return make_parameters(correlation=np.array([[1.0, correlation], [correlation, 1.0]])).frame
+
+
+@pytest.mark.parametrize("correlation", [0.995, -0.995, 1.0])
+def test_skills_that_are_hardly_two_are_named(correlation: float) -> None:
+    with pytest.warns(LvkitWarning, match=r"'maths' and 'logic' \((0.995|1.000)\)") as caught:
+        warn_if_alike(alike(correlation), ("maths", "logic"), stacklevel=1)
+    assert caught[0].filename == __file__
+    assert "fit.suggest_anchors()" in str(caught[0].message)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.98, -0.98])
+def test_skills_that_can_be_told_apart_give_no_warning(correlation: float) -> None:
+    warn_if_alike(alike(correlation), ("maths", "logic"))
+
+
+def test_three_skills_that_depend_on_each_other_but_no_two_give_no_warning() -> None:
+    third = np.sqrt(0.5)
+    correlation = np.array([[1.0, 0.0, third], [0.0, 1.0, third], [third, third, 1.0]])
+    params = make_parameters(
+        loadings=np.eye(5, 3), slopes=np.zeros((3, 2)), correlation=correlation
+    )
+    assert np.linalg.matrix_rank(correlation) == 2
+    warn_if_alike(params.frame, ("maths", "logic", "writing"))
+
+
+def test_one_skill_gives_no_warning() -> None:
+    one = make_parameters(loadings=np.ones((5, 1)), slopes=np.zeros((1, 2)), correlation=np.eye(1))
+    warn_if_alike(one.frame, ("general",))

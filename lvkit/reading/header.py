@@ -23,6 +23,7 @@ __all__ = [
     "BenchmarksLike",
     "FamilyLike",
     "asked_benchmarks",
+    "asked_features",
     "benchmark_table",
     "header_problems",
 ]
@@ -30,8 +31,8 @@ __all__ = [
 FamilyLike = str | Mapping[str, str] | Callable[[str], str] | None
 """Where families come from; see :meth:`lvkit.Panel.from_frame`."""
 
-BenchmarksLike = Mapping[str, float] | pd.DataFrame | None
-"""Benchmarks that lvkit does not know; see :meth:`lvkit.Panel.from_frame`."""
+BenchmarksLike = Mapping[str, float | None] | Mapping[str, float] | pd.DataFrame | None
+"""What the user says about benchmarks; see :meth:`lvkit.Panel.from_frame`."""
 
 BENCHMARK_COLUMNS = ("label", "chance", "n_items", "leaderboard", "what")
 MODEL_COLUMNS = ("family", "lineage", "params_b", "tokens_t")
@@ -51,8 +52,33 @@ def asked_benchmarks(benchmarks: BenchmarksLike) -> dict[str, dict[str, object]]
     LvkitError
         For a name listed twice, a chance level that is none, or something else than a table.
     """
+    table = _asked_table(benchmarks)
+    if problems := list(_benchmark_problems(table)):
+        raise LvkitError.from_problems(problems)
+    columns = [name for name in BENCHMARK_COLUMNS if name in table]
+    return {
+        str(name): {c: table.at[name, c] for c in columns if not is_blank(table.at[name, c])}
+        for name in table.index
+        if not _is_feature(table.at[name, "chance"])
+    }
+
+
+def asked_features(benchmarks: BenchmarksLike) -> tuple[str, ...]:
+    """Return the columns of which the user says that they are features, not benchmarks.
+
+    Examples
+    --------
+    >>> asked_features({"chess": 0.25, "dropout": None})
+    ('dropout',)
+    """
+    chance = _asked_table(benchmarks).get("chance", pd.Series(dtype=object))
+    return tuple(str(name) for name, level in chance.items() if _is_feature(level))
+
+
+def _asked_table(benchmarks: BenchmarksLike) -> pd.DataFrame:
+    """Return what the user says about benchmarks as a table, indexed by name."""
     if benchmarks is None:
-        return {}
+        benchmarks = {}
     if isinstance(benchmarks, pd.DataFrame):
         table = benchmarks.set_index("benchmark") if "benchmark" in benchmarks else benchmarks
     elif isinstance(benchmarks, Mapping):
@@ -63,14 +89,12 @@ def asked_benchmarks(benchmarks: BenchmarksLike) -> dict[str, dict[str, object]]
             where="benchmarks",
             expected="a mapping from name to chance level, or a DataFrame",
         )
-    table = table.set_axis([str(name).strip() for name in table.index])
-    if problems := list(_benchmark_problems(table)):
-        raise LvkitError.from_problems(problems)
-    columns = [name for name in BENCHMARK_COLUMNS if name in table]
-    return {
-        str(name): {c: table.at[name, c] for c in columns if not is_blank(table.at[name, c])}
-        for name in table.index
-    }
+    return table.set_axis([str(name).strip() for name in table.index])
+
+
+def _is_feature(chance: object) -> bool:
+    """Return whether a chance level says that there is none: None, or "none" in a file."""
+    return chance is None or (isinstance(chance, str) and chance.strip().lower() == "none")
 
 
 def _benchmark_problems(table: pd.DataFrame) -> Iterator[Problem]:
@@ -82,6 +106,15 @@ def _benchmark_problems(table: pd.DataFrame) -> Iterator[Problem]:
         if count > 1 or not name:
             yield Problem(f"'{name}' is listed {count} times", "benchmarks", "each name once")
     for name, level in zip(table.index, table["chance"], strict=True):
+        if _is_feature(level):
+            if name in known_benchmarks().index:
+                yield Problem(
+                    "no chance level, as for a feature",
+                    f"benchmarks, '{name}'",
+                    "a chance level, since lvkit knows a benchmark of this name",
+                    "Rename the column if it is a feature.",
+                )
+            continue
         number = parse_number(level)
         if number is None or not 0 <= number < 1:
             yield Problem(
@@ -125,7 +158,8 @@ def header_problems(
     family : str, mapping, callable or None
         Where families are to come from.
     benchmarks, asked : list of str
-        All benchmarks that are known, and those of them that the user described.
+        All benchmarks that are known; and the columns that the user spoke of, as benchmarks or as
+        features.
     """
     columns = list(frame.columns)
     yield from _repeated(columns)
@@ -148,7 +182,7 @@ def header_problems(
             "header",
             remedy="Rename or delete it; lvkit makes it from params_b and tokens_t.",
         )
-    misspelt = list(_misspelt(frame, benchmarks))
+    misspelt = list(_misspelt(frame, benchmarks, asked))
     yield from misspelt
     if not misspelt and not set(columns) & set(benchmarks):
         yield Problem(
@@ -199,10 +233,10 @@ def _family_problems(family: FamilyLike, columns: list[str]) -> Iterator[Problem
         )
 
 
-def _misspelt(frame: pd.DataFrame, benchmarks: list[str]) -> Iterator[Problem]:
+def _misspelt(frame: pd.DataFrame, benchmarks: list[str], asked: list[str]) -> Iterator[Problem]:
     """Yield the columns that all but spell an optional column or a benchmark that is absent."""
     columns = list(frame.columns)
-    known = [*_REQUIRED, *MODEL_COLUMNS, "instruct", *benchmarks]
+    known = [*_REQUIRED, *MODEL_COLUMNS, "instruct", *benchmarks, *asked]
     absent = [name for name in known if name not in columns]
     reported = {*_REQUIRED, "family"}
     for name in columns:

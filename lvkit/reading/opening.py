@@ -15,8 +15,9 @@ from lvkit.errors import LvkitError
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
+    from lvkit.reading.readers import CheckReport
 
-__all__ = ["open_panel"]
+__all__ = ["check_opened", "open_panel"]
 
 
 def open_panel(
@@ -56,7 +57,7 @@ def open_panel(
     Examples
     --------
     >>> open_panel().n_models, open_panel(complete=True).n_models
-    (197, 79)
+    (197, 83)
     """
     from lvkit.data import load_leaderboard
     from lvkit.reading.readers import read_panel
@@ -76,6 +77,21 @@ def open_panel(
     else:
         panel = load_leaderboard()
     return panel.complete() if complete else panel
+
+
+def check_opened(
+    data: str | os.PathLike[str],
+    *,
+    family: str | Mapping[str, str] | None = None,
+    benchmarks: str | os.PathLike[str] | Mapping[str, float | None] | None = None,
+    drop_invalid: bool = False,
+) -> CheckReport:
+    """Return what is in a user's file and what is wrong with it; takes what `open_panel` takes."""
+    from lvkit.reading.readers import check_file
+
+    return check_file(
+        data, family=_rule(family), benchmarks=_told(benchmarks), drop_invalid=drop_invalid
+    )
 
 
 def _rule(family: str | Mapping[str, str] | None) -> str | Mapping[str, str] | None:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
 from lvkit.errors import LvkitError, LvkitWarning, Problem
 from lvkit.panel import Panel
 from lvkit.reading.cells import is_blank
@@ -42,7 +40,8 @@ class CheckReport:
     problems : tuple of Problem
         What is wrong, each with its place and remedy; empty for a good file.
     notes : tuple of str
-        What is worth knowing of a good file: rows left out, columns taken for features.
+        What is worth knowing of a good file: rows left out, columns taken for features, columns
+        that look like benchmarks.
     """
 
     path: str
@@ -73,7 +72,8 @@ def read_panel(
     family : None, "from_name", str, mapping or callable
         Where the family comes from; see :meth:`lvkit.Panel.from_frame`.
     benchmarks : mapping or DataFrame, optional
-        Benchmarks lvkit does not know, with their chance levels.
+        Benchmarks lvkit does not know, with their chance levels; None for a column that looks like
+        a benchmark and is a feature. See :meth:`lvkit.Panel.from_frame`.
     layout : "auto", "lvkit" or "leaderboard"
         lvkit's layout, or that of the Open LLM Leaderboard's exports; "auto" looks at the columns.
     drop_invalid : bool
@@ -94,11 +94,12 @@ def read_panel(
     -----
     LvkitWarning
         If rows were left out: further evaluations of a model in an export, or rows dropped as
-        `drop_invalid` asked.
+        `drop_invalid` asked. If a column that lvkit does not know looks like a benchmark: it is
+        read as a feature.
     """
     panel, notes = _read(path, family, benchmarks, layout, drop_invalid)
     for note in notes:
-        warnings.warn(f"{os.fspath(path)}: {note}", LvkitWarning, stacklevel=2)
+        warnings.warn(f"{Path(path).name}: {note}.", LvkitWarning, stacklevel=2)
     return panel
 
 
@@ -174,9 +175,3 @@ def _remarks(panel: Panel) -> Iterator[str]:
     others = [str(name) for name in models if name not in layout]
     if others:
         yield f"columns that are features, not scores: {', '.join(others)}"
-    for name in others:
-        if pd.api.types.is_float_dtype(models[name]) and models[name].dropna().between(0, 1).all():
-            yield (
-                f"column '{name}' holds numbers from 0 to 1: if it is a benchmark, "
-                f"give its chance level, benchmarks={{'{name}': 0.0}}"
-            )

@@ -97,7 +97,8 @@ def read_benchmarks(path: str | os.PathLike[str]) -> pd.DataFrame:
     ----------
     path : path-like
         A CSV file with the columns ``benchmark`` and ``chance`` (the score of guessing, from 0 to
-        1) and, if you like, ``label``, ``n_items``, ``leaderboard`` and ``what``.
+        1; ``none`` for a column that is a feature and no benchmark) and, if you like, ``label``,
+        ``n_items``, ``leaderboard`` and ``what``.
 
     Returns
     -------
@@ -117,7 +118,8 @@ def read_benchmarks(path: str | os.PathLike[str]) -> pd.DataFrame:
     table = pd.DataFrame([row for _, row in rows])
     for column in table.columns.intersection(["chance", "n_items"]):
         numbers = pd.to_numeric(table[column], errors="coerce")
-        wrong = numbers.isna() & table[column].ne("")
+        feature = table[column].str.lower().eq("none") & (column == "chance")
+        wrong = numbers.isna() & table[column].ne("") & ~feature
         if wrong.any():
             line = rows[int(wrong.to_numpy().argmax())][0]
             raise LvkitError(
@@ -125,6 +127,9 @@ def read_benchmarks(path: str | os.PathLike[str]) -> pd.DataFrame:
                 where=f"'{path}', line {line}, column '{column}'",
                 expected="a number",
             )
+        if feature.any():
+            numbers = numbers.astype(object)
+            numbers[feature] = None
         table[column] = numbers
     return table
 

@@ -27,12 +27,14 @@ from lvkit.reading.cells import (
     show_number,
     text_remedy,
 )
+from lvkit.reading.doubts import doubtful_features, note_on_doubts, raw_count
 from lvkit.reading.families import family_from_name
 from lvkit.reading.header import (
     MODEL_COLUMNS,
     BenchmarksLike,
     FamilyLike,
     asked_benchmarks,
+    asked_features,
     benchmark_table,
     header_problems,
 )
@@ -52,7 +54,7 @@ class Checked(NamedTuple):
     scores, models, benchmarks : DataFrame
         As :class:`lvkit.Panel` keeps them.
     notes : tuple of str
-        What was left out of the table.
+        What was left out of the table, and what is probably meant otherwise.
     """
 
     scores: pd.DataFrame
@@ -78,7 +80,7 @@ def validated(
     family : str, mapping, callable or None
         Where families come from; see :meth:`lvkit.Panel.from_frame`.
     benchmarks : mapping or DataFrame, optional
-        Chance levels of benchmarks lvkit does not know.
+        Chance levels of benchmarks lvkit does not know; None for a column that is a feature.
     places : Places, optional
         Where rows and columns stand in the file.
     drop_invalid : bool
@@ -87,7 +89,7 @@ def validated(
     Returns
     -------
     Checked
-        Scores (models x benchmarks), models, benchmarks and notes on what was left out.
+        Scores (models x benchmarks), models, benchmarks and notes.
 
     Raises
     ------
@@ -97,10 +99,10 @@ def validated(
     """
     if not isinstance(frame, pd.DataFrame):
         raise LvkitError(f"saw a {type(frame).__name__}", expected="a pandas DataFrame")
-    asked = asked_benchmarks(benchmarks)
+    asked, features = asked_benchmarks(benchmarks), asked_features(benchmarks)
     table = benchmark_table(asked)
     frame = _plain_header(frame)
-    problems = list(header_problems(frame, family, list(table.index), list(asked)))
+    problems = list(header_problems(frame, family, list(table.index), [*asked, *features]))
     if problems and not _can_be_read(frame, family):
         raise LvkitError.from_problems(problems)
     columns = pd.Index([c for c in frame.columns if c in table.index], name="benchmark")
@@ -115,6 +117,8 @@ def validated(
         reader.check_empty()
     if reader.problems:
         raise LvkitError.from_problems(reader.problems)
+    if doubts := list(doubtful_features(reader.frame, {*reader.used, *features})):
+        notes = (*notes, note_on_doubts(doubts))
     index = pd.Index(reader.names, name="model")
     scores = pd.DataFrame(np.column_stack(list(reader.scores.values())), index, columns)
     return Checked(
@@ -156,8 +160,10 @@ class _Reader:
         cells = frame["model"]
         self.names = ["" if is_blank(cell) else str(cell).strip() for cell in cells]
         self._check_names()
+        own = family if isinstance(family, str) else ""
+        self.used = {"model", *MODEL_COLUMNS, *benchmarks, own}
         self.scores = {name: self._scores(name) for name in benchmarks}
-        self.models = self._models(family, skip=benchmarks)
+        self.models = self._models(family)
 
     def note_on_bad_rows(self) -> str:
         """Say which rows hold an unusable cell."""
@@ -264,16 +270,15 @@ class _Reader:
 
     # -- models ----------------------------------------------------------------------------------
 
-    def _models(self, family: FamilyLike, *, skip: Sequence[str]) -> pd.DataFrame:
-        """Return what the table says about the models; `skip` names the benchmarks."""
+    def _models(self, family: FamilyLike) -> pd.DataFrame:
+        """Return what the table says about the models."""
         families = self._families(family)
         columns: dict[str, Any] = {"family": families, "lineage": self._lineages(families)}
         columns["params_b"] = self._sizes("params_b", "its parameters in billions")
         if "tokens_t" in self.frame:
             columns["tokens_t"] = self._sizes("tokens_t", "its training tokens in trillions")
-        used = {"model", *MODEL_COLUMNS, *skip, family if isinstance(family, str) else ""}
         for name in self.frame.columns:
-            if name not in used:
+            if name not in self.used:
                 columns[name] = self._feature(name)
         return pd.DataFrame(columns)
 
@@ -305,6 +310,9 @@ class _Reader:
         wrong = [
             (i, f"saw {show_number(v)}") for i, v in enumerate(values) if v <= 0 or math.isinf(v)
         ]
+        raw = [(i, f"saw {show_number(v)}") for i, v in enumerate(values) if raw_count(column, v)]
+        if raw:
+            self._report(column, raw, expected, raw_count(column, np.nanmax(values)))
         if column == "tokens_t":
             self._report(column, wrong, expected, "Correct it, or leave it blank if unknown.")
         else:

@@ -21,6 +21,7 @@ import typer
 
 from lvkit.documents import plain
 from lvkit.errors import LvkitError, LvkitWarning, Problem
+from lvkit.terminal.options import in_options, problem_in_options
 
 __all__ = ["result", "run", "say", "watching"]
 
@@ -51,7 +52,8 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
         with _plain_warnings():
             code = app(list(arguments), prog_name="lvkit", standalone_mode=False) or 0
     except LvkitError as error:
-        return _refuse(error.problems, str(error), as_json=as_json, code=1)
+        told = LvkitError.from_problems([problem_in_options(p) for p in error.problems])
+        return _refuse(told.problems, str(told), as_json=as_json, code=1)
     except _UsageError as error:
         return _misunderstood(error, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
@@ -112,7 +114,7 @@ def _plain_warnings() -> Iterator[None]:
 
         def show(message: Any, category: type[Warning], *rest: Any, **more: Any) -> None:
             if issubclass(category, LvkitWarning):
-                say(f"lvkit: {message}", stream=sys.stderr)
+                say(f"lvkit: {in_options(str(message))}", stream=sys.stderr)
             else:
                 usual(message, category, *rest, **more)
 

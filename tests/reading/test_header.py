@@ -8,7 +8,12 @@ import pytest
 
 from lvkit.data import known_benchmarks
 from lvkit.errors import LvkitError
-from lvkit.reading.header import asked_benchmarks, benchmark_table, header_problems
+from lvkit.reading.header import (
+    asked_benchmarks,
+    asked_features,
+    benchmark_table,
+    header_problems,
+)
 
 KNOWN = list(known_benchmarks().index)
 
@@ -65,6 +70,30 @@ def test_the_users_word_is_laid_over_what_lvkit_knows() -> None:
     assert table.loc["ours", ["label", "leaderboard"]].tolist() == ["ours", ""]
 
 
+def test_a_column_may_be_called_a_feature() -> None:
+    said = {"ours": 0.25, " dose ": None}
+    assert asked_benchmarks(said) == {"ours": {"chance": 0.25}}
+    assert asked_features(said) == ("dose",)
+    assert asked_features(None) == ()
+
+
+def test_a_table_calls_a_column_a_feature_by_a_word() -> None:
+    table = pd.DataFrame({"benchmark": ["ours", "dose"], "chance": ["0.25", "None"]})
+    assert asked_features(table) == ("dose",)
+    assert asked_benchmarks(table) == {"ours": {"chance": "0.25"}}
+
+
+def test_a_benchmark_that_lvkit_knows_is_no_feature() -> None:
+    with pytest.raises(LvkitError, match="'mmlu': no chance level.*Rename the column"):
+        asked_benchmarks({"mmlu": None})
+
+
+def test_a_blank_chance_level_does_not_make_a_feature() -> None:
+    table = pd.DataFrame({"benchmark": ["ours"], "chance": [np.nan]})
+    with pytest.raises(LvkitError, match="chance level nan"):
+        asked_benchmarks(table)
+
+
 # -- columns ----------------------------------------------------------------------------------
 
 
@@ -87,6 +116,11 @@ def test_a_benchmark_the_user_described_has_to_be_there() -> None:
 def test_a_benchmark_of_the_users_own_may_be_misspelt_too() -> None:
     texts = told("model", "family", "params_b", "mmlu", "our_own_tst", asked=("our_own_test",))
     assert any("column 'our_own_tst' is not one that lvkit knows" in text for text in texts)
+
+
+def test_a_feature_the_user_spoke_of_has_to_be_there_and_is_not_misspelt() -> None:
+    assert told("model", "family", "params_b", "mmlu", "mmlu_pr", asked=("mmlu_pr",)) == []
+    assert "no column 'dose'" in told("model", "family", "params_b", "mmlu", asked=("dose",))[0]
 
 
 @pytest.mark.parametrize("name", ["Params_B", "Family"])

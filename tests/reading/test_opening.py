@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import lvkit as lv
-from lvkit.reading.opening import open_panel
+from lvkit.reading.opening import check_opened, open_panel
 
 
 def test_without_a_file_the_embedded_panel_is_opened(leaderboard: lv.Panel) -> None:
@@ -35,6 +35,15 @@ def test_families_and_benchmarks_come_from_files_or_mappings(kind: str, tmp_path
     panel = open_panel(data, family=rule, benchmarks=chance)
     assert panel.families == ("x", "y")
     assert panel.benchmarks.loc["mine", "chance"] == 0.1
+
+
+def test_what_is_wrong_with_a_file_is_found_with_the_same_options(tmp_path: Path) -> None:
+    data, known = tmp_path / "data.csv", tmp_path / "known.csv"
+    data.write_text("model,params_b,mine\na-1b,1,0.2\na-2b,-2,0.4\n")
+    known.write_text("benchmark,chance\nmine,0.1\n")
+    report = check_opened(data, family="from_name", benchmarks=known)
+    assert [problem.seen for problem in report.problems] == ["saw -2"]
+    assert check_opened(data, family="from_name", benchmarks=known, drop_invalid=True).ok
 
 
 def test_what_is_left_empty_is_not_given(small_file: Path) -> None:

@@ -84,7 +84,9 @@ def test_options_reach_the_panel(tmp_path: Path) -> None:
     panel = read_panel(path, family="clan", benchmarks={"chess": 0.1})
     assert panel.families == ("ant", "bee")
     assert panel.benchmarks.loc["chess", "chance"] == 0.1
-    assert read_panel(path, family="from_name").families == ("ant", "bee")
+    named = read_panel(path, family="from_name", benchmarks={"chess": None})
+    assert named.families == ("ant", "bee")
+    assert "chess" in named.models
 
 
 # -- what is refused: files ----------------------------------------------------------------------
@@ -248,6 +250,31 @@ def test_a_wrong_column_is_refused_even_so(tmp_path: Path) -> None:
     assert "Divide the column by 100" in str(refusal(path, drop_invalid=True))
 
 
+def test_a_benchmark_without_a_chance_level_is_told_by_its_name(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.replace("gsm8k", "chess"))
+    with pytest.warns(LvkitWarning, match="mine.csv: column 'chess': numbers from 0") as caught:
+        panel = read_panel(path)
+    assert "chess" in panel.models
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("chance", [0.0, None])
+def test_a_column_the_user_spoke_of_gives_no_warning(tmp_path: Path, chance: Any) -> None:
+    path = written(tmp_path, GOOD.replace("gsm8k", "chess"))
+    panel = read_panel(path, benchmarks={"chess": chance})
+    assert ("chess" in panel.scores) is (chance is not None)
+
+
+def test_sizes_in_raw_counts_are_refused_with_their_place(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.replace("ant-3b,ant,3,1", "ant-3b,ant,3e9,2e13"))
+    size, tokens = refusal(path).problems
+    assert size.where == "row 3 (model 'ant-3b'), column 'params_b'"
+    assert size.seen == "saw 3e+09"
+    assert "params_b is in billions, so divide by 1e9" in size.remedy
+    assert "tokens_t is in trillions, so divide by 1e12" in tokens.remedy
+
+
 def test_a_good_file_gives_no_warning(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -267,7 +294,8 @@ def test_the_report_on_a_good_file_holds_its_panel(tmp_path: Path) -> None:
     text = "\n".join(report.notes)
     assert "1 model(s) without tokens_t" in text
     assert "columns that are features, not scores: chess" in text
-    assert "benchmarks={'chess': 0.0}" in text
+    assert "column 'chess': numbers from 0 to 1 but no chance level" in text
+    assert "benchmarks={'chess': 0.25}" in text
 
 
 def test_the_report_on_a_file_without_tokens_says_what_to_do(tmp_path: Path) -> None:

@@ -77,6 +77,11 @@ def test_benchmarks_are_read_with_numbers_as_numbers(tmp_path: Path) -> None:
     assert table["n_items"].isna().tolist() == [True, False]
 
 
+def test_a_column_that_is_a_feature_has_none_as_its_chance_level(tmp_path: Path) -> None:
+    table = read_benchmarks(written(tmp_path, "benchmark,chance\nours,0.5\ndose,none\n"))
+    assert table["chance"].tolist() == [0.5, None]
+
+
 def test_a_chance_level_that_is_no_number_is_told_with_its_place(tmp_path: Path) -> None:
     path = written(tmp_path, "benchmark,chance\nours,0.5\nmore,half\n")
     with pytest.raises(LvkitError, match="line 3, column 'chance': saw 'half'"):

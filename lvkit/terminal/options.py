@@ -1,0 +1,109 @@
+"""Options: lvkit's advice as somebody in a shell can follow it.
+
+The library tells what to do in Python's words, ``features='log_params'``, because most of its users
+stand in Python. In a terminal the same advice is ``--features log_params``. The two are tied by one
+table of names, so that an error need not know where it will be read.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lvkit.errors import Problem
+
+if TYPE_CHECKING:
+    from lvkit.reading.readers import CheckReport
+
+__all__ = ["in_options", "problem_in_options", "report_in_options"]
+
+# A number of skills is --skills for one command and --max for another: it is told in words.
+_OPTIONS = {
+    "anchors": "--anchors",
+    "benchmarks": "--benchmarks",
+    "clip": "--clip",
+    "drop_invalid": "--drop-invalid",
+    "family": "--family",
+    "family_slopes": "--family-slopes",
+    "features": "--features",
+    "floor": "--floor",
+    "max_skills": "--max-skills",
+    "n_jobs": "--jobs",
+    "n_skills": "number of skills",
+    "seed": "--seed",
+    "starts": "--starts",
+}
+_PHRASES = {
+    "(panel.select(benchmarks=...))": "(delete its column)",
+    "fit.suggest_anchors() ranks them": "without --anchors lvkit chooses them",
+    "family={model: family}": "--family FILE (columns model and family)",
+}
+_VALUE = r"""'[^']*'|"[^"]*"|\{[^{}]*\}|True"""
+_SETTING = re.compile(rf"\b({'|'.join(_OPTIONS)})=({_VALUE})")
+_PLACE = re.compile(rf"^({'|'.join(_OPTIONS)})(?=$|[ ,:])")
+
+
+def in_options(text: str) -> str:
+    """Return a text with options in the place of Python's arguments.
+
+    Examples
+    --------
+    >>> in_options("Use features='log_params * year'.")
+    "Use --features 'log_params * year'."
+    >>> in_options("Give its chance level: benchmarks={'chess': 0.25}.")
+    "Give its chance level: --benchmarks FILE ('chess,0.25' under 'benchmark,chance')."
+    """
+    for phrase, said in _PHRASES.items():
+        text = text.replace(phrase, said)
+    return _SETTING.sub(lambda match: _option(match[1], match[2]), text)
+
+
+def problem_in_options(problem: Problem) -> Problem:
+    """Return a problem whose place and remedy are told in options.
+
+    Examples
+    --------
+    >>> print(problem_in_options(Problem("saw 'x'", where="family_slopes")))
+    --family-slopes: saw 'x'.
+    """
+    return Problem(
+        in_options(problem.seen),
+        in_options(_PLACE.sub(lambda match: _OPTIONS[match[1]], problem.where)),
+        in_options(problem.expected),
+        in_options(problem.remedy),
+    )
+
+
+def report_in_options(report: CheckReport) -> CheckReport:
+    """Return what was found in a file, told in options."""
+    return replace(
+        report,
+        problems=tuple(problem_in_options(problem) for problem in report.problems),
+        notes=tuple(in_options(note) for note in report.notes),
+    )
+
+
+def _option(name: str, value: str) -> str:
+    """Return an argument of Python's as an option."""
+    option = _OPTIONS[name]
+    if value == "True":
+        return option
+    if value.startswith("{"):
+        return f"{option} FILE{_lines(value)}"
+    return f"{option} {shlex.quote(value[1:-1])}"
+
+
+def _lines(mapping: str) -> str:
+    """Return the lines of a file that says the same as a mapping from benchmark to chance level."""
+    try:
+        chances = ast.literal_eval(mapping)
+    except (SyntaxError, ValueError):
+        return ""
+    if not isinstance(chances, Mapping):
+        return ""
+    lines = [f"'{n},{'none' if chance is None else chance}'" for n, chance in chances.items()]
+    return f" ({', '.join(lines)} under 'benchmark,chance')"

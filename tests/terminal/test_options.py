@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from lvkit.cli import app
+from lvkit.errors import Problem
+from lvkit.reading.readers import check_file
+from lvkit.terminal import options
+from lvkit.terminal.options import in_options, problem_in_options, report_in_options
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Use features='log_params'.", "Use --features log_params."),
+        ('use family="from_name" (', "use --family from_name ("),
+        ("with drop_invalid=True.", "with --drop-invalid."),
+        ("saw family_slopes='log_params'", "saw --family-slopes log_params"),
+        (
+            "benchmarks={'a': 0.25, 'b': None}",
+            "--benchmarks FILE ('a,0.25', 'b,none' under 'benchmark,chance')",
+        ),
+        ("benchmarks={'it''s': 0.1}", "--benchmarks FILE ('its,0.1' under 'benchmark,chance')"),
+        ("benchmarks={...}", "--benchmarks FILE"),
+        ("benchmarks={name: 0}", "--benchmarks FILE"),
+        ("family={model: family} or", "--family FILE (columns model and family) or"),
+        ("Leave it out (panel.select(benchmarks=...)).", "Leave it out (delete its column)."),
+    ],
+)
+def test_an_argument_becomes_an_option(text: str, said: str) -> None:
+    assert in_options(text) == said
+
+
+@pytest.mark.parametrize(
+    "text", ["column 'features': saw 3", "own_features='x'", "mmlu=0.3", "log_params=True", ""]
+)
+def test_other_words_stay_as_they_are(text: str) -> None:
+    assert in_options(text) == text
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("features", "--features"),
+        ("features 'a + b'", "--features 'a + b'"),
+        ("benchmarks, 'ours'", "--benchmarks, 'ours'"),
+        ("anchors a, b", "--anchors a, b"),
+        ("n_skills", "number of skills"),
+        ("benchmark 'ours'", "benchmark 'ours'"),
+        ("family_name", "family_name"),
+        ("'features', row 3", "'features', row 3"),
+    ],
+)
+def test_the_place_of_a_problem_is_an_option_too(where: str, said: str) -> None:
+    assert problem_in_options(Problem("saw 1", where)).where == said
+
+
+def test_what_was_found_in_a_file_is_told_in_options(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("model,family,params_b,mmlu\na-1b,a,1,0.3\n")
+    (note,) = report_in_options(check_file(path)).notes
+    assert note == "no column tokens_t: fit with --features log_params"
+    path.write_text("model,params_b,mmlu\na-1b,1,0.3\n")
+    (problem,) = report_in_options(check_file(path)).problems
+    assert "--family from_name" in problem.remedy
+    assert "--family FILE" in problem.remedy
+
+
+def test_every_option_that_is_named_exists() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    there = {name for c in commands.values() for p in c.params for name in p.opts}
+    named = {name for name in options._OPTIONS.values() if name.startswith("--")}
+    assert named <= there
+    assert "--anchors" in re.findall(r"--\w+", " ".join(options._PHRASES.values()))
