@@ -32,7 +32,7 @@ __all__ = [
     "cell_texts",
     "frame_cell",
     "heat_map",
-    "note_above",
+    "luminance",
     "palette",
     "picture",
     "plain_ticks",
@@ -48,8 +48,15 @@ _DPI = 120
 _CSS_DPI = 96
 
 
-def canvas(ax: Axes | None, *, width: float = 7.0, height: float = 4.0) -> Axes:
-    """Return `ax`, or an empty set of axes on a figure of its own.
+def canvas(
+    ax: Axes | None,
+    *,
+    width: float = 7.0,
+    height: float = 4.0,
+    xlabel: str = "",
+    ylabel: str = "",
+) -> Axes:
+    """Return `ax`, or an empty set of axes on a figure of its own, with its labels.
 
     Parameters
     ----------
@@ -57,17 +64,21 @@ def canvas(ax: Axes | None, *, width: float = 7.0, height: float = 4.0) -> Axes:
         Where the user wants the plot; None makes a figure that pyplot knows nothing of.
     width, height : float
         Its size in inches.
+    xlabel, ylabel : str
+        What to write along the axes, unless they have labels already: the user's stay.
 
     Examples
     --------
     >>> canvas(None).figure.axes  # doctest: +ELLIPSIS
     [<Axes: >]
     """
-    if ax is not None:
-        return ax
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+    if ax is None:
+        ax = Figure(figsize=(width, height), layout="constrained").add_subplot()
+    ax.set_xlabel(ax.get_xlabel() or xlabel)
+    ax.set_ylabel(ax.get_ylabel() or ylabel)
+    return ax
 
 
 def shown(name: object, most: int = 28) -> str:
@@ -134,17 +145,55 @@ def plain_ticks(ax: Axes) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def heat_map(ax: Axes, table: pd.DataFrame, words: Any, most: float, label: str) -> None:
-    """Draw a table as an annotated heat map that parts at zero, from -`most` to `most`."""
+def heat_map(
+    ax: Axes | None,
+    table: pd.DataFrame,
+    words: Any,
+    *,
+    most: float,
+    bar: str,
+    cell: tuple[float, float],
+    margins: tuple[float, float],
+    xlabel: str = "skill",
+    ylabel: str = "skill",
+) -> Axes:
+    """Draw a table as an annotated heat map that parts at zero.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes or None
+        Where to draw; None makes a figure.
+    table : DataFrame
+        The numbers; index and columns are written along the axes.
+    words : array of str
+        What to write in each cell.
+    most : float
+        Where the colours end, at -`most` and `most`.
+    bar : str
+        What the colours mean.
+    cell, margins : (float, float)
+        Width and height of a cell, and of all around the cells, in inches.
+    xlabel, ylabel : str
+        What the columns and rows are.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
     import seaborn as sns
 
-    bar = {"label": label, "format": "%.2g"}
+    (rows, columns), (wide, high) = table.shape, cell
+    size = {"width": margins[0] + wide * columns, "height": margins[1] + high * rows}
+    ax = canvas(ax, **size, xlabel=xlabel, ylabel=ylabel)
+    labels = {"xlabel": ax.get_xlabel(), "ylabel": ax.get_ylabel()}
     named = table.rename(index=shown, columns=shown)
     sns.heatmap(
         named, ax=ax, cmap="vlag", vmin=-most, vmax=most, annot=words, fmt="",
         annot_kws={"fontsize": 8}, linewidths=0.6, linecolor="white",
-        xticklabels=True, yticklabels=True, cbar_kws=bar,
+        xticklabels=True, yticklabels=True, cbar_kws={"label": bar, "format": "%.2g"},
     )  # fmt: skip
+    ax.set(**labels)
+    _legible(ax)
     ax.tick_params(length=0, labelsize=9)
     colour_bar: Any = ax.collections[0].colorbar
     colour_bar.ax.tick_params(labelsize=8)
@@ -153,6 +202,30 @@ def heat_map(ax: Axes, table: pd.DataFrame, words: Any, most: float, label: str)
     for text in ax.get_xticklabels():
         text.set(rotation=30 if turn else 0, ha="right" if turn else "center")
     ax.tick_params(axis="y", rotation=0)
+    return ax
+
+
+def luminance(colour: Any) -> float:
+    """Return the relative luminance of a colour, as the guidelines for readable pages define it.
+
+    Examples
+    --------
+    >>> luminance("black"), luminance("white")
+    (0.0, 1.0)
+    """
+    from matplotlib.colors import to_rgb
+
+    parts = np.array(to_rgb(colour))
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return round(float(linear @ (0.2126, 0.7152, 0.0722)), 12)
+
+
+def _legible(ax: Axes) -> None:
+    """Write black on light cells and white on dark ones: contrast is 4.5 to 1 or better."""
+    mesh = ax.collections[0]
+    mesh.update_scalarmappable()
+    for text, colour in zip(ax.texts, mesh.get_facecolor(), strict=True):
+        text.set_color("black" if luminance(colour) > 0.179 else "white")
 
 
 def cell_texts(table: pd.DataFrame, *, digits: int = 2, zeros: Any = None) -> Any:
@@ -169,13 +242,6 @@ def frame_cell(ax: Axes, row: Any, column: int) -> None:
     from matplotlib.patches import Rectangle
 
     ax.add_patch(Rectangle((column, row), 1, 1, fill=False, ec=INK, lw=1.8, clip_on=False))
-
-
-def note_above(ax: Axes, at: Any, text: str) -> None:
-    """Write a few words above a point."""
-    ax.annotate(
-        text, at, xytext=(0, 9), textcoords="offset points", fontsize=8, color=INK, ha="center"
-    )
 
 
 def spaced_labels(order: pd.Series[str], edges: list[int]) -> tuple[list[float], list[str]]:

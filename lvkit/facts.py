@@ -18,9 +18,15 @@ from lvkit.errors import LvkitError, nearest
 if TYPE_CHECKING:
     from lvkit.panel import Panel
     from lvkit.results import Fit
+    from lvkit.select import Selection
 
 __all__ = [
+    "PAPER_ANCHORS",
+    "SCALE_FEATURES",
+    "TOP_FAMILIES",
+    "bic_by_families",
     "checked_names",
+    "family_standings",
     "fitted_errors",
     "known_families",
     "main_skills",
@@ -29,6 +35,21 @@ __all__ = [
     "score_points",
     "side_skills",
 ]
+
+# The benchmarks by which arXiv:2512.06553 names its four skills.
+PAPER_ANCHORS = {
+    "mathematics": "math_lvl5",
+    "instruction": "ifeval",
+    "commonsense": "hellaswag",
+    "reasoning": "bbh",
+}
+
+# The features that say how a model was scaled; a product is named in the order of its formula.
+_PRODUCTS = {"log_params:log_tokens", "log_tokens:log_params"}
+SCALE_FEATURES = frozenset({"log_params", "log_tokens"} | _PRODUCTS)
+
+# How many families pictures and sentences are about, unless asked for more.
+TOP_FAMILIES = 24
 
 
 def score_points(panel: Panel, benchmark: str, against: str = "params_b") -> pd.DataFrame:
@@ -96,6 +117,8 @@ def main_skills(fit: Fit) -> pd.Series[str]:
 def side_skills(fit: Fit) -> pd.Series[str]:
     """Return the second skill of the benchmarks that load on one at least half as much.
 
+    Loadings count by their size, whatever their sign.
+
     Examples
     --------
     >>> from types import SimpleNamespace
@@ -103,14 +126,21 @@ def side_skills(fit: Fit) -> pd.Series[str]:
     >>> side_skills(SimpleNamespace(loadings=loadings)).to_dict()
     {'bbh': 'maths'}
     """
-    sizes = fit.loadings.to_numpy()
-    order = np.argsort(-sizes, axis=1)
+    sizes = fit.loadings.abs().to_numpy()
     if sizes.shape[1] == 1:
         return pd.Series([], index=fit.loadings.index[:0], dtype=str, name="skill")
-    rows = np.arange(len(sizes))
-    keep = (sizes[rows, order[:, 1]] >= 0.5 * np.abs(sizes).max(axis=1)) & (sizes.max(axis=1) > 0)
+    order = np.argsort(-sizes, axis=1, kind="stable")
+    main, second = np.take_along_axis(sizes, order[:, :2], axis=1).T
+    keep = (second >= 0.5 * main) & (main > 0)
     names = fit.loadings.columns.to_numpy()[order[keep, 1]]
     return pd.Series(names, index=fit.loadings.index[keep], name="skill")
+
+
+def _family_scores(fit: Fit) -> pd.Series[int]:
+    """Return how many scores of each fitted family are in the fit."""
+    scores = fit.panel.scores.loc[list(fit.prepared.models)].notna().sum(axis=1)
+    counts = scores.groupby(fit.panel.models["family"].loc[scores.index]).sum()
+    return counts.reindex(fit.family_effects.index).fillna(0).astype(int)
 
 
 def known_families(fit: Fit, top: int | None = None) -> pd.DataFrame:
@@ -135,11 +165,56 @@ def known_families(fit: Fit, top: int | None = None) -> pd.DataFrame:
     """
     if top is not None and top < 1:
         raise LvkitError(f"saw {top}", where="argument 'top'", expected="one family at least")
-    scores = fit.panel.scores.loc[fit.fitted_scores.index].notna().sum(axis=1)
-    counts = scores.groupby(fit.panel.models["family"].loc[scores.index]).sum()
-    counts = counts.reindex(fit.family_effects.index).fillna(0)
-    order = counts.sort_values(ascending=False, kind="stable").index
+    order = _family_scores(fit).sort_values(ascending=False, kind="stable").index
     return fit.family_effects.loc[order[:top]]
+
+
+def family_standings(fit: Fit, skill: str, top: int | None = TOP_FAMILIES) -> pd.DataFrame:
+    """Return how the best known families stand on a skill, and how well that is known.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model.
+    skill : str
+        One of its skills.
+    top : int, optional
+        How many families, those with the most scores; None for all.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by family, highest first: ``standing`` and ``sd``, posterior mean and standard
+        deviation of the family's latent variable in standard deviations among families, and
+        ``n_scores``, how many scores they rest on. The parameters are taken as known.
+
+    Raises
+    ------
+    LvkitError
+        If `top` is below one.
+    """
+    effects = known_families(fit, top)[skill]
+    weights = fit.frame.factor[0][fit.skills.index(skill)]
+    variances = np.einsum("q,fqr,r->f", weights, fit.latent_covariances, weights)
+    sd = pd.Series(np.sqrt(variances), index=fit.family_effects.index)
+    table = pd.DataFrame({"standing": effects, "sd": sd, "n_scores": _family_scores(fit)})
+    return table.loc[effects.index].sort_values("standing", ascending=False, kind="stable")
+
+
+def bic_by_families(selection: Selection) -> pd.Series[float]:
+    """Return the BIC of each number of skills if families, not scores, counted as observations.
+
+    Returns
+    -------
+    Series
+        ``-2 loglik + log(n_families) n_params``, indexed by K. ``selection.table["bic"]`` has the
+        number of scores in the place of the number of families. Scores of one family are not
+        independent, so that the truth lies between the two.
+    """
+    table = selection.table
+    sizes = pd.Series({skills: fit.n_families for skills, fit in selection.fits.items()})
+    values = -2.0 * table["loglik"] + np.log(sizes.loc[table.index]) * table["n_params"]
+    return pd.Series(values, name="bic_by_families", dtype=float)
 
 
 def fitted_errors(fit: Fit) -> pd.Series[float]:
@@ -161,13 +236,15 @@ def fitted_errors(fit: Fit) -> pd.Series[float]:
 
 
 def scale_effects(fit: Fit) -> pd.DataFrame | None:
-    """Return what ten times the size and ten times the tokens go along with, for each skill.
+    """Return what ten times the size, and ten times the tokens, go along with for each skill.
 
     Returns
     -------
     DataFrame or None
-        Rows are skills; the columns ``size`` and ``tokens`` are in logits of the skill's anchor, at
-        the average model. None if the features are not those of ``log_params * log_tokens``.
+        Rows are skills; the columns, ``size`` and ``tokens`` or the one of them that is a feature,
+        are in logits of the skill's anchor, at the average model, other features held alike. None
+        if size and tokens are in no feature, or in others than ``log_params``, ``log_tokens`` and
+        their product.
 
     Notes
     -----
@@ -175,13 +252,19 @@ def scale_effects(fit: Fit) -> pd.DataFrame | None:
     the anchor's loading, it no longer depends on the scale the skill is measured in.
     """
     names = list(fit.feature_names)
-    if names != ["log_params", "log_tokens", "log_params:log_tokens"]:
+    scales = {"log_params": "size", "log_tokens": "tokens"}
+    found = [name for name in scales if name in names]
+    products = [name for name in names if name in _PRODUCTS]
+    odd = {name for name in names if "params" in name or "tokens" in name} - SCALE_FEATURES
+    if not found or odd or (products and len(found) < 2):
         return None
-    size, tokens, both = (fit.slopes[name] for name in names)
-    mean_size, mean_tokens = (float(fit.feature_means[i]) for i in (0, 1))
-    loadings = fit.loadings
+    loadings, means = fit.loadings, dict(zip(names, fit.feature_means, strict=True))
     anchors = pd.Series({skill: loadings[skill][name] for skill, name in fit.anchors.items()})
-    effects = {"size": size + both * mean_tokens, "tokens": tokens + both * mean_size}
+    effects = {}
+    for name, other in zip(found, reversed(found), strict=True):
+        effects[scales[name]] = fit.slopes[name] + sum(
+            fit.slopes[product] * means[other] for product in products
+        )
     return pd.DataFrame(effects).mul(anchors, axis=0).loc[list(fit.skills)]
 
 

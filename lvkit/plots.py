@@ -79,7 +79,8 @@ def plot_scores(
     if families is None:
         families = list(points["family"].value_counts(sort=False).nlargest(8).index)
     bright = facts.checked_names(families, panel.families)[:8]
-    ax = draw.canvas(ax, width=8.0, height=4.4)
+    score = f"score on {draw.shown(draw.benchmark_labels(panel)[benchmark])}"
+    ax = draw.canvas(ax, width=8.0, height=4.4, xlabel=_AGAINST[against], ylabel=score)
     for family, rows in points.groupby("family", sort=False):
         if family not in bright:
             ax.plot(rows[against], rows["score"], "-o", color=draw.GREY, alpha=0.45, lw=0.8, ms=3)
@@ -87,8 +88,7 @@ def plot_scores(
     for colour, marker, family in zip(draw.palette(), _MARKERS, bright, strict=False):
         rows = points[points["family"] == family]
         lines += ax.plot(rows[against], rows["score"], "-" + marker, color=colour, lw=1.5, ms=6)
-    ax.set(xscale="log", xlabel=_AGAINST[against])
-    ax.set_ylabel(f"score on {draw.shown(draw.benchmark_labels(panel)[benchmark])}")
+    ax.set_xscale("log")
     draw.plain_ticks(ax)
     names = [draw.shown(family) for family in bright]
     ax.legend(lines, names, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
@@ -116,26 +116,25 @@ def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
     from matplotlib.colors import ListedColormap
 
     order = facts.missing_order(panel)
+    edges = np.flatnonzero(order.ne(order.shift()).to_numpy()).tolist()
+    centres, names = draw.spaced_labels(order, edges)
+    some = "" if len(names) == panel.n_families else " (not all families are named)"
+    ax = draw.canvas(
+        ax, width=9.0, height=1.6 + 0.24 * panel.n_benchmarks,
+        xlabel=f"models, by family and size{some}", ylabel="benchmark (models scored)",
+    )  # fmt: skip
     measured = panel.scores.loc[order.index].notna().to_numpy()
-    ax = draw.canvas(ax, width=9.0, height=1.6 + 0.24 * panel.n_benchmarks)
     colours = ListedColormap(["#ececec", draw.palette()[0]])
     ax.pcolormesh(measured.T, cmap=colours, vmin=0, vmax=1, rasterized=True)
     labels = draw.benchmark_labels(panel)
-    counts = measured.sum(axis=0)
-    rows = [
-        f"{draw.shown(labels[str(name)])}  {n}"
-        for name, n in zip(panel.scores, counts, strict=True)
-    ]
+    counts = zip(panel.scores, measured.sum(axis=0), strict=True)
+    rows = [f"{draw.shown(labels[str(name)])}  {n}" for name, n in counts]
     ax.set_yticks(np.arange(panel.n_benchmarks) + 0.5, rows, fontsize=8)
     ax.invert_yaxis()
-    edges = np.flatnonzero(order.ne(order.shift()).to_numpy()).tolist()
     ax.vlines(edges[1:], 0, panel.n_benchmarks, color="white", lw=0.7)
     ax.hlines(range(1, panel.n_benchmarks), 0, len(order), color="white", lw=0.7)
-    centres, names = draw.spaced_labels(order, edges)
     ax.set_xticks(centres, names, rotation=90, fontsize=7)
     ax.tick_params(length=0)
-    some = "" if len(names) == panel.n_families else " (not all families are named)"
-    ax.set(xlabel=f"models, by family and size{some}", ylabel="benchmark (models scored)")
     draw.tidy(ax, spines=False)
     return ax
 
@@ -144,9 +143,9 @@ def plot_criterion(selection: Selection, *, criterion: str = "aic", ax: Axes | N
     """Draw AIC or BIC against the number of skills.
 
     Read off it how many skills the data ask for: the ring marks the lowest value, which the
-    criterion would choose, and the numbers beside the points are the Akaike weights above 0.01. A
-    long, nearly level stretch says that fewer skills do almost as well. A cross is a fit that did
-    not converge. Draw both criteria by giving the axes of the first to the second.
+    criterion would choose, and the numbers below those of the skills are the Akaike weights from
+    0.01. A long, nearly level stretch says that fewer skills do almost as well. A cross is a fit
+    that did not converge. Draw both criteria by giving the axes of the first to the second.
 
     Parameters
     ----------
@@ -172,23 +171,18 @@ def plot_criterion(selection: Selection, *, criterion: str = "aic", ax: Axes | N
         )
     name, position, marker = _CRITERIA[criterion]
     table, colour = selection.table, draw.palette()[position]
-    values = table[criterion]
-    ax = draw.canvas(ax, width=6.4, height=3.8)
-    ax.plot(table.index, values, "-" + marker, color=colour, ms=5, label=name)
+    values, places = table[criterion], list(table.index)
+    label = "number of skills K" + (", Akaike weight below" if criterion == "aic" else "")
+    ax = draw.canvas(ax, width=6.4, height=3.8, xlabel=label, ylabel="criterion (lower is better)")
+    best = places[int(values.to_numpy().argmin())]
+    ax.plot(places, values, "-" + marker, color=colour, ms=5, label=f"{name}, lowest at K = {best}")
     failed = values[~table["converged"].astype(bool)]
     ax.plot(failed.index, failed, "x", color=draw.INK, ms=9)
-    best = table.index[int(values.to_numpy().argmin())]
     ax.plot([best], [values.min()], "o", mfc="none", mec=colour, mew=1.8, ms=13)
-    ax.annotate(
-        f"lowest {name}: K = {best}", (best, values.min()), color=colour, ha="right", va="top",
-        xytext=(6, -11), textcoords="offset points", fontsize=9,
-    )  # fmt: skip
+    ax.set_xticks(places)
     if criterion == "aic":
-        for skills, weight, value in zip(table.index, table["weight"], values, strict=True):
-            if weight >= 0.01:
-                draw.note_above(ax, (skills, value), f"weight\n{weight:.2f}")
-    ax.set_xticks(list(table.index))
-    ax.set(xlabel="number of skills K", ylabel="criterion (lower is better)")
+        weights = [f"{weight:.2f}" if weight >= 0.01 else "" for weight in table["weight"]]
+        ax.set_xticklabels([f"{k}\n{weight}" for k, weight in zip(places, weights, strict=True)])
     ax.margins(y=0.14)
     ax.legend(frameon=False)
     draw.tidy(ax, grid="y")
@@ -215,26 +209,25 @@ def plot_loadings(fit: Fit, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    order = facts.main_skills(fit).index
-    table = fit.loadings.loc[order]
+    table = fit.loadings.loc[facts.main_skills(fit).index]
     anchored = table.index.isin(list(fit.anchors.values()))
     words = draw.cell_texts(table, zeros=anchored[:, None] & (table.to_numpy() == 0.0))
-    ax = draw.canvas(ax, width=2.6 + 1.1 * table.shape[1], height=1.3 + 0.32 * table.shape[0])
     shares = table.div(table.abs().max(axis=1), axis=0)
-    draw.heat_map(ax, shares, words, 1.0, "share of the benchmark's largest loading")
-    labels = draw.benchmark_labels(fit.panel)
-    ax.set_yticklabels([draw.shown(labels[str(name)]) for name in order])
+    ax = draw.heat_map(
+        ax, shares.rename(index=draw.benchmark_labels(fit.panel)), words, most=1.0,
+        bar="share of the benchmark's largest loading", cell=(1.1, 0.32), margins=(2.6, 1.3),
+        xlabel="skill (loadings in logits per standard deviation)", ylabel="benchmark",
+    )  # fmt: skip
     for skill, benchmark in fit.anchors.items():
-        draw.frame_cell(ax, order.get_loc(benchmark), list(table.columns).index(skill))
-    ax.set(xlabel="skill (loadings in logits per standard deviation)", ylabel="benchmark")
+        draw.frame_cell(ax, table.index.get_loc(benchmark), list(table.columns).index(skill))
     return ax
 
 
 def plot_correlation(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Draw how the families' latent variables are correlated, skill by skill.
 
-    Read off it whether families that are good at one thing, for their size and tokens, tend to be
-    good at another. (Figure 2 of arXiv:2512.06553.)
+    Read off it whether families that are good at one thing, beyond what the features explain, tend
+    to be good at another. (Figure 2 of arXiv:2512.06553.)
 
     Parameters
     ----------
@@ -247,19 +240,22 @@ def plot_correlation(fit: Fit, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    table = fit.correlation
-    ax = draw.canvas(ax, width=2.8 + 0.85 * len(table), height=1.4 + 0.62 * len(table))
-    draw.heat_map(ax, table, draw.cell_texts(table), 1.0, "correlation between families")
-    ax.set(xlabel="skill", ylabel="skill")
-    return ax
+    return draw.heat_map(
+        ax, fit.correlation, draw.cell_texts(fit.correlation), most=1.0,
+        bar="correlation between families", cell=(0.85, 0.62), margins=(2.8, 1.4),
+    )  # fmt: skip
 
 
 def plot_families(
-    fit: Fit, *, skill: str | None = None, top: int | None = 24, ax: Axes | None = None
+    fit: Fit,
+    *,
+    skill: str | None = None,
+    top: int | None = facts.TOP_FAMILIES,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw where families stand on the skills, beyond what their size and tokens explain.
+    """Draw where families stand on the skills, beyond what size, tokens or other features explain.
 
-    Read off it which recipes get more of a skill out of the same size and tokens. The numbers are
+    Read off it which recipes get more of a skill out of the same features. The numbers are
     posterior means of the families' latent variables: 0 is an average family, 1 a standard
     deviation above it. Families with few scores are drawn towards 0.
 
@@ -268,7 +264,8 @@ def plot_families(
     fit : Fit
         The fitted model.
     skill : str, optional
-        One skill, drawn as a ranking. None draws all as a heat map, sorted by their mean.
+        One skill, drawn as a ranking, each family with its posterior standard deviation. None draws
+        all as a heat map, sorted by their mean.
     top : int, optional
         How many families, those with the most scores; None draws all.
     ax : matplotlib Axes, optional
@@ -283,25 +280,29 @@ def plot_families(
     LvkitError
         If there is no such skill, or `top` is below one.
     """
+    if skill is not None:
+        return _ranked_families(fit, skill, top, ax)
     table = facts.known_families(fit, top)
-    if skill is None:
-        table = table.loc[table.mean(axis=1).sort_values(ascending=False, kind="stable").index]
-        ax = draw.canvas(ax, width=3.4 + 1.0 * table.shape[1], height=1.3 + 0.24 * len(table))
-        most = max(1.0, float(np.quantile(np.abs(table.to_numpy()), 0.98)))
-        words = draw.cell_texts(table, digits=1)
-        draw.heat_map(ax, table, words, most, "standard deviations from the average")
-        ax.set(xlabel="skill", ylabel="family")
-        return ax
+    table = table.loc[table.mean(axis=1).sort_values(ascending=False, kind="stable").index]
+    most = max(1.0, float(np.quantile(np.abs(table.to_numpy()), 0.98)))
+    return draw.heat_map(
+        ax, table, draw.cell_texts(table, digits=1), most=most, ylabel="family",
+        bar="standard deviations from the average", cell=(1.0, 0.24), margins=(3.4, 1.3),
+    )  # fmt: skip
+
+
+def _ranked_families(fit: Fit, skill: str, top: int | None, ax: Axes | None) -> Axes:
+    """Draw how families stand on one skill, with a bar of one posterior standard deviation."""
     facts.checked_names([skill], fit.skills, what="skill")
-    effects = table[skill].sort_values(kind="stable")
-    ax = draw.canvas(ax, width=6.0, height=1.0 + 0.22 * len(effects))
-    places, colour = np.arange(len(effects)), draw.palette()[0]
-    ax.hlines(places, 0, effects, color=colour, lw=1.2)
-    ax.plot(effects, places, "o", color=colour, ms=5)
+    table = facts.family_standings(fit, skill, top).iloc[::-1]
+    label = f"{draw.shown(skill)} (from the average family, ± posterior standard deviation)"
+    height = 1.0 + 0.22 * len(table)
+    ax = draw.canvas(ax, width=6.0, height=height, xlabel=label, ylabel="family")
+    places = np.arange(len(table))
+    bars = {"xerr": table["sd"], "fmt": "o", "ms": 5, "lw": 1.2, "color": draw.palette()[0]}
+    ax.errorbar(table["standing"], places, **bars)
     ax.axvline(0, color=draw.INK, lw=0.8)
-    ax.set_yticks(places, [draw.shown(name) for name in effects.index], fontsize=8)
-    ax.set_xlabel(f"{draw.shown(skill)} (standard deviations from the average family)")
-    ax.set_ylabel("family")
+    ax.set_yticks(places, [draw.shown(name) for name in table.index], fontsize=8)
     draw.tidy(ax, grid="x")
     return ax
 
@@ -328,9 +329,9 @@ def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
     observed = fit.panel.scores.reindex(index=fitted.index, columns=fitted.columns)
     errors, labels = facts.fitted_errors(fit), draw.benchmark_labels(fit.panel)
     columns = int(np.ceil(np.sqrt(1.2 * fitted.shape[1])))
-    rows = -(-fitted.shape[1] // columns)
-    blue = draw.palette()[0]
-    ax = draw.canvas(ax, width=1.0 + 1.75 * columns, height=0.6 + 1.95 * rows)
+    rows, blue = -(-fitted.shape[1] // columns), draw.palette()[0]
+    size = {"width": 1.0 + 1.75 * columns, "height": 0.6 + 1.95 * rows}
+    ax = draw.canvas(ax, **size, xlabel="fitted score", ylabel="observed score")
     for number, name in enumerate(fitted.columns):
         row, column = divmod(number, columns)
         square = ax.inset_axes(
@@ -345,7 +346,6 @@ def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
         square.set_xticklabels([] if below else ["0", "0.5", "1"], fontsize=8)
         square.set_yticklabels([] if column else ["0", "0.5", "1"], fontsize=8)
     ax.set(xticks=[], yticks=[])
-    ax.set_xlabel("fitted score", labelpad=4)
-    ax.set_ylabel("observed score", labelpad=26)
+    ax.yaxis.labelpad = 26
     draw.tidy(ax, spines=False)
     return ax

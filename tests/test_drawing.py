@@ -15,6 +15,8 @@ from lvkit.drawing import (
     benchmark_labels,
     canvas,
     cell_texts,
+    heat_map,
+    luminance,
     picture,
     shown,
     spaced_labels,
@@ -59,6 +61,26 @@ def test_a_canvas_is_no_figure_of_pyplot() -> None:
 
     canvas(None)
     assert plt.get_fignums() == []
+
+
+def test_the_users_labels_stay_and_missing_ones_are_written() -> None:
+    mine = canvas(None, xlabel="mine")
+    assert canvas(mine, xlabel="yours", ylabel="new").get_xlabel() == "mine"
+    assert mine.get_ylabel() == "new"
+
+
+def test_numbers_can_be_read_on_every_colour_of_a_heat_map() -> None:
+    table = pd.DataFrame([np.linspace(-1, 1, 41)])
+    ax = heat_map(
+        None, table, cell_texts(table), most=1.0, bar="", cell=(0.4, 1.0), margins=(2.0, 2.0)
+    )
+    cells = ax.collections[0].get_facecolor()
+    pairs = [
+        sorted((luminance(text.get_color()), luminance(cell)))
+        for text, cell in zip(ax.texts, cells, strict=True)
+    ]
+    assert len(pairs) == 41
+    assert min((light + 0.05) / (dark + 0.05) for dark, light in pairs) >= 4.5
 
 
 def test_a_label_serves_only_where_it_tells_benchmarks_apart(leaderboard: lv.Panel) -> None:

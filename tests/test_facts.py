@@ -8,13 +8,16 @@ import pytest
 
 import lvkit as lv
 from lvkit.facts import (
+    bic_by_families,
     checked_names,
+    family_standings,
     fitted_errors,
     known_families,
     main_skills,
     missing_order,
     scale_effects,
     score_points,
+    side_skills,
 )
 
 
@@ -102,8 +105,79 @@ def test_scale_effects_are_derivatives_of_the_anchors_logits(fit: lv.Fit) -> Non
     np.testing.assert_allclose(effects.to_numpy()[0], [by_size, by_tokens], rtol=1e-6)
 
 
-def test_scale_effects_of_other_features_are_not_told() -> None:
-    assert scale_effects(SimpleNamespace(feature_names=("log_params",))) is None
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("instruct",),
+        ("log_params", "I(log_params ** 2)"),
+        ("log_params", "log_params:instruct"),
+        ("log_tokens", "log_params:log_tokens"),
+        ("log_params", "params_b"),
+    ],
+    ids=" and ".join,
+)
+def test_scale_effects_of_other_features_are_not_told(names: tuple[str, ...]) -> None:
+    assert scale_effects(SimpleNamespace(feature_names=names)) is None
+
+
+@pytest.mark.parametrize(
+    ("features", "told"),
+    [
+        ("log_params", {"size": 0.6}),
+        ("log_tokens", {"tokens": 0.6}),
+        ("instruct + log_params", {"size": 0.8}),
+        ("log_tokens + log_params", {"size": 0.8, "tokens": 0.6}),
+    ],
+)
+def test_scale_effects_of_size_or_tokens_alone_are_the_anchors_slopes(
+    features: str, told: dict[str, float]
+) -> None:
+    names = tuple(features.split(" + "))
+    slopes = pd.DataFrame([[0.3, 0.4][: len(names)]], index=["maths"], columns=names)
+    loadings = pd.DataFrame({"maths": [2.0]}, index=["gsm8k"])
+    stub = {"feature_names": names, "slopes": slopes, "loadings": loadings, "skills": ("maths",)}
+    stub |= {"feature_means": np.array([5.0, 7.0][: len(names)]), "anchors": {"maths": "gsm8k"}}
+    effects = scale_effects(SimpleNamespace(**stub))
+    assert effects is not None
+    assert effects.loc["maths"].to_dict() == pytest.approx(told)
+    assert list(effects) == list(told)
+
+
+def test_a_negative_main_loading_is_a_main_loading() -> None:
+    loadings = pd.DataFrame(
+        {"a": [-3.0, -1.0, 0.4], "b": [1.0, 0.8, -0.7]}, index=["far", "near", "turned"]
+    )
+    assert side_skills(SimpleNamespace(loadings=loadings)).to_dict() == {"near": "b", "turned": "a"}
+    assert side_skills(SimpleNamespace(loadings=loadings[["a"]])).empty
+
+
+def test_a_standing_comes_with_its_doubt_and_its_number_of_scores(small_fit: lv.Fit) -> None:
+    """Against the covariance of the latent variables, family by family."""
+    skill = small_fit.skills[1]
+    table = family_standings(small_fit, skill, top=5)
+    assert len(table) == 5
+    assert table["standing"].is_monotonic_decreasing
+    factor = small_fit.frame.factor[0]
+    for family, row in table.iterrows():
+        place = small_fit.families.index(str(family))
+        covariance = factor @ small_fit.latent_covariances[place] @ factor.T
+        assert row["sd"] == pytest.approx(np.sqrt(covariance[1, 1]))
+        assert row["standing"] == small_fit.family_effects.loc[family, skill]
+        models = small_fit.panel.models.index[small_fit.panel.models["family"] == family]
+        assert row["n_scores"] == small_fit.panel.scores.loc[models].count().sum()
+
+
+def test_more_scores_leave_less_doubt(paper_fit: lv.Fit) -> None:
+    table = family_standings(paper_fit, "mathematics", top=None)
+    assert table["sd"].rank().corr(table["n_scores"].rank()) < -0.5
+    assert table["sd"].max() <= 1.0
+
+
+def test_bic_by_families_charges_the_logarithm_of_their_number(small_fit: lv.Fit) -> None:
+    table = pd.DataFrame({"loglik": [small_fit.loglik], "n_params": [small_fit.n_params]}, [2])
+    found = bic_by_families(SimpleNamespace(fits={2: small_fit}, table=table))
+    charge = np.log(small_fit.n_families) - np.log(small_fit.n_scores)
+    assert found[2] == pytest.approx(small_fit.bic + charge * small_fit.n_params)
 
 
 def test_full_families_come_first_and_sizes_rise_within_them(leaderboard: lv.Panel) -> None:
@@ -120,3 +194,10 @@ def test_an_unknown_name_is_told_with_its_neighbour() -> None:
     assert checked_names(["opt"], ["opt", "llama"]) == ["opt"]
     with pytest.raises(lv.LvkitError, match="no skill 'maths'.*Did you mean 'mathematics'"):
         checked_names(["maths"], ["mathematics", "reasoning"], what="skill")
+
+
+def test_the_order_of_a_formula_does_not_matter_to_scale_effects(fit: lv.Fit) -> None:
+    model = lv.LatentSkillModel(n_skills=1, features="log_tokens * log_params")
+    turned = scale_effects(model.fit(fit.panel))
+    assert turned is not None
+    np.testing.assert_allclose(turned, scale_effects(fit), atol=1e-3)

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import lvkit as lv
-from lvkit import plots
+from lvkit import facts, plots
 from lvkit.drawing import picture
 
 ODD = ["<script>alert('x')</script>", "cost_$5_or_$6", "_hidden", "long-name-" * 9, "*b*|`x`"]
@@ -144,8 +144,35 @@ def test_the_lowest_criterion_is_named_and_weights_are_told(selection: lv.Select
     told = "\n".join(texts(ax))
     for name in ("AIC", "BIC"):
         best = selection.table[name.lower()].idxmin()
-        assert f"lowest {name}: K = {best}" in told
-    assert f"weight\n{selection.table['weight'].max():.2f}" in told
+        assert f"{name}, lowest at K = {best}" in told
+    best = selection.table["weight"].idxmax()
+    assert f"{best}\n{selection.table['weight'].max():.2f}" in told
+    assert ax.get_xlabel() == "number of skills K, Akaike weight below"
+
+
+def test_bic_alone_speaks_of_no_weights(selection: lv.Selection) -> None:
+    ax = plots.plot_criterion(selection, criterion="bic")
+    assert ax.get_xlabel() == "number of skills K"
+
+
+@pytest.mark.parametrize("best", [1, 2, 3, 6])
+def test_no_words_of_the_criterion_plot_overlap(best: int) -> None:
+    numbers = np.arange(1, 7)
+    depth = 300.0 / numbers.clip(max=best) + 2.0 * np.abs(numbers - best)
+    weights = np.exp(-np.abs(numbers - best) / 2)
+    table = pd.DataFrame({"aic": depth, "bic": depth + 5 * numbers, "converged": True}, numbers)
+    made = lv.Selection({}, table.assign(weight=weights / weights.sum()))
+    ax = plots.plot_criterion(made)
+    plots.plot_criterion(made, criterion="bic", ax=ax)
+    ax.figure.draw_without_rendering()
+    boxes = [
+        text.get_window_extent()
+        for text in (*ax.get_xticklabels(), *ax.get_legend().get_texts(), ax.xaxis.label)
+        if text.get_text().strip()
+    ]
+    assert len(boxes) == 9
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:number])
 
 
 def test_a_fit_that_did_not_converge_is_crossed_out(selection: lv.Selection) -> None:
@@ -180,11 +207,15 @@ def test_one_skill_can_be_drawn(selection: lv.Selection) -> None:
         assert len(plot(one).get_xticklabels()) == 1
 
 
-def test_families_are_ranked_on_one_skill(fit: lv.Fit) -> None:
+def test_families_are_ranked_on_one_skill_with_their_doubt(fit: lv.Fit) -> None:
     ax = plots.plot_families(fit, skill=fit.skills[1], top=None)
     (dots,) = [line for line in ax.lines if line.get_marker() == "o"]
     assert np.all(np.diff(dots.get_xdata()) >= 0)
     assert len(dots.get_xdata()) == fit.n_families
+    (bars,) = [c for c in ax.collections if isinstance(c, mpl.collections.LineCollection)]
+    lengths = [float(np.ptp(ends[:, 0])) for ends in bars.get_segments()]
+    table = facts.family_standings(fit, fit.skills[1], top=None).iloc[::-1]
+    np.testing.assert_allclose(lengths, 2 * table["sd"])
 
 
 def test_only_so_many_families_are_drawn(fit: lv.Fit) -> None:

@@ -1,8 +1,10 @@
 """From results to pages: sentences beside pictures, and notebooks run into reports.
 
-``describe`` says in sentences what :mod:`lvkit.plots` draws; ``kernel`` runs a notebook, ``page``
-makes it a page, and ``keynumbers`` are what a program reads. :mod:`lvkit.report` puts them
-together. Nothing below imports from here: what pictures and sentences share is in
+``describe`` says in sentences what :mod:`lvkit.plots` draws, ``summary`` tells a whole analysis,
+both in ``words`` they share; ``kernel`` runs a notebook, ``page`` makes it a page, and
+``keynumbers`` are what a program reads. :mod:`lvkit.report` puts them together.
+
+Plots and the terminal do not import from here: what pictures and sentences share is in
 :mod:`lvkit.facts` and :mod:`lvkit.drawing`, documents for programs in :mod:`lvkit.documents`.
 """
 

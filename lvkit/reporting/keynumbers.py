@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lvkit.documents import fit_document, plain
 from lvkit.errors import LvkitError
+from lvkit.facts import PAPER_ANCHORS
 
 if TYPE_CHECKING:
     from lvkit.results import Fit
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["MIME", "KeyNumbers", "interpreted", "key_numbers"]
 
 MIME = "application/vnd.lvkit.key-numbers+json"
-
-# The benchmarks by which arXiv:2512.06553 names its four skills.
-_PAPER_ANCHORS = {
-    "mathematics": "math_lvl5",
-    "instruction": "ifeval",
-    "commonsense": "hellaswag",
-    "reasoning": "bbh",
-}
 
 
 def interpreted(selection: Selection, n_skills: int, *, family_slopes: str | None = None) -> Fit:
@@ -63,11 +56,14 @@ def interpreted(selection: Selection, n_skills: int, *, family_slopes: str | Non
 def _read_through(fit: Fit) -> Fit:
     """Return a fit read through the paper's anchors, unless the user chose some."""
     chosen = fit.model.anchors is not None
-    wanted = _PAPER_ANCHORS
-    if chosen or len(fit.skills) != len(wanted) or not {*wanted.values()} <= {*fit.benchmarks}:
+    if (
+        chosen
+        or len(fit.skills) != len(PAPER_ANCHORS)
+        or not {*PAPER_ANCHORS.values()} <= {*fit.benchmarks}
+    ):
         return fit
     try:
-        return fit.reanchor(wanted)
+        return fit.reanchor(PAPER_ANCHORS)
     except LvkitError:  # on these data the four do not span the skills
         return fit
 

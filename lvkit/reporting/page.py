@@ -21,6 +21,12 @@ __all__ = ["contents_of", "html_page", "section_of"]
 
 _HIDDEN = {"parameters", "injected-parameters", "notebook-only"}
 
+# A header row whose corner is empty, then one with nothing but the corner.
+_STAGGERED = re.compile(
+    r"(<thead>\s*<tr[^>]*>\s*)<th></th>((?:\s*<th>[^<]*</th>)+\s*)</tr>"
+    r"\s*<tr>\s*(<th>[^<]+</th>)(?:\s*<th></th>)+\s*</tr>"
+)
+
 
 def html_page(notebook: Any, title: str) -> str:
     """Return a notebook's prose and outputs as a page.
@@ -47,8 +53,17 @@ def html_page(notebook: Any, title: str) -> str:
         exporter = HTMLExporter(  # type: ignore[no-untyped-call]
             template_name="lvkit_page", extra_template_basedirs=[str(folder)]
         )
-        page, _ = exporter.from_notebook_node(shown, resources={"lvkit": told})
+        page, _ = exporter.from_notebook_node(_one_header(shown), resources={"lvkit": told})
     return str(page)
+
+
+def _one_header(notebook: Any) -> Any:
+    """Move the name of a table's index, to which pandas gives a row, into the row above it."""
+    for output in [output for cell in notebook.cells for output in cell.get("outputs", ())]:
+        data = output.get("data", {})
+        if "text/html" in data:
+            data["text/html"] = _STAGGERED.sub(r"\1\3\2</tr>", data["text/html"])
+    return notebook
 
 
 def contents_of(notebook: Any) -> list[tuple[str, str]]:

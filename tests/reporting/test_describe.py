@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
 import lvkit as lv
-from lvkit.facts import fitted_errors, side_skills
+from lvkit.facts import fitted_errors
 from lvkit.reporting import describe
 
 
@@ -93,64 +92,9 @@ def test_the_errors_are_those_of_the_fit(fit: lv.Fit) -> None:
     assert f"({errors.max():.1f})" in text
 
 
-def test_the_summary_has_a_paragraph_for_each_question(
-    selection: lv.Selection, fit: lv.Fit
-) -> None:
-    prose = describe.summarise(selection, fit)
-    subjects = [subject for subject, _ in prose.paragraphs]
-    assert subjects[0] == "The data"
-    assert "Size and tokens" in subjects
-    assert len(subjects) == 7
-    text = str(prose)
-    assert "(lacks tokens_t: " in text
-    assert "converged" in text
-    assert "not effects" in text
-    assert "nan" not in text
-
-
-def test_the_summary_tells_who_loads_on_two_skills(selection: lv.Selection, fit: lv.Fit) -> None:
-    told = "at least half as much on a second skill" in str(describe.summarise(selection, fit))
-    assert told == (not side_skills(fit).empty)
-    assert "second skill" not in str(describe.summarise(selection, selection.fits[1]))
-
-
-def test_the_summary_says_when_more_skills_might_be_better(
-    selection: lv.Selection, fit: lv.Fit
-) -> None:
-    best = selection.table["aic"].idxmin()
-    assert best == 3
-    text = str(describe.summarise(selection, fit))
-    assert "AIC favours 3 (the most that were tried)" in text
-    assert "which has the lowest AIC" in text
-    assert " above the lowest" in str(describe.summarise(selection, selection.fits[1]))
-
-
-def test_the_summary_does_not_hide_a_search_that_failed(
-    selection: lv.Selection, fit: lv.Fit
-) -> None:
-    failed = replace(fit, converged=False, message="out of steps")
-    text = str(describe.summarise(selection, failed))
-    assert "did NOT converge (out of steps)" in text
-
-
-def test_the_summary_of_other_features_is_silent_on_size_and_tokens(leaderboard: lv.Panel) -> None:
-    some = leaderboard.select(families=leaderboard.families[:9])
-    model = lv.LatentSkillModel(n_skills=1, features="log_params")
-    selection = lv.select_skills(some, [1], model)
-    subjects = [s for s, _ in describe.summarise(selection, selection.fits[1]).paragraphs]
-    assert "Size and tokens" not in subjects
-
-
-@pytest.mark.parametrize(
-    "name", ["<script>", "a_b_c", "*bold*", "[x](y)", "`code`", "$x$", "a|b", "&lt;"]
-)
-def test_names_are_text_in_the_markdown_of_a_summary(name: str) -> None:
-    import html
-
-    from nbconvert.filters import markdown2html
-
-    page = markdown2html(describe.Prose((("Family", name),))._repr_markdown_())
-    inside = re.fullmatch(r"<p><strong>Family.</strong> (.*)</p>\n?", page)
-    assert inside is not None
-    assert "<" not in inside[1]
-    assert html.unescape(inside[1]) == name
+def test_families_are_told_beyond_what_their_features_are(small_fit: lv.Fit, fit: lv.Fit) -> None:
+    assert "beyond size and tokens" in describe.describe_families(fit)
+    sizes = lv.LatentSkillModel(n_skills=1, features="log_params").fit(small_fit.panel)
+    text = describe.describe_families(sizes)
+    assert "beyond size. " in text
+    assert "tokens" not in text

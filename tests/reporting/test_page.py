@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 import nbformat
+import pandas as pd
+import pytest
 
 from lvkit.reporting.page import contents_of, html_page, section_of
 
@@ -69,3 +73,25 @@ def test_a_cell_is_told_by_the_heading_above_it() -> None:
     assert section_of(notebook(), 4) == "First part"
     assert section_of(notebook(), 1) == "The title"
     assert section_of(new.new_notebook(cells=[new.new_code_cell("1")]), 0) == ""
+
+
+@pytest.mark.parametrize("name", ["K", "a <b> & c"])
+def test_a_table_has_one_row_of_headers(name: str) -> None:
+    table = pd.DataFrame({"aic": [1.5], "<i>": [2.5]}, index=pd.Index([3], name=name))
+    cell = new.new_code_cell("table")
+    cell.outputs = [new.new_output("display_data", {"text/html": table._repr_html_()})]
+    page = html_page(new.new_notebook(cells=[cell]), "A title")
+    (head,) = re.findall(r"<thead>(.*?)</thead>", page, flags=re.DOTALL)
+    assert head.count("<tr") == head.count("</tr>") == 1
+    headers = re.findall(r"<th>(.*?)</th>", head)
+    assert headers == [html.escape(name), "aic", "&lt;i&gt;"]
+
+
+def test_a_table_without_a_name_stays_as_it_is() -> None:
+    cell = new.new_code_cell("table")
+    text = pd.DataFrame({"aic": [1.5]}).to_html()
+    cell.outputs = [new.new_output("display_data", {"text/html": text})]
+    page = html_page(new.new_notebook(cells=[cell]), "A title")
+    (head,) = re.findall(r"<thead>.*?</thead>", page, flags=re.DOTALL)
+    assert re.findall(r"<t[hr]>?", head) == ["<th", "<tr", "<th>", "<th>"]
+    assert re.findall(r"<th>(.*?)</th>", head) == ["", "aic"]

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import html
+import re
+
+import pandas as pd
+import pytest
+
+import lvkit as lv
+from lvkit.reporting.words import (
+    Prose,
+    company,
+    count,
+    errors,
+    extremes,
+    features_of,
+    listed,
+    pairs,
+)
+
+
+def test_things_are_counted_and_listed() -> None:
+    assert [count(n, "model") for n in (0, 1, 2000)] == ["0 models", "1 model", "2,000 models"]
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b"]) == "a and b"
+    assert listed([1, 2, 3], "or") == "1, 2 or 3"
+    assert listed([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("features", "told"),
+    [
+        ("log_params * log_tokens", "size and tokens"),
+        ("log_params", "size"),
+        ("log_tokens", "tokens"),
+        ("log_params + instruct", "size and other features"),
+        ("instruct", "the features"),
+    ],
+)
+def test_features_are_named_in_plain_words(features: str, told: str, small_panel: lv.Panel) -> None:
+    fit = lv.LatentSkillModel(n_skills=1, features=features).fit(small_panel)
+    assert features_of(fit) == told
+
+
+def test_the_highest_and_the_lowest_are_named() -> None:
+    standings = pd.Series([0.1, 1.2, -2.0, 0.4, 0.3, 2.0], index=list("abcdef"), name="maths")
+    told = "In maths, f (+2.0), b (+1.2) and d (+0.4) stand highest, c (-2.0) and a (+0.1) lowest."
+    assert extremes(standings) == told
+
+
+def test_doubt_and_number_of_scores_stand_with_each_name() -> None:
+    standings = pd.Series({"a": 0.1, "b": 1.2}, name="maths")
+    known = pd.DataFrame({"sd": [0.26, 0.5], "n_scores": [1, 30]}, index=["a", "b"])
+    told = "maths: from the highest, b (+1.2 ± 0.5, 30 scores) and a (+0.1 ± 0.3, 1 score)."
+    assert extremes(standings, known) == told
+
+
+def test_each_pair_of_skills_is_there_once(paper_fit: lv.Fit) -> None:
+    values = pairs(paper_fit)
+    assert len(values) == 6
+    assert values.is_monotonic_decreasing
+    for (a, b), value in zip(values.index, values, strict=True):
+        assert value == paper_fit.correlation.loc[a, b]
+
+
+def test_a_skills_company_is_who_mainly_loads_on_it(paper_fit: lv.Fit) -> None:
+    assert company(paper_fit, "mathematics") == ["GSM8K"]
+    assert company(paper_fit, "instruction") == []
+
+
+def test_errors_are_told_from_the_smallest_to_the_largest(paper_fit: lv.Fit) -> None:
+    assert re.search(r"smallest for WinoGrande \(1\.\d\) and largest for GSM8K", errors(paper_fit))
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>", "a_b_c", "*bold*", "[x](y)", "`code`", "$x$", "a|b", "&lt;"]
+)
+def test_names_are_text_in_the_markdown_of_prose(name: str) -> None:
+    from nbconvert.filters import markdown2html
+
+    page = markdown2html(Prose((("Family", name),))._repr_markdown_())
+    inside = re.fullmatch(r"<p><strong>Family.</strong> (.*)</p>\n?", page)
+    assert inside is not None
+    assert "<" not in inside[1]
+    assert html.unescape(inside[1]) == name
