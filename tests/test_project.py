@@ -169,6 +169,16 @@ def test_the_files_the_documents_point_to_exist() -> None:
         assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_every_figure_of_the_documents_is_shown_somewhere_and_described() -> None:
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    shown = {}
+    for document in documents:
+        for alt, link in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", document.read_text()):
+            shown[(document.parent / link).resolve()] = alt
+    assert set(shown) == set((ROOT / "docs" / "figures").iterdir())
+    assert all(len(alt) > 40 for alt in shown.values())
+
+
 def test_the_ten_lines_of_the_readme_are_python_that_names_public_things() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
