@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from lvkit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
 __all__ = ["ReportPaths", "run_report"]
 
 _FAILED = "report-failed.ipynb"
+
+# A warning as Python prints it: file and line, kind, text, and often the line of code.
+_WARNED = re.compile(r"^\S.*?:\d+: LvkitWarning: (.*)\n(?:  .*\n?)?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,15 @@ def _executed(
     except Exception as error:
         raise _told(error, target, folder) from error
     del notebook.metadata["papermill"]
+    _without_places_of_code(notebook)
     return notebook
+
+
+def _without_places_of_code(notebook: Any) -> None:
+    """Show lvkit's warnings as sentences, without the files and lines of code they come from."""
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+        if output.get("name") == "stderr":
+            output["text"] = _WARNED.sub(r"lvkit: \1\n", output["text"])
 
 
 def _told(error: Exception, target: Path, folder: Path) -> LvkitError:

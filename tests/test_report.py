@@ -134,6 +134,50 @@ def test_the_notebook_can_be_run_again(made: ReportPaths) -> None:
     assert f"{made.html.parent.parent}/mine & yours.csv" in given.source
 
 
+@pytest.fixture(scope="module")
+def wished(tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
+    """A report with everything that can be asked for; the table leaves a doubt."""
+    folder = tmp_path_factory.mktemp("wished")
+    table = users_table(folder / "mine.csv")
+    text = table.read_text().splitlines()
+    table.write_text("\n".join([*text, "odd-1b,odd,-1,0.3,0.4,0.5", "gap-1b,gap,1,0.3,,0.5"]))
+    with pytest.warns(lv.LvkitWarning, match="column 'own'|left out 1 unusable row"):
+        return run_report(
+            table,
+            output=folder / "out",
+            family="group",
+            drop_invalid=True,
+            complete=True,
+            anchors={"general": "mmlu"},
+            features="log_params",
+            family_slopes="log_params",
+            clip=0.01,
+            n_jobs=1,
+        )
+
+
+@pytest.mark.slow
+def test_every_wish_reaches_the_fit(wished: ReportPaths) -> None:
+    document = json.loads(wished.json.read_text())
+    assert document["fit"]["anchors"] == {"general": "mmlu"}
+    assert document["fit"]["n_models"] == 24
+    told = {name: document["parameters"][name] for name in ("n_skills", "max_skills", "clip")}
+    assert told == {"n_skills": 1, "max_skills": 6, "clip": 0.01}
+    assert list(document["selection"]) == ["1", "2"]
+    alone = document["selection"]["1"]
+    assert document["fit"]["n_params"] == alone["n_params"] + 1
+    assert document["fit"]["loglik"] > alone["loglik"]
+
+
+@pytest.mark.slow
+def test_the_page_tells_of_doubts_without_places_of_code(wished: ReportPaths) -> None:
+    page = html.unescape(wished.html.read_text("utf-8"))
+    assert "lvkit: mine.csv: column 'own': numbers from 0 to 1" in page
+    assert "lvkit: mine.csv: left out 1 unusable row" in page
+    assert "LvkitWarning" not in page
+    assert ".py:" not in page
+
+
 @pytest.mark.slow
 def test_the_embedded_data_are_read_with_the_papers_skills(tmp_path: Path) -> None:
     bars: list[Bar] = []
@@ -169,6 +213,11 @@ def test_the_embedded_data_are_read_with_the_papers_skills(tmp_path: Path) -> No
         ({"n_skills": 0}, "n_skills: saw 0; expected a whole number from 1"),
         ({"n_skills": 2.5}, "n_skills: saw 2.5; expected a whole number from 1"),
         ({"n_skills": True}, "n_skills: saw True"),
+        ({"anchors": {"a": "mmlu"}, "n_skills": 2}, "one anchor for each skill"),
+        ({"anchors": {"a": "mmul"}}, "Did you mean 'mmlu'"),
+        ({"family_slopes": "log_parms"}, "Did you mean 'log_params'"),
+        ({"clip": 0.5}, "clip: saw 0.5"),
+        ({"max_skills": 0}, "max_skills: saw 0; expected a whole number from 1"),
         ({"n_skills": 4, "max_skills": 3}, "max_skills: saw 3; expected a whole number from 4"),
         ({"seed": -1}, "seed: saw -1; expected a whole number from 0"),
         ({"seed": "x"}, "seed: saw 'x'"),

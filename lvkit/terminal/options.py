@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["in_options", "problem_in_options", "report_in_options"]
 
-# A number of skills is --skills for one command and --max for another: it is told in words.
 _OPTIONS = {
     "anchors": "--anchors",
     "benchmarks": "--benchmarks",
@@ -33,16 +32,20 @@ _OPTIONS = {
     "floor": "--floor",
     "max_skills": "--max-skills",
     "n_jobs": "--jobs",
-    "n_skills": "number of skills",
+    "n_skills": "--skills",
     "seed": "--seed",
     "starts": "--starts",
 }
+# Numbers of skills are given by --skills to one command, by --min and --max to another.
+_PLACES = _OPTIONS | {"n_skills": "number of skills"}
 _PHRASES = {
     "(panel.select(benchmarks=...))": "(delete its column)",
     "fit.suggest_anchors() ranks them": "without --anchors lvkit chooses them",
+    "Leave n_skills out": "Leave --skills out",
     "family={model: family}": "--family FILE (columns model and family)",
 }
-_VALUE = r"""'[^']*'|"[^"]*"|\{[^{}]*\}|True"""
+_VALUE = r"""'[^']*'|"[^"]*"|\{[^{}]*\}|True|\d+(?:\.\d+)?"""
+_QUOTES = "'\""
 _SETTING = re.compile(rf"\b({'|'.join(_OPTIONS)})=({_VALUE})")
 _PLACE = re.compile(rf"^({'|'.join(_OPTIONS)})(?=$|[ ,:])")
 
@@ -72,7 +75,7 @@ def problem_in_options(problem: Problem) -> Problem:
     """
     return Problem(
         in_options(problem.seen),
-        in_options(_PLACE.sub(lambda match: _OPTIONS[match[1]], problem.where)),
+        in_options(_PLACE.sub(lambda match: _PLACES[match[1]], problem.where)),
         in_options(problem.expected),
         in_options(problem.remedy),
     )
@@ -94,7 +97,7 @@ def _option(name: str, value: str) -> str:
         return option
     if value.startswith("{"):
         return f"{option} FILE{_lines(value)}"
-    return f"{option} {shlex.quote(value[1:-1])}"
+    return f"{option} {shlex.quote(value[1:-1]) if value[0] in _QUOTES else value}"
 
 
 def _lines(mapping: str) -> str:
