@@ -19,6 +19,13 @@ from lvkit.parameters import Parameters
 __all__ = ["FreeParameters"]
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+_POSITIVE = ("anchor", "precision", "slope_sd")
+"""Kinds of parameters that are positive."""
+
+_LEAST = 1e-12
+"""No distance from the edge of a range is taken to be smaller than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,3 +115,71 @@ class FreeParameters:
         if params.slope_sd is not None:
             pieces.append(params.slope_sd)
         return np.concatenate(pieces)
+
+    def stretch(self, estimate: Array, ceiling: Array) -> Array:
+        """Return the derivative of each parameter's unbounded scale by the parameter.
+
+        Parameters
+        ----------
+        estimate : ndarray, shape (n_params,)
+            The parameters, in the order of :attr:`names`.
+        ceiling : ndarray, shape (J,)
+            Highest floor allowed for each benchmark whose floor is estimated.
+
+        Returns
+        -------
+        ndarray, shape (n_params,)
+            The scale is the logarithm of what is positive, Fisher's z of a correlation, the logit
+            of a floor's share of its range, and the parameter itself where it has no bounds.
+        """
+        out = np.ones_like(estimate)
+        positive, within, floors = self._ranges
+        out[positive] = 1.0 / np.maximum(estimate[positive], _LEAST)
+        out[within] = 1.0 / np.maximum(1.0 - estimate[within] ** 2, _LEAST)
+        span = ceiling[self.free_floors]
+        share = estimate[floors] / span
+        out[floors] = 1.0 / (span * np.maximum(share * (1.0 - share), _LEAST))
+        return out
+
+    def intervals(self, estimate: Array, half: Array, ceiling: Array) -> tuple[Array, Array]:
+        """Return intervals that are symmetric on the parameters' unbounded scales.
+
+        Parameters
+        ----------
+        estimate, ceiling : ndarray
+            As in :meth:`stretch`.
+        half : ndarray, shape (n_params,)
+            Half the width of the symmetric interval on the parameters' own scales.
+
+        Returns
+        -------
+        lower, upper : ndarray, shape (n_params,)
+        """
+        from scipy.special import expit, logit
+
+        width = half * self.stretch(estimate, ceiling)
+        lower, upper = estimate - half, estimate + half
+        positive, within, floors = self._ranges
+        factor = np.exp(width[positive])
+        lower[positive], upper[positive] = estimate[positive] / factor, estimate[positive] * factor
+        z = np.arctanh(np.clip(estimate[within], _LEAST - 1.0, 1.0 - _LEAST))
+        lower[within], upper[within] = np.tanh(z - width[within]), np.tanh(z + width[within])
+        span = ceiling[self.free_floors]
+        u = logit(np.clip(estimate[floors] / span, _LEAST, 1.0 - _LEAST))
+        lower[floors], upper[floors] = (
+            span * expit(u - width[floors]),
+            span * expit(u + width[floors]),
+        )
+        return lower, upper
+
+    @property
+    def bounded(self) -> Mask:
+        """Which parameters cannot take any value, shape (n_params,)."""
+        positive, within, floors = self._ranges
+        return positive | within | floors
+
+    @property
+    def _ranges(self) -> tuple[Mask, Mask, Mask]:
+        """Which parameters are positive, correlations, and floors."""
+        kinds = self.kinds
+        return np.isin(kinds, _POSITIVE), kinds == "correlation", kinds == "floor"

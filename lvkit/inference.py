@@ -27,6 +27,7 @@ import pandas as pd
 from lvkit.checks import check_level
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.freeparams import FreeParameters
+from lvkit.nodes import fine_nodes
 from lvkit.parameters import Parameters, anchor
 from lvkit.structure import Frame, MarkerChart
 
@@ -50,6 +51,10 @@ _TOUCHED = 0.01
 
 _AT_BOUND = 0.01
 """A floor within this share of its range from an end of the range is at that end."""
+
+_AT_EDGE = 2.0
+"""A bounded parameter with a larger standard error than this, on the scale where it can take any
+value, is within half a standard error of its bound: a correlation of one, a spread of zero."""
 
 _CONSTANT = 1e-16
 """A function with less variance than this is constant but for rounding."""
@@ -158,13 +163,16 @@ class Curvature:
     def undetermined(self) -> npt.NDArray[np.bool_]:
         """Which free parameters the data do not determine, shape (n_params,).
 
-        An estimated floor at the end of its range counts: the likelihood has no maximum inside.
+        A parameter at the edge of its range counts: a floor at an end of its own, where the
+        likelihood has no maximum inside, a correlation of one, a spread of zero.
         """
         floors = self.fit.params.floors[self.free.free_floors]
         share = floors / self.chart.floors.ceiling[self.free.free_floors]
         lost = self.touched(self.free_jacobian)
         lost[self.free.kinds == "floor"] |= (share < _AT_BOUND) | (share > 1.0 - _AT_BOUND)
-        return lost
+        error = _errors(self, self.free_jacobian, "information")
+        stretch = self.free.stretch(self.free.values(self.fit.params), self.chart.floors.ceiling)
+        return np.asarray(lost | (self.free.bounded & (error * stretch > _AT_EDGE)))
 
     def touched(self, jacobian: Array) -> npt.NDArray[np.bool_]:
         """Return which functions of the parameters vary along undetermined directions."""
@@ -216,30 +224,18 @@ def survey(fit: Fit) -> Curvature:
     frame = fit.prepared.to_search(fit.frame)
     objective = objective.recentred(frame)
     with threadpool_limits(limits=1, user_api="blas"):
-        here = objective.survey(frame, _nodes(objective.chart.n_latent), fit.seed)
-    curvature = Curvature(
-        fit,
-        objective.chart,
-        here.vector,
-        here.information,
-        here.complete,
-        here.scores,
-        fit.free_parameters,
-    )
+        here = objective.survey(frame, fine_nodes(objective.chart.n_latent, fit.seed), fit.seed)
+    shape = (here.vector, here.information, here.complete, here.scores)
+    curvature = Curvature(fit, objective.chart, *shape, fit.free_parameters)
     lost = curvature.undetermined_names
     if lost:
         warnings.warn(
             f"the data do not determine {_listed(lost)}: these have no standard errors. Use fewer "
             "skills, other anchors or more families.",
             LvkitWarning,
-            stacklevel=3,
+            stacklevel=6,  # the line that asked the fit
         )
     return curvature
-
-
-def _nodes(dimension: int) -> int:
-    """Nodes that give standard errors to about 0.1 %."""
-    return 256 if dimension <= 2 else 1_024 if dimension <= 4 else 2_048
 
 
 def _listed(names: list[str], most: int = 6) -> str:
@@ -264,6 +260,8 @@ def check_kind(kind: object, fit: Fit) -> str:
 
 def summary(fit: Fit, level: float | None, kind: str) -> pd.DataFrame:
     """Return the table of :meth:`lvkit.Fit.summary`."""
+    from scipy.special import ndtri
+
     free = fit.free_parameters
     table = pd.DataFrame(
         {"estimate": free.values(fit.params)}, pd.Index(free.names, name="parameter")
@@ -274,7 +272,8 @@ def summary(fit: Fit, level: float | None, kind: str) -> pd.DataFrame:
     curvature = fit.curvature
     error = _errors(curvature, curvature.free_jacobian, kind)
     error[curvature.undetermined] = np.nan
-    lower, upper = _intervals(curvature, table["estimate"].to_numpy(), error, level)
+    estimate, ceiling = table["estimate"].to_numpy(), curvature.chart.floors.ceiling
+    lower, upper = free.intervals(estimate, ndtri(0.5 + level / 2.0) * error, ceiling)
     table["std_error"], table["ci_lower"], table["ci_upper"] = error, lower, upper
     table["determined"] = ~curvature.undetermined
     return table
@@ -285,31 +284,6 @@ def _errors(curvature: Curvature, jacobian: Array, kind: str) -> Array:
     covariance = curvature.covariance(kind)
     variance = np.einsum("ri,ij,rj->r", jacobian, covariance, jacobian)
     return np.where(curvature.touched(jacobian), np.nan, np.sqrt(np.maximum(variance, 0.0)))
-
-
-def _intervals(
-    curvature: Curvature, estimate: Array, error: Array, level: float
-) -> tuple[Array, Array]:
-    """Return confidence limits, symmetric on the scale where the parameter is unbounded."""
-    from scipy.special import expit, logit, ndtri
-
-    half = ndtri(0.5 + level / 2.0) * error
-    kinds = curvature.free.kinds
-    lower, upper = estimate - half, estimate + half
-    positive = np.isin(kinds, ("anchor", "precision", "slope_sd"))
-    factor = np.exp(half[positive] / estimate[positive])
-    lower[positive], upper[positive] = estimate[positive] / factor, estimate[positive] * factor
-    within = kinds == "correlation"
-    centre = np.arctanh(np.clip(estimate[within], -1.0 + 1e-12, 1.0 - 1e-12))
-    width = half[within] / (1.0 - np.tanh(centre) ** 2)
-    lower[within], upper[within] = np.tanh(centre - width), np.tanh(centre + width)
-    floors = kinds == "floor"
-    ceiling = curvature.chart.floors.ceiling[curvature.chart.floors.free]
-    share = np.clip(estimate[floors] / ceiling, 1e-9, 1.0 - 1e-9)
-    width = half[floors] / (ceiling * share * (1.0 - share))
-    lower[floors] = ceiling * expit(logit(share) - width)
-    upper[floors] = ceiling * expit(logit(share) + width)
-    return lower, upper
 
 
 def cov_params(fit: Fit, kind: str) -> pd.DataFrame:

@@ -5,7 +5,14 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pytest
 
-from lvkit.nodes import Nodes, _match_moments, make_nodes, search_nodes
+from lvkit.nodes import (
+    Nodes,
+    _match_moments,
+    fine_nodes,
+    make_nodes,
+    product_nodes,
+    search_nodes,
+)
 
 
 def normal_moment(powers: tuple[int, ...]) -> float:
@@ -93,3 +100,34 @@ def test_the_nodes_integrate_a_smooth_function() -> None:
     a = np.array([0.5, -0.3, 0.2, 0.4])
     mean = np.exp(a @ make_nodes(4, 64).points).mean()
     assert mean == pytest.approx(np.exp(0.5 * a @ a), rel=1e-3)
+
+
+def weights_of(nodes: Nodes) -> np.ndarray:
+    """What the integrals weigh each node by, from its log density and its log weight."""
+    squared = (nodes.points**2).sum(axis=0)
+    return np.exp(nodes.half_norms - 0.5 * squared) / len(squared)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_a_product_rule_is_exact_to_twice_its_points_along_an_axis(dimension: int) -> None:
+    nodes = product_nodes(dimension, 4)
+    assert nodes.points.shape == (dimension, 4**dimension)
+    weights = weights_of(nodes)
+    assert weights.sum() == pytest.approx(1.0)
+    for order in range(1, 8):
+        for powers in combinations_with_replacement(range(dimension), order):
+            moment = weights @ nodes.points[list(powers)].prod(axis=0)
+            assert moment == pytest.approx(normal_moment(powers), abs=1e-10)
+
+
+def test_nodes_of_equal_weight_weigh_the_same() -> None:
+    np.testing.assert_allclose(weights_of(make_nodes(3, 64)), 1.0 / 64)
+
+
+@pytest.mark.parametrize("dimension", range(1, 9))
+def test_fine_nodes_are_many_but_not_too_many(dimension: int) -> None:
+    nodes = fine_nodes(dimension)
+    assert nodes.points.shape[0] == dimension
+    assert 16 <= nodes.points.shape[1] <= 4_096
+    second = (weights_of(nodes) * nodes.points) @ nodes.points.T
+    np.testing.assert_allclose(second, np.eye(dimension), atol=1e-9)

@@ -56,6 +56,8 @@ def test_information_criteria_follow_their_definitions(paper_fit: lv.Fit) -> Non
 def test_the_summary_lists_every_free_parameter_once(paper_fit: lv.Fit) -> None:
     summary = paper_fit.summary()
     assert summary.index.name == "parameter"
+    columns = ["estimate", "std_error", "ci_lower", "ci_upper", "determined"]
+    assert summary.columns.tolist() == columns
     assert len(summary) == paper_fit.n_params == summary.index.nunique()
     assert summary.notna().all(axis=None)
     kinds = summary.index.str.extract(r"^(\w+)\[")[0].value_counts().to_dict()
@@ -77,9 +79,27 @@ def test_the_summary_names_what_it_tells(paper_fit: lv.Fit) -> None:
 def test_the_summary_of_estimated_floors_lists_them(small_panel: lv.Panel) -> None:
     model = lv.LatentSkillModel(n_skills=1, floor="estimate", features="log_params")
     fit = model.fit(small_panel)
-    floors = [name for name in fit.summary().index if name.startswith("floor[")]
+    estimates = fit.summary(level=None)
+    floors = [name for name in estimates.index if name.startswith("floor[")]
     assert floors == ["floor[arc]", "floor[bbh]", "floor[hellaswag]", "floor[mmlu]"]
-    assert len(fit.summary()) == fit.n_params
+    assert len(estimates) == fit.n_params
+
+
+def test_the_summary_without_a_level_lists_the_estimates_alone(paper_fit: lv.Fit) -> None:
+    alone = paper_fit.summary(level=None)
+    assert alone.columns.tolist() == ["estimate"]
+    assert alone.equals(paper_fit.summary()[["estimate"]])
+
+
+def test_the_trace_leads_to_the_top(paper_fit: lv.Fit) -> None:
+    trace = paper_fit.trace
+    assert trace.index.name == "iteration"
+    assert trace.columns.tolist() == ["loglik", "expected_gain"]
+    assert trace.index.tolist() == list(range(len(trace)))
+    assert len(trace) == paper_fit.starts.loc["principal", "steps"]
+    assert trace["loglik"].iloc[-1] == pytest.approx(paper_fit.loglik, abs=0.5)
+    assert trace["loglik"].iloc[-1] > trace["loglik"].iloc[0] + 100.0
+    assert trace["expected_gain"].iloc[-1] < 1e-5
 
 
 # -- what the loadings tell: arXiv 2512.06553, figure 1 ------------------------------------------

@@ -95,24 +95,25 @@ class Objective:
         )
         return self._chained(vector, found)
 
-    def survey(self, frame: Frame, count: int, seed: int = 0) -> Evaluation:
-        """Return :meth:`evaluate` at a frame, from `count` well-placed nodes.
+    def survey(self, frame: Frame, nodes: Nodes, seed: int = 0) -> Evaluation:
+        """Return :meth:`evaluate` at a frame, the nodes placed by the posterior means.
 
-        The search's few nodes are good for a step; standard errors need these.
+        The search's few nodes are good for a step; standard errors need finer ones.
         """
         vector = self.chart.vector(frame)
-        return self._chained(vector, self._refined(self.chart.frame(vector), count, seed, order=2))
+        return self._chained(vector, self._refined(self.chart.frame(vector), nodes, seed, order=2))
 
     def measure(self, frame: Frame, count: int, seed: int = 0) -> Marginal:
         """Return the log-likelihood of a frame by `count` well-placed nodes, and the posterior."""
-        return self._refined(frame, count, seed, order=0)
+        return self._refined(frame, make_nodes(self.chart.n_latent, count, seed), seed, order=0)
 
-    def _refined(self, frame: Frame, count: int, seed: int, *, order: int) -> Marginal:
+    def _refined(self, frame: Frame, second: Nodes, seed: int, *, order: int) -> Marginal:
         q = self.chart.n_latent
-        first = make_nodes(q, min(count, max(256, search_nodes(q))), seed)
-        second = make_nodes(q, count, seed)
+        count = max(256, search_nodes(q))
+        if order == 0:
+            count = min(count, second.points.shape[1])
         floors = order > 0 and len(self.chart.floors.free) > 0
-        coefficients = frame.coefficients()
+        first, coefficients = make_nodes(q, count, seed), frame.coefficients()
         return refined(self.table, coefficients, first, second, order=order, floors=floors)
 
     def _chained(self, vector: Array, found: Marginal) -> Evaluation:
