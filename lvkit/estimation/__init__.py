@@ -5,11 +5,13 @@ vector) and a starting vector and returns an :class:`Ascent`: where it got to, a
 prove that this is the top.
 
 * ``mml`` (:mod:`lvkit.estimation.mml`): maximises the marginal likelihood by a Newton method.
+* ``psga`` (:mod:`lvkit.estimation.psga`): the paper's projected stochastic gradient ascent.
 """
 
 from __future__ import annotations
 
 from lvkit.estimation.mml import MarginalNewton
 from lvkit.estimation.objective import Ascent, Estimator, Objective
+from lvkit.estimation.psga import ProjectedStochasticAscent
 
-__all__ = ["Ascent", "Estimator", "MarginalNewton", "Objective"]
+__all__ = ["Ascent", "Estimator", "MarginalNewton", "Objective", "ProjectedStochasticAscent"]
