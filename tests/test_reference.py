@@ -4,8 +4,8 @@ TMB fits the same model by Laplace's method with automatic differentiation (test
 Laplace's method leaves out a little of each family's integral, so the two optima are not quite
 the same: when the figures were made the 78 estimates differed by at most 0.04 standard errors on
 the complete models and 0.10 on all, in the median by 0.006 and 0.009. The tolerances are about
-twice that. Standard errors agree to 2.4 % in the worst case, a correlation or a slope that rests
-on few families with tokens, and to 0.3 % in the median.
+twice that. Standard errors agree to 2 % in the worst case, the loading of an anchor with scores
+near zero, and to 0.24 % in the median.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def test_standard_errors_agree_to_a_few_per_cent(pair):
     assert ratio.notna().all()
     assert ratio.median() == pytest.approx(1.0, abs=0.005)
     apart = (ratio - 1.0).abs().sort_values()
-    assert apart.median() < 0.006
-    assert apart.max() < 0.05, apart.tail(5).to_string()
+    assert apart.median() < 0.005
+    assert apart.max() < 0.04, apart.tail(5).to_string()
 
 
 def test_the_log_likelihood_is_a_little_above_laplace(pair):
