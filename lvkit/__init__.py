@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lvkit.select import Selection, select_skills
     from lvkit.simulation import simulate, simulate_models
     from lvkit.storage import load_fit
+    from lvkit.study import Study, simulation_study
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ _HOMES = {
     "Panel": "panel",
     "Parameters": "parameters",
     "Selection": "select",
+    "Study": "study",
     "check_file": "reading.readers",
     "compare": "comparison",
     "load_fit": "storage",
@@ -52,6 +54,7 @@ _HOMES = {
     "select_skills": "select",
     "simulate": "simulation",
     "simulate_models": "simulation",
+    "simulation_study": "study",
 }
 
 __all__ = [
@@ -64,6 +67,7 @@ __all__ = [
     "Panel",
     "Parameters",
     "Selection",
+    "Study",
     "check_file",
     "compare",
     "load_fit",
@@ -72,6 +76,7 @@ __all__ = [
     "select_skills",
     "simulate",
     "simulate_models",
+    "simulation_study",
 ]
 
 
