@@ -17,11 +17,17 @@ import pandas as pd
 from lvkit.anchors import suggest_anchors
 from lvkit.checks import check_whole, check_workers
 from lvkit.errors import LvkitError, LvkitWarning, nearest
-from lvkit.estimation import Ascent, Estimator, MarginalNewton, Objective
+from lvkit.estimation import (
+    Ascent,
+    Estimator,
+    MarginalNewton,
+    Objective,
+    ProjectedStochasticAscent,
+)
 from lvkit.estimation.starts import principal, shaken
 from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
-from lvkit.parameters import anchor, check_anchors
+from lvkit.parameters import anchor, check_anchors, warn_if_alike
 from lvkit.preparation import Prepared, prepare
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.results import Fit
@@ -36,12 +42,20 @@ __all__ = [
     "objective_at",
     "objective_for",
     "prepared_for",
+    "refit",
 ]
 
-METHODS: dict[str, Estimator] = {"mml": MarginalNewton()}
+METHODS: dict[str, Estimator] = {
+    "mml": MarginalNewton(),
+    "psga": ProjectedStochasticAscent(),
+}
 
 _VALUE_NODES = 2_048
 """Nodes of the reported log-likelihood."""
+
+_QUICK = MarginalNewton(polish=False, tolerance=1e-3)
+
+_QUICK_NODES = 256
 
 _EXACT = 1e5
 """A precision above this is no noise that a benchmark has, but scores fitted exactly."""
@@ -227,6 +241,33 @@ def _with_slopes(
     return anchored, objective, replace(frame, factor=factor)
 
 
+def refit(fit: Fit, panel: Panel) -> Fit:
+    """Fit the model of a fit to part of its data, quickly.
+
+    The climb starts where the earlier fit ended and does without the last, fine stage: the
+    estimate is within a few hundredths of its standard error, in a fifth of the time.
+    """
+    model = replace(fit.model, anchors=fit.anchors, n_skills=None)
+    prepared = prepared_for(model, panel)
+    same = prepared.benchmarks == fit.benchmarks
+    if not same or prepared.features.names != fit.feature_names:
+        return fit_model(model, panel, seed=fit.seed)
+    objective = objective_at(model, prepared, fit.anchors)
+    start = [("earlier fit", prepared.to_search(fit.frame))]
+    climbs = list(climb_from(objective, start, _QUICK, seed=fit.seed, n_jobs=1))
+    return make_fit(
+        model,
+        panel,
+        prepared,
+        objective,
+        climbs,
+        best=climbs[0],
+        method="mml",
+        seed=fit.seed,
+        nodes=_QUICK_NODES,
+    )
+
+
 def objective_at(
     model: LatentSkillModel, prepared: Prepared, anchors: Mapping[str, str]
 ) -> Objective:
@@ -251,23 +292,27 @@ def make_fit(
     best: Climb,
     method: str,
     seed: int,
+    nodes: int = _VALUE_NODES,
 ) -> Fit:
     """Turn the best of several climbs into a :class:`~lvkit.results.Fit` that reports them all."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1, user_api="blas"):
-        found = objective.measure(best.ascent.frame, _VALUE_NODES, seed)
+        found = objective.measure(best.ascent.frame, nodes, seed)
     frame = prepared.from_search(best.ascent.frame)
     _warn_of_exact_fits(frame, prepared.benchmarks)
     anchors = model.anchors
     if anchors is None:
         anchors = suggest_anchors(frame, prepared.benchmarks).best
     positions = check_anchors(anchors, prepared.benchmarks)
+    anchored = anchor(frame, positions, list(anchors.values())).read_only()
+    if model.anchors is not None:
+        warn_if_alike(anchored, tuple(anchors), stacklevel=4)
     return Fit(
         model=model,
         panel=panel,
         anchors=dict(anchors),
-        frame=anchor(frame, positions, list(anchors.values())).read_only(),
+        frame=anchored,
         prepared=prepared,
         loglik=found.loglik,
         n_params=objective.chart.size,

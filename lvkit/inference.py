@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -130,7 +130,15 @@ class Curvature:
         fit = self.fit
         frame = fit.prepared.from_search(self.chart.frame(vector))
         positions = [fit.benchmarks.index(benchmark) for benchmark in fit.anchors.values()]
-        return anchor(frame, positions, list(fit.anchors.values()))
+        return anchor(frame, positions, list(fit.anchors.values()), check=False)
+
+    def moved_to(self, fit: Fit) -> Curvature:
+        """Return the same shape around the estimate of another fit of the same model.
+
+        For fits to parts of the data, whose own curvature differs little and takes long.
+        """
+        vector = self.chart.vector(fit.prepared.to_search(fit.frame))
+        return replace(self, fit=fit, vector=vector)
 
     def jacobian(self, function: Callable[[Parameters], Array]) -> Array:
         """Return the derivative of a function of the parameters by the free vector.

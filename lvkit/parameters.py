@@ -131,7 +131,9 @@ class Parameters:
         )
 
 
-def anchor(frame: Frame, anchors: Sequence[int], names: Sequence[str]) -> Frame:
+def anchor(
+    frame: Frame, anchors: Sequence[int], names: Sequence[str], *, check: bool = True
+) -> Frame:
     """Return the frame in which these benchmarks are the anchors of unit-variance skills.
 
     Parameters
@@ -142,6 +144,8 @@ def anchor(frame: Frame, anchors: Sequence[int], names: Sequence[str]) -> Frame:
         Position of each skill's anchor.
     names : sequence of str, length K
         The anchors' names, for the error.
+    check : bool
+        Whether to refuse poor anchors. Draws of parameters around a fit are not refused.
 
     Raises
     ------
@@ -151,16 +155,8 @@ def anchor(frame: Frame, anchors: Sequence[int], names: Sequence[str]) -> Frame:
     rows = frame.loadings[list(anchors)]
     spread = np.sqrt(np.square(rows @ frame.factor[0]).sum(axis=1))
     transform = rows / np.where(spread > 0.0, spread, 1.0)[:, None]
-    singular = np.linalg.svd(transform @ frame.factor[0], compute_uv=False)
-    condition = singular[0] / singular[-1] if singular[-1] > 0.0 else np.inf
-    skewed = np.linalg.cond(transform)
-    if min(condition, skewed) > _WORST_CONDITION or not spread.all() or not np.isfinite(skewed):
-        raise LvkitError(
-            f"condition number {condition:.1e}",
-            where=f"anchors {', '.join(names)}",
-            expected=f"below {_WORST_CONDITION:.0e}: benchmarks that tell the skills apart",
-            remedy="Choose other anchors; fit.suggest_anchors() ranks them.",
-        )
+    if check:
+        _check_condition(transform, frame.factor[0], names)
     anchored = frame.change(transform)
     loadings = anchored.loadings.copy()
     own = np.diag(np.diag(loadings[list(anchors)]))
@@ -207,6 +203,21 @@ def warn_if_alike(frame: Frame, names: Sequence[str], *, stacklevel: int = 2) ->
         LvkitWarning,
         stacklevel=stacklevel + 1,
     )
+
+
+def _check_condition(transform: Array, factor: Array, names: Sequence[str]) -> None:
+    """Refuse anchors whose skills are nearly dependent."""
+    singular = np.linalg.svd(transform @ factor, compute_uv=False)
+    condition = singular[0] / singular[-1] if singular[-1] > 0.0 else np.inf
+    skewed = np.linalg.cond(transform)
+    spread = np.square(transform @ factor).sum(axis=1)
+    if min(condition, skewed) > _WORST_CONDITION or not spread.all() or not np.isfinite(skewed):
+        raise LvkitError(
+            f"condition number {condition:.1e}",
+            where=f"anchors {', '.join(names)}",
+            expected=f"below {_WORST_CONDITION:.0e}: benchmarks that tell the skills apart",
+            remedy="Choose other anchors; fit.suggest_anchors() ranks them.",
+        )
 
 
 def check_anchors(anchors: Mapping[str, str], benchmarks: Sequence[str]) -> tuple[int, ...]:

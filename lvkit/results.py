@@ -6,7 +6,7 @@ tables, pictures, predictions and plans need nothing else. It can be saved to a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
@@ -23,14 +23,17 @@ from lvkit.errors import LvkitError
 from lvkit.freeparams import FreeParameters
 from lvkit.model import ANCHORS_EXAMPLE, LatentSkillModel
 from lvkit.panel import Panel
-from lvkit.parameters import Parameters, anchor, check_anchors
+from lvkit.parameters import Parameters, anchor, check_anchors, warn_if_alike
 from lvkit.preparation import Prepared
+from lvkit.progress import ProgressChoice
 from lvkit.structure import Frame
 
 if TYPE_CHECKING:
     from lvkit.anchors import AnchorSuggestions
+    from lvkit.calibration import Calibration
     from lvkit.inference import Covariance, Curvature
     from lvkit.posterior import FamilyPosterior
+    from lvkit.predict import Prediction
 
 __all__ = ["Fit"]
 
@@ -74,6 +77,8 @@ class Fit:
         The arranged data.
     latent_means, latent_covariances : ndarray, shapes (L, q) and (L, q, q)
         Posterior mean and covariance of each family's whitened latent vector.
+    calibration : Calibration, optional
+        What held-out scores taught about predictions; see :meth:`calibrate`.
     """
 
     model: LatentSkillModel
@@ -91,6 +96,7 @@ class Fit:
     prepared: Prepared = field(repr=False)
     latent_means: Array = field(repr=False)
     latent_covariances: Array = field(repr=False)
+    calibration: Calibration | None = field(repr=False, default=None)
 
     # -- sizes and criteria ---------------------------------------------------------------------
 
@@ -316,6 +322,122 @@ class Fit:
 
         return sample_families(self, draws=draws, seed=seed)
 
+    # -- prediction -----------------------------------------------------------------------------
+
+    def calibrate(
+        self,
+        *,
+        keep: Iterable[int] = (0, 1, 2),
+        seed: int = 0,
+        n_jobs: int | None = 1,
+        progress: ProgressChoice = False,
+    ) -> Fit:
+        """Return the fit with a calibration, learned by holding out parts of its own data.
+
+        Parameters
+        ----------
+        keep : iterable of int
+            How many models the families of a held-out lineage keep: 0 teaches about unknown
+            recipes, 1, 2, ... about larger models of families with a few known ones.
+        seed : int
+            Seed of the draws.
+        n_jobs : int, optional
+            Workers, by joblib under the backend of your choice. The numbers do not depend on it.
+        progress : bool or tqdm class
+            Show a bar over the hold-outs.
+
+        Returns
+        -------
+        Fit
+            The same fit with ``calibration``; it is saved with the fit, and :meth:`predict` uses
+            it from now on.
+
+        Raises
+        ------
+        LvkitError
+            If there is nothing to hold out, and for a fit that did not converge.
+        """
+        from lvkit.calibration import calibrate
+
+        return calibrate(self, keep=keep, seed=seed, n_jobs=n_jobs, progress=progress)
+
+    def predict(
+        self,
+        models: pd.DataFrame | Panel,
+        *,
+        level: float = 0.95,
+        intervals: str | None = None,
+        new_family: str = "error",
+        draws: int = 4_000,
+        seed: int = 0,
+    ) -> Prediction:
+        """Predict the scores of models nobody has evaluated.
+
+        Parameters
+        ----------
+        models : DataFrame or Panel
+            A row for each model: ``model``, ``family``, ``params_b``, ``tokens_t`` and whatever
+            else the features need; columns named after benchmarks hold known scores, which are
+            conditioned on. A blank family is an unknown recipe; a family that is not in the fit
+            but has scores is a new one.
+        level : float
+            Level of the intervals.
+        intervals : {"calibrated", "model", "plugin"}, optional
+            Calibrated ones need :meth:`calibrate` and are the default after it; ``"model"`` takes
+            the parameters' errors into account, ``"plugin"`` does not.
+        new_family : {"error", "population"}
+            What to do with a family that is not in the fit and has no scores: refuse it, or draw
+            its recipe from the population.
+        draws : int
+            Draws of the predictive distributions.
+        seed : int
+            Seed; a model's numbers do not depend on the other rows or their order.
+
+        Returns
+        -------
+        Prediction
+            With ``table`` (mean, median, interval) and ``quantiles``.
+
+        Raises
+        ------
+        LvkitError
+            For unknown families and benchmarks, missing features and scores out of range.
+        """
+        from lvkit.predict import predict
+
+        return predict(
+            self,
+            models,
+            level=level,
+            intervals=intervals,
+            new_family=new_family,
+            draws=draws,
+            seed=seed,
+        )
+
+    def predict_skills(
+        self,
+        models: pd.DataFrame | Panel,
+        *,
+        level: float = 0.95,
+        new_family: str = "error",
+        draws: int = 4_000,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Predict the skills of models, with intervals; arguments as in :meth:`predict`.
+
+        Returns
+        -------
+        DataFrame
+            A row for each model and skill: ``mean``, ``median``, ``lower``, ``upper``,
+            ``family_kind``.
+        """
+        from lvkit.predict import predict_skills
+
+        return predict_skills(
+            self, models, level=level, new_family=new_family, draws=draws, seed=seed
+        )
+
     # -- families and models --------------------------------------------------------------------
 
     @property
@@ -410,6 +532,7 @@ class Fit:
         model = replace(self.model, anchors=anchors, n_skills=None)
         positions = check_anchors(anchors, self.benchmarks)
         frame = anchor(self.frame, positions, list(anchors.values())).read_only()
+        warn_if_alike(frame, tuple(anchors), stacklevel=3)
         return replace(self, model=model, anchors=anchors, frame=frame)
 
     def suggest_anchors(self, most: int = 20) -> AnchorSuggestions:

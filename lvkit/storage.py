@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lvkit.calibration import Calibration
 from lvkit.errors import LvkitError
 from lvkit.files import write_whole
 from lvkit.model import LatentSkillModel
@@ -49,6 +50,7 @@ def save_fit(fit: Fit, path: str | Path) -> None:
         **{name: getattr(fit, name) for name in _PLAIN},
         "starts": _table_to_json(fit.starts),
         "trace": _table_to_json(fit.trace),
+        "calibration": fit.calibration and _table_to_json(fit.calibration.records),
         "panel": {
             name: _table_to_json(getattr(fit.panel, name))
             for name in ("scores", "models", "benchmarks")
@@ -140,12 +142,17 @@ def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fit:
         panel=panel,
         starts=_table_from_json(text["starts"]),
         trace=_table_from_json(text["trace"]),
+        calibration=_calibration(text.get("calibration")),
         frame=Frame(**{name: arrays[name] for name in _FRAME}).read_only(),
         prepared=prepared,
         latent_means=read_only(arrays["latent_means"]),
         latent_covariances=read_only(arrays["latent_covariances"]),
         **{name: text[name] for name in _PLAIN},
     )
+
+
+def _calibration(records: dict[str, Any] | None) -> Calibration | None:
+    return None if records is None else Calibration(_table_from_json(records))
 
 
 def _check(fit: Fit) -> None:

@@ -1,0 +1,304 @@
+"""Intervals that hold what they promise: a calibration learned by holding out.
+
+A model's own intervals know its parameters' errors and its noise, not what it leaves out: families
+whose skills grow at their own pace, or that do better on one benchmark than their skills say. What
+it leaves out shows when a lineage's larger models are held out of the data the fit knows. For every
+held-out score the normal score z in its predictive distribution is recorded (standard normal if the
+model were right), and three things are learned from these records:
+
+* the **shift**: families keep what they are better or worse at; z is drawn towards the family's own
+  residuals on the benchmark by a regression through zero;
+* the **growth** of the spread with the distance in log size over which is extrapolated;
+* the **spread**: quantiles of what is left, taken as symmetric, each lineage with the same weight.
+
+A new lineage may differ from all that were seen, as they differ from one another; so with m
+lineages the chance of 1 / (m + 1) is set aside for something worse than ever recorded, as
+hierarchical conformal prediction does (Dunn, Wasserman and Ramdas, 2023), which makes intervals
+wider where few lineages were seen. The lineages that count are those in which as many models of a
+family were kept as are known of the family that is asked for. A calibration is learned from a fit's
+own data alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lvkit.beta import response
+from lvkit.checks import check_whole, check_workers
+from lvkit.errors import LvkitError
+from lvkit.folds import Fold, folds
+from lvkit.predictive import Predictive, latent_posterior, predictive
+from lvkit.progress import ProgressChoice, progress_bar
+from lvkit.request import Request, read_request
+from lvkit.tails import beta_tails, normal_scores
+
+if TYPE_CHECKING:
+    from lvkit.panel import Panel
+    from lvkit.results import Fit
+
+__all__ = ["Calibration", "calibrate", "own_residuals", "records"]
+
+Array = npt.NDArray[np.float64]
+
+_DRAWS = 400
+"""Draws of the predictive distributions in which held-out scores are placed."""
+
+_PARAMETER_DRAWS = 80
+
+_NEAR, _FAR = 0.1, 3.0
+"""Distances are held within these powers of ten."""
+
+_TYPICAL = 0.7
+"""The distance at which the spread has factor one."""
+
+_LEAST_TAIL = 1e-4
+
+_RECORD = ("lineage", "family", "model", "benchmark", "keep", "z", "own", "distance")
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What held-out scores taught about a fit's predictive distributions.
+
+    Attributes
+    ----------
+    records : DataFrame
+        A row for each held-out score: ``lineage``, ``family``, ``model``, ``benchmark``, ``keep``
+        (models of its family that were kept), ``z`` (normal score), ``own`` (the family's mean
+        residual on the benchmark, as a normal score) and ``distance`` (powers of ten in size).
+    """
+
+    records: pd.DataFrame
+
+    @cached_property
+    def of_families(self) -> _Spread | None:
+        """Learned from families of which some models were kept."""
+        rows = self.records[self.records["keep"] > 0]
+        return _Spread.learn(rows) if len(rows) else None
+
+    @cached_property
+    def of_recipes(self) -> _Spread | None:
+        """Learned from families that were held out as a whole."""
+        rows = self.records[self.records["keep"] == 0]
+        return _Spread.learn(rows) if len(rows) else None
+
+    def normal_scores(self, probability: float, request: Request, own: Array) -> Array:
+        """Return the normal scores at which calibrated quantiles lie.
+
+        Parameters
+        ----------
+        probability : float
+            Of the quantile.
+        request : Request
+            The models, n of them.
+        own : ndarray, shape (n, J)
+            Their families' own residuals (:func:`own_residuals`).
+
+        Returns
+        -------
+        ndarray, shape (n, J)
+
+        Raises
+        ------
+        LvkitError
+            If the calibration never held out what is asked for.
+        """
+        unknown = np.array([kind == "unknown" for kind in request.kinds])
+        out = np.empty(own.shape)
+        for rows, spread, what in (
+            (unknown, self.of_recipes, "whole families (keep = 0), as unknown recipes need"),
+            (~unknown, self.of_families, "part of a family (keep = 1, 2, ...)"),
+        ):
+            if not rows.any():
+                continue
+            if spread is None:
+                raise LvkitError(
+                    "this calibration never held out " + what,
+                    where="predict",
+                    remedy="Make one with fit.calibrate(keep=(0, 1, 2)), or ask for "
+                    'intervals="model".',
+                )
+            distance, known = request.distance[rows, None], request.n_known[rows, None]
+            out[rows] = spread.normal_scores(probability, own[rows], distance, known)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Spread:
+    """Shift, growth and quantiles learned from one set of records."""
+
+    shift: float
+    growth: float
+    n_lineages: Array  # by number of models kept
+    sorted_z: Array
+    mass: Array  # distribution function at sorted_z
+
+    @classmethod
+    def learn(cls, rows: pd.DataFrame) -> _Spread:
+        z, own = rows["z"].to_numpy(float), rows["own"].to_numpy(float)
+        total = float(own @ own)
+        shift = float(z @ own) / total if total > 0.0 else 0.0
+        rest = z - shift * own
+        log_distance = _log_distance(rows["distance"].to_numpy(float))
+        growth = 0.0
+        if np.ptp(log_distance) > 0.0:
+            slope = np.polyfit(log_distance, np.log(np.abs(rest) + 0.05), 1)[0]
+            growth = max(0.0, float(slope))
+        rest = rest / np.exp(growth * log_distance)
+        weight = 1.0 / rows.groupby("lineage")["z"].transform("size").to_numpy(float)
+        both = np.concatenate([rest, -rest])
+        weights = np.concatenate([weight, weight])
+        order = np.argsort(both, kind="stable")
+        mass = np.cumsum(weights[order])
+        mass = (mass - 0.5 * weights[order]) / mass[-1]
+        return cls(shift, growth, _lineages(rows), both[order], mass)
+
+    def normal_scores(
+        self, probability: float, own: Array, distance: Array, n_known: npt.NDArray[np.intp]
+    ) -> Array:
+        """Return the normal scores of a quantile; arguments broadcast to (n, J)."""
+        counted = self.n_lineages[np.minimum(n_known, len(self.n_lineages) - 1)]
+        beyond = 1.0 / (counted + 1.0)
+        inner = (probability - 0.5 * beyond) / (1.0 - beyond)
+        inner = np.clip(inner, _LEAST_TAIL, 1.0 - _LEAST_TAIL)
+        quantile = np.interp(inner, self.mass, self.sorted_z)
+        return self.shift * own + np.exp(self.growth * _log_distance(distance)) * quantile
+
+
+def _lineages(rows: pd.DataFrame) -> Array:
+    """Return how many lineages were held out with 0, 1, 2, ... models of a family kept.
+
+    Where a number was not tried, that of the next smaller one, or else of the smallest.
+    """
+    by_keep = rows.groupby("keep")["lineage"].nunique()
+    every = by_keep.reindex(range(int(by_keep.index.max()) + 1)).ffill().bfill()
+    return np.asarray(every.to_numpy(float))
+
+
+def _log_distance(distance: Array) -> Array:
+    """Log of the distance in units of the typical one; 0 where there is none."""
+    held = np.clip(np.nan_to_num(distance, nan=_TYPICAL), _NEAR, _FAR)
+    return np.asarray(np.log(held / _TYPICAL))
+
+
+def own_residuals(fit: Fit, request: Request) -> Array:
+    """Return how each model's family does on each benchmark beside what its skills say.
+
+    Returns
+    -------
+    ndarray, shape (n, J)
+        Mean normal score of the family's known scores around the fitted curve at the posterior
+        mean of its latent vector; 0 where it has none.
+    """
+    from scipy.special import expit
+
+    table = request.evidence
+    out = np.zeros((request.size, len(fit.benchmarks)))
+    if table is None:
+        return out
+    coefficients = fit.frame.coefficients()
+    mean = latent_posterior(fit, request, fit.frame).mean
+    latent = np.zeros((table.n_families, mean.shape[1]))
+    with_evidence = request.group >= 0
+    latent[request.group[with_evidence]] = mean[with_evidence]
+    weights = coefficients.latent_weights(table)
+    eta = coefficients.fixed_part(table) + np.einsum("nq,nq->n", weights, latent[table.family])
+    mu = response(eta, coefficients.floor[table.benchmark])
+    y = expit(table.seen.log_odds[:, 0])
+    precision = np.exp(coefficients.log_precision[table.benchmark])
+    z = normal_scores(*beta_tails(y, mu, precision))
+    total, count = np.zeros((2, table.n_families, table.n_benchmarks))
+    np.add.at(total, (table.family, table.benchmark), z)
+    np.add.at(count, (table.family, table.benchmark), 1.0)
+    own = total / np.maximum(count, 1.0)
+    out[with_evidence] = own[request.group[with_evidence]]
+    return out
+
+
+def records(
+    fit: Fit, panel: Panel, fold: Fold, found: Predictive, request: Request
+) -> pd.DataFrame:
+    """Return the records of a fold: one row for each held-out score."""
+    observed = panel.scores.loc[list(fold.test), list(fit.benchmarks)].to_numpy(float)
+    row, column = np.nonzero(~np.isnan(observed))
+    z = found.normal_scores(observed, fit.model.clip)
+    own = own_residuals(fit, request)
+    families = panel.models["family"]
+    models = np.array(fold.test, dtype=object)[row]
+    values = (
+        [fold.lineage] * len(row),
+        families.loc[list(models)].to_numpy(),
+        models,
+        np.array(fit.benchmarks, dtype=object)[column],
+        [fold.keep] * len(row),
+        z[row, column],
+        own[row, column],
+        request.distance[row],
+    )
+    return pd.DataFrame(dict(zip(_RECORD, values, strict=True)))
+
+
+def calibrate(
+    fit: Fit,
+    *,
+    keep: Iterable[int] = (0, 1, 2),
+    seed: int = 0,
+    n_jobs: int | None = 1,
+    progress: ProgressChoice = False,
+) -> Fit:
+    """Return the fit with a calibration; see :meth:`lvkit.results.Fit.calibrate`."""
+    keeps = sorted({check_whole(k, "keep", 0) for k in keep})
+    seed, n_jobs = check_whole(seed, "seed", 0), check_workers(n_jobs)
+    fit.curvature  # noqa: B018  measured once, here; refuses a fit that did not converge
+    tasks = [fold for k in keeps for fold in folds(fit.panel, fit.prepared.models, k)]
+    if not tasks:
+        raise LvkitError(
+            f"no lineage has a family of more than {max(keeps, default=0)} models",
+            where="keep",
+            remedy="Use smaller numbers, such as keep=(0, 1).",
+        )
+    tables = []
+    with progress_bar(progress, total=len(tasks), label="Calibrating") as bar:
+        for table in _run(fit, tasks, seed, n_jobs):
+            tables.append(table)
+            bar.update()
+    return replace(fit, calibration=Calibration(pd.concat(tables, ignore_index=True)))
+
+
+def _run(fit: Fit, tasks: list[Fold], seed: int, n_jobs: int | None) -> Iterable[pd.DataFrame]:
+    if n_jobs == 1:
+        yield from (_hold_out(fit, fold, seed) for fold in tasks)
+        return
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    yield from parallel(delayed(_hold_out)(fit, fold, seed) for fold in tasks)
+
+
+def _hold_out(fit: Fit, fold: Fold, seed: int) -> pd.DataFrame:
+    """Fit without a fold's models and record where their scores lie."""
+    from threadpoolctl import threadpool_limits
+
+    from lvkit.fitting import refit
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        smaller = refit(fit, fit.panel.select(models=list(fold.train)))
+        same = smaller.benchmarks == fit.benchmarks
+        curvature = fit.curvature.moved_to(smaller) if same else smaller.curvature
+        request = read_request(smaller, fold.question(fit.panel), "population")
+        found = predictive(
+            smaller,
+            request,
+            draws=_DRAWS,
+            seed=seed,
+            curvature=curvature,
+            parameter_draws=_PARAMETER_DRAWS,
+        )
+        return records(smaller, fit.panel, fold, found, request)

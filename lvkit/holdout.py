@@ -1,0 +1,265 @@
+"""Does it predict? A test that holds models out, fits without them, and looks.
+
+See :mod:`lvkit.folds` for what is held out. Everything a prediction rests on, the calibration
+included, is learned from a fold's training models alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lvkit.calibration import calibrate, records
+from lvkit.checks import check_level, check_whole, check_workers
+from lvkit.errors import LvkitError
+from lvkit.fitting import prepared_for
+from lvkit.folds import Fold, folds
+from lvkit.model import LatentSkillModel
+from lvkit.panel import Panel
+from lvkit.predict import INTERVALS, Prediction, predict
+from lvkit.progress import ProgressChoice, progress_bar
+
+__all__ = ["Backtest", "backtest"]
+
+_CALIBRATION_KEEP = (1, 2)
+"""How many models families keep in the hold-outs inside a training fold."""
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """Held-out scores beside their predictions.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each held-out score: ``family``, ``model``, ``benchmark``, ``y``, ``mean``,
+        ``median``, ``lower`` and ``upper`` (of the first level; further levels as ``lower_0.8``
+        and so on), ``z`` (normal score in the model's own predictive distribution), ``lineage``,
+        ``distance``, ``complete`` (whether the model has every benchmark measured and its family
+        more than `keep` such models, as in the published tests).
+    levels : tuple of float
+        Levels of the intervals.
+    keep : int
+        Models each tested family kept.
+    intervals : str
+        Kind of the intervals.
+    unconverged : tuple of str
+        Lineages whose fit did not converge.
+    """
+
+    table: pd.DataFrame
+    levels: tuple[float, ...]
+    keep: int
+    intervals: str
+    unconverged: tuple[str, ...]
+
+    def summary(self, by: str | None = None, *, complete: bool = False) -> pd.DataFrame:
+        """Return how well the predictions did.
+
+        Parameters
+        ----------
+        by : {None, "family", "benchmark"}
+            Over all, or a row for each family or benchmark.
+        complete : bool
+            Only the scores that the published tests look at.
+
+        Returns
+        -------
+        DataFrame
+            ``mae``: mean absolute error of the mean in points of 100, averaged over families and
+            then over benchmarks; ``scores``: how many; and for each level ``coverage``, ``width``
+            and ``interval_score`` (width plus 2 / (1 - level) times the miss), over all scores.
+        """
+        if by not in (None, "family", "benchmark"):
+            raise LvkitError(f"saw {by!r}", where="by", expected="None, 'family' or 'benchmark'")
+        table = self.table[self.table["complete"]] if complete else self.table
+        if by is None:
+            return pd.DataFrame([self._measures(table)], index=pd.Index(["all"], name="scores of"))
+        groups = table.groupby(by, sort=True)
+        rows = {name: self._measures(group) for name, group in groups}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(by)
+
+    def _measures(self, table: pd.DataFrame) -> dict[str, float]:
+        error = (table["mean"] - table["y"]).abs() * 100.0
+        by_family = error.groupby([table["benchmark"], table["family"]]).mean()
+        out = {"mae": by_family.groupby("benchmark").mean().mean(), "scores": len(table)}
+        for level in self.levels:
+            lower, upper = (table[name].to_numpy() for name in self._columns(level))
+            y = table["y"].to_numpy()
+            miss = np.maximum(lower - y, 0.0) + np.maximum(y - upper, 0.0)
+            suffix = "" if level == self.levels[0] else f"_{level:g}"
+            out[f"coverage{suffix}"] = float(np.mean(miss == 0.0))
+            out[f"width{suffix}"] = float(np.mean(upper - lower))
+            score = upper - lower + 2.0 / (1.0 - level) * miss
+            out[f"interval_score{suffix}"] = float(np.mean(score))
+        return out
+
+    def _columns(self, level: float) -> tuple[str, str]:
+        suffix = "" if level == self.levels[0] else f"_{level:g}"
+        return f"lower{suffix}", f"upper{suffix}"
+
+    def _repr_html_(self) -> str:
+        return str(self.summary().to_html(float_format="{:.3f}".format))
+
+
+def backtest(
+    panel: Panel,
+    model: LatentSkillModel,
+    *,
+    keep: int = 1,
+    level: float | Sequence[float] = 0.95,
+    intervals: str | None = None,
+    draws: int = 2_000,
+    seed: int = 0,
+    n_jobs: int | None = 1,
+    progress: ProgressChoice = False,
+) -> Backtest:
+    """Hold out each lineage's larger models, fit without them, and compare.
+
+    Parameters
+    ----------
+    panel : Panel
+        The data; ``panel.complete()`` for complete models only.
+    model : LatentSkillModel
+        Settings.
+    keep : int
+        How many models each tested family keeps: its smallest, ties by name; 0 tests whole
+        families as unknown recipes.
+    level : float or sequence of float
+        Level of the intervals, one or several.
+    intervals : {"model", "plugin", "calibrated"}, optional
+        Kind of the intervals, ``"model"`` if left out. Calibrated ones are learned inside each
+        fold's training models, by further hold-outs: many more fits.
+    draws : int
+        Draws behind each prediction.
+    seed : int
+        Seed.
+    n_jobs : int, optional
+        Workers over folds, by joblib under the backend of your choice. The numbers do not depend
+        on it.
+    progress : bool or tqdm class
+        Show a bar over the folds.
+
+    Returns
+    -------
+    Backtest
+
+    Raises
+    ------
+    LvkitError
+        If there is nothing to test, and for settings that are none.
+    """
+    keep, draws = check_whole(keep, "keep", 0), check_whole(draws, "draws")
+    seed, n_jobs = check_whole(seed, "seed", 0), check_workers(n_jobs)
+    given = level if isinstance(level, Sequence) else [level]
+    levels = tuple(dict.fromkeys(check_level(value) for value in given))
+    kind = intervals if intervals is not None else "model"
+    if kind not in INTERVALS or not levels:
+        raise LvkitError(
+            f"saw {intervals!r}" if levels else "saw no level",
+            where="intervals" if levels else "level",
+            expected="one of " + ", ".join(INTERVALS) if levels else "at least one level",
+        )
+    prepared = prepared_for(model, panel)
+    tasks = folds(panel, prepared.models, keep)
+    if not tasks:
+        raise LvkitError(
+            f"no lineage has a family of more than {keep} models, or there is one lineage only",
+            where="keep",
+            remedy="Use a smaller number.",
+        )
+    tables, unconverged = [], []
+    with progress_bar(progress, total=len(tasks), label="Holding out") as bar:
+        for fold, (table, converged) in zip(
+            tasks, _run(panel, model, tasks, levels, kind, draws, seed, n_jobs), strict=True
+        ):
+            tables.append(table)
+            unconverged += [] if converged else [fold.lineage]
+            bar.update()
+    table = pd.concat(tables, ignore_index=True)
+    table["complete"] = _as_published(panel, prepared.models, table["model"], keep)
+    return Backtest(table, levels, keep, kind, tuple(unconverged))
+
+
+def _as_published(panel: Panel, usable: Sequence[str], tested: pd.Series, keep: int) -> pd.Series:
+    """Whether a tested model is complete and its family has more than `keep` complete models."""
+    complete = panel.scores.loc[list(usable)].notna().all(axis=1)
+    names = complete.index[complete]
+    families = panel.models.loc[names, "family"]
+    enough = families.map(families.value_counts()) > keep
+    return tested.isin(names[enough.to_numpy()])
+
+
+def _run(
+    panel: Panel,
+    model: LatentSkillModel,
+    tasks: list[Fold],
+    levels: tuple[float, ...],
+    kind: str,
+    draws: int,
+    seed: int,
+    n_jobs: int | None,
+) -> Iterable[tuple[pd.DataFrame, bool]]:
+    arguments = [(panel, model, fold, levels, kind, draws, seed) for fold in tasks]
+    if n_jobs == 1:
+        yield from (_test(*each) for each in arguments)
+        return
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    yield from parallel(delayed(_test)(*each) for each in arguments)
+
+
+def _test(
+    panel: Panel,
+    model: LatentSkillModel,
+    fold: Fold,
+    levels: tuple[float, ...],
+    kind: str,
+    draws: int,
+    seed: int,
+) -> tuple[pd.DataFrame, bool]:
+    """Fit without a fold's models, predict them, and put prediction beside score."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        fit = model.fit(panel.select(models=list(fold.train)), seed=seed)
+        if kind == "calibrated":
+            fit = calibrate(fit, keep=_CALIBRATION_KEEP if fold.keep else (0,), seed=seed)
+        found = predict(
+            fit,
+            fold.question(panel),
+            level=levels[0],
+            intervals=kind,
+            new_family="population",
+            draws=draws,
+            seed=seed,
+        )
+        table = records(fit, panel, fold, found.predictive, found.request)
+    return _beside(panel, table, found, levels), fit.converged
+
+
+def _beside(
+    panel: Panel, table: pd.DataFrame, found: Prediction, levels: tuple[float, ...]
+) -> pd.DataFrame:
+    """Put predictions beside the scores of a fold's records."""
+    cells = ["model", "benchmark"]
+    columns = found.table[[*cells, "mean", "median", "lower", "upper"]].copy()
+    for level in levels[1:]:
+        ends = found.quantiles([0.5 - 0.5 * level, 0.5 + 0.5 * level])
+        columns[f"lower_{level:g}"], columns[f"upper_{level:g}"] = ends.iloc[:, 2], ends.iloc[:, 3]
+    scores = _long(panel.scores)
+    ordered = ["family", *cells, "lineage", "keep", "z", "own", "distance"]
+    table = table[ordered].merge(scores, on=cells, how="left", validate="one_to_one")
+    return table.merge(columns, on=cells, how="left", validate="one_to_one")
+
+
+def _long(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return scores as rows of model, benchmark and y."""
+    row, column = np.nonzero(scores.notna().to_numpy())
+    values = scores.to_numpy(float)[row, column]
+    names = {"model": scores.index[row], "benchmark": scores.columns[column], "y": values}
+    return pd.DataFrame(names)
