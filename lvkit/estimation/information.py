@@ -75,12 +75,16 @@ class Information:
 
 
 def damped_solution(known: Array, lost: Array, damping: float, gradient: Array) -> Array:
-    """Solve ``(known - lost + damping known) x = gradient``, with more damping if need be."""
+    """Solve ``(known - lost + damping (known + 1)) x = gradient``, with more damping if need be.
+
+    The one keeps steps within bounds where even known latent vectors would tell nothing.
+    """
     from scipy.linalg import cho_factor, cho_solve
 
+    guard = known + np.eye(len(known))
     for _ in range(8):
         try:
-            factor = cho_factor((1.0 + damping) * known - lost, check_finite=False)
+            factor = cho_factor(known - lost + damping * guard, check_finite=False)
         except np.linalg.LinAlgError:
             damping *= 2.0
         else:

@@ -10,18 +10,19 @@ best one.
 **The preconditioner.** In some directions only one or two per cent of the information that known
 latent vectors would give is observed. Plain or diagonally scaled gradients must take steps that
 the best determined directions bear, and need many thousands of them for the others. So steps are
-``gamma P^-1 gradient`` with ``P = I_obs + damping I_com``, where ``I_com`` is the complete-data
-information and ``I_obs`` what is left of it when the missing part is taken off (Louis' identity).
-Both are running averages over the same draws: a block for each benchmark, and one full matrix for
-what the families' unknown vectors tie together. Without the damping a direction that is hardly
-observed would take steps longer than an EM step, and the chains could not follow.
+``gamma P^-1 gradient`` with ``P = I_obs + damping (I_com + 1)``, where ``I_com`` is the information
+there would be if the latent vectors were known, and ``I_obs`` what is left of it when the missing
+part is taken off (Louis' identity). Both are running averages over the same draws: a block for each
+benchmark, and one full matrix for what the families' unknown vectors tie together. The damping
+bounds the steps in directions that are hardly observed, where the noise of the chains is largest;
+it falls with the step size.
 
 **Stopping.** After every window of iterations two numbers are compared with a tolerance, both in
-units of log-likelihood: what the noise that is left in the average costs, judged by how far the two
-halves of the averaged part are apart, and what a quadratic model at the average says is still to be
-gained. The second, and the log-likelihood in the trace, take one evaluation of the integral; they
-steer nothing, except that a search that has fallen far goes back to the best average and tries
-shorter steps.
+units of log-likelihood: what the noise that is left in the average costs, judged by how much higher
+the average lies than the averages of its two halves, and what a Newton step from the average would
+still gain. Both, and the log-likelihood in the trace, take evaluations of the integral; they steer
+nothing, except that a search that has fallen far goes back to the best average and tries shorter
+steps.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from lvkit.estimation.information import Information, damped_solution, missing
 from lvkit.estimation.mml import MarginalNewton
 from lvkit.estimation.objective import Ascent, Objective, Report, Step
 from lvkit.estimation.sampler import Chains, batches
+from lvkit.marginal import integrate
+from lvkit.nodes import make_nodes, search_nodes
 from lvkit.structure import Frame
 
 __all__ = ["ProjectedStochasticAscent"]
@@ -62,17 +65,20 @@ _FIRST_VISITS = 60
 _REFRESH = 5
 """After that, at every fifth."""
 
-_MOST_BATCHES = 6
+_MOST_BATCHES = 4
 """More batches would make the gradient noisier than its steps can bear."""
 
 _FEWEST_WINDOWS = 8
 """No verdict on fewer windows."""
 
-_BETTER_ANCHORS = 4.0
+_BETTER_ANCHORS = 2.0
 """Anchors are exchanged for others that span this many times their volume."""
 
 _FALL = 5.0
 """Where the average has fallen by more, steps were too long: back to the best, at half the pace."""
+
+_JUDGING_NODES = 512
+"""Nodes for the verdict: the information must be right where hardly any is observed."""
 
 _EXACT = np.log(1e7)
 """A log precision this high is on its way to infinity."""
@@ -93,8 +99,7 @@ class ProjectedStochasticAscent:
     max_iterations : int
         Most iterations.
     batch : int
-        Least families in a batch; where there are fewer, all of them. There are at most six
-        batches.
+        Most families in a batch, unless that made more than four batches: then a quarter of all.
     chains : int
         Chains of each family, at least two.
     step, warmth, fade : float
@@ -106,7 +111,7 @@ class ProjectedStochasticAscent:
 
     tolerance: float = 0.25
     max_iterations: int = 6_000
-    batch: int = 24
+    batch: int = 40
     chains: int = 8
     step: float = 0.3
     warmth: float = 100.0
@@ -141,43 +146,45 @@ class ProjectedStochasticAscent:
         -------
         Ascent
             Its trace is that of the averaged parameters. `converged` says that both parts of the
-            stopping rule are met, so that a quadratic model expects less than `tolerance` more.
+            stopping rule are met; `expected_gain` is the second of them.
         """
         best, trace = start, [_look(objective, start, seed, 0)]
-        top, message = trace[0].loglik, ""
+        top, gain, message = trace[0].loglik, trace[0].expected_gain, ""
         if report is not None:
             report(trace[0])
         run = _Run(self, objective, start, seed)
         while not message:
-            latest = run.attempt(seed)
+            latest = run.attempt()
             if latest is None or latest.loglik < top - _FALL:
                 run.restart(best)
                 latest = _look(objective, best, seed, run.iteration)
             trace.append(latest)
             if report is not None:
                 report(latest)
-            message = self._verdict(run, latest)
+            message, gain = self._verdict(run, latest)
             if latest.loglik > top or message:
                 best, top = run.average(), max(top, latest.loglik)
         converged = message.startswith("converged")
-        return Ascent(best, converged, message, trace[-1].expected_gain, tuple(trace))
+        return Ascent(best, converged, message, gain, tuple(trace))
 
-    def _verdict(self, run: _Run, latest: Step) -> str:
-        """Return why the search ends, or nothing."""
-        noise, gain = run.noise(), latest.expected_gain
-        state = f"expected further gain {gain:.2f}, noise in the average worth {noise:.2f}"
+    def _verdict(self, run: _Run, latest: Step) -> tuple[str, float]:
+        """Return why the search ends, or nothing, and the expected further gain."""
+        gain, last = latest.expected_gain, run.iteration >= self.max_iterations
         if run.frame.log_precisions.max() >= _EXACT:
-            return (
-                f"a precision passed {np.exp(_EXACT):.0e}: some scores are fitted exactly, and the "
-                "likelihood has no maximum"
-            )
-        if len(run.means) >= _FEWEST_WINDOWS and max(noise, gain) < self.tolerance:
-            return f"converged: {state}"
-        return f"iteration limit reached: {state}" if run.iteration >= self.max_iterations else ""
+            exact = f"a precision passed {np.exp(_EXACT):.0e}: some scores are fitted exactly, and "
+            return exact + "the likelihood has no maximum", gain
+        promising = len(run.means) >= _FEWEST_WINDOWS and gain < self.tolerance
+        if not promising and not last:
+            return "", gain
+        gain, noise = max(gain, run.gain()), run.noise()
+        state = f"expected further gain {gain:.2f}, noise in the average worth {noise:.2f}"
+        if promising and max(gain, noise) < self.tolerance:
+            return f"converged: {state}", gain
+        return (f"iteration limit reached: {state}" if last else ""), gain
 
 
 def _look(objective: Objective, frame: Frame, seed: int, iteration: int) -> Step:
-    """Return log-likelihood and expected gain at a frame."""
+    """Return log-likelihood and expected gain within a trust region, by few nodes."""
     seen = _LOOK.climb(objective, frame, seed=seed).trace[0]
     return Step(iteration, seen.loglik, seen.expected_gain)
 
@@ -188,7 +195,7 @@ class _Run:
     def __init__(
         self, settings: ProjectedStochasticAscent, objective: Objective, start: Frame, seed: int
     ) -> None:
-        self.settings, self.objective = settings, objective
+        self.settings, self.objective, self.seed = settings, objective, seed
         rng, self.sources = np.random.default_rng([seed, 1]), np.random.SeedSequence([seed, 2])
         size = max(settings.batch, -(-objective.table.n_families // _MOST_BATCHES))
         self.tables = list(batches(objective.table, size, rng))
@@ -218,12 +225,12 @@ class _Run:
         self.brake *= 0.5
         self._begin(frame)
 
-    def attempt(self, seed: int) -> Step | None:
+    def attempt(self) -> Step | None:
         """Run a window and look at the average; None where the likelihood cannot be computed."""
         try:
             with np.errstate(all="ignore"):
                 self.window()
-                seen = _look(self.objective, self.average(), seed, self.iteration)
+                seen = _look(self.objective, self.average(), self.seed, self.iteration)
         except np.linalg.LinAlgError:
             return None
         return seen if np.isfinite([seen.loglik, seen.expected_gain]).all() else None
@@ -236,19 +243,20 @@ class _Run:
     @property
     def pace(self) -> float:
         """Size of the next step; 1 would be a Newton step."""
-        settings = self.settings
-        fading = (1.0 + self.iteration / settings.warmth) ** -settings.fade
-        return float(self.brake * settings.step * fading)
+        own = self.settings
+        return float(self.brake * own.step * (1.0 + self.iteration / own.warmth) ** -own.fade)
 
     def window(self) -> None:
         """Run the iterations of a window, and keep their average."""
-        self._choose_anchors()
         length = min(self.settings.window, self.settings.max_iterations - self.iteration)
-        total = np.zeros_like(self.vector)
+        total, count = np.zeros_like(self.vector), 0
         for _ in range(length):
+            if self._exchange_anchors():
+                total, count = np.zeros_like(self.vector), 0
             self._iterate(next(self.turns))
             total += self.vector
-        self.means.append(total / length)
+            count += 1
+        self.means.append(total / count)
 
     def average(self) -> Frame:
         """Return the average over the last half of the windows."""
@@ -256,31 +264,56 @@ class _Run:
             return self.frame
         return self.chart.frame(self.chart.project(np.mean(self._late(), axis=0)))
 
+    def gain(self) -> float:
+        """Return the further gain a Newton step from the average promises, by many nodes.
+
+        Half the squared Newton decrement, without a trust region: where hardly anything is
+        observed, the top may be far away. Infinite where the average is not on a concave slope.
+        """
+        from scipy.linalg import cho_factor, cho_solve
+
+        frame = self.average()
+        objective = self.objective.recentred(frame)
+        nodes = make_nodes(objective.chart.n_latent, _JUDGING_NODES, self.seed)
+        here = objective.evaluate(objective.chart.vector(frame), nodes)
+        try:
+            factor = cho_factor(here.information)
+        except np.linalg.LinAlgError:
+            return float("inf")
+        return 0.5 * float(here.gradient @ cho_solve(factor, here.gradient))
+
     def noise(self) -> float:
         """Return what the noise in the average costs, in log-likelihood.
 
-        The variance of a mean is a quarter of that of the difference between its two halves, and
-        half the squared distance from the top, in the metric of the information, is what is lost.
+        It is how much higher the average lies than its halves do: the variance of a mean is a
+        quarter of that of the difference between its halves.
         """
         late = self._late()
         half = len(late) // 2
         if half < 1:
             return float("inf")
-        apart = np.mean(late[half:], axis=0) - np.mean(late[:half], axis=0)
-        known, lost = self.information.at(self.chart, self.vector)
-        metric = (1.0 + _LEAST_DAMPING) * known - lost
-        return float(apart @ metric @ apart) / 8.0
+        both, first, second = (self._height(part) for part in (late, late[:half], late[half:]))
+        return max(0.0, both - 0.5 * (first + second))
+
+    def _height(self, means: list[Array]) -> float:
+        """Return the log-likelihood at the average over some windows."""
+        q = self.objective.chart.n_latent
+        coefficients = self.chart.frame(self.chart.project(np.mean(means, axis=0))).coefficients()
+        nodes = make_nodes(q, search_nodes(q), self.seed)
+        return integrate(self.objective.table, coefficients, nodes).loglik
 
     def _late(self) -> list[Array]:
         return self.means[len(self.means) // 2 :]
 
-    def _choose_anchors(self) -> None:
-        """Exchange anchors that hardly tell the skills apart any more; averaging begins anew."""
+    def _exchange_anchors(self) -> bool:
+        """Exchange anchors that hardly tell the skills apart; averaging then begins anew."""
         frame = self.frame
         chart = AnchoredChart.of(self.objective.chart, frame)
-        if chart.volume(frame) > _BETTER_ANCHORS * self.chart.volume(frame):
-            self.chart, self.vector = chart, chart.vector(frame)
-            self.means.clear()
+        if chart.volume(frame) <= _BETTER_ANCHORS * self.chart.volume(frame):
+            return False
+        self.chart, self.vector = chart, chart.vector(frame)
+        self.means.clear()
+        return True
 
     def _iterate(self, which: int) -> None:
         """Move the chains of one batch, and take one projected step."""
@@ -293,8 +326,8 @@ class _Run:
         complete = chains.move(coefficients, _MOVES)
         if fresh:
             self.information.add(chains.known(coefficients), missing(complete))
-        by_coefficient = len(self.batches) * complete.mean(axis=3).sum(axis=2)
-        gradient = self.chart.pull(self.vector, by_coefficient)
+        total = len(self.batches) * complete.mean(axis=3).sum(axis=2)
+        gradient = self.chart.pull(self.vector, total)
         self.vector = self.chart.project(self.vector + self._step(gradient))
 
     def _step(self, gradient: Array) -> Array:
