@@ -128,8 +128,9 @@ class LatentSkillModel:
         panel : Panel
             The data. Models without a score, or without something the features need, are left out
             and listed in ``fit.dropped``.
-        method : {"mml"}
-            The estimator: marginal maximum likelihood.
+        method : {"mml", "psga"}
+            The estimator: marginal maximum likelihood by Newton's method, or the paper's projected
+            stochastic gradient ascent, which agrees with it and takes ten times as long.
         seed : int
             Seed of the nodes and of the further starts.
         starts : int

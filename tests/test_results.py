@@ -311,3 +311,9 @@ def test_tables_are_copies(small_fit: lv.Fit) -> None:
 def test_two_fits_of_the_same_data_can_be_asked_whether_they_are_equal(small_fit: lv.Fit) -> None:
     assert (small_fit == replace(small_fit)) in (True, False)
     assert small_fit in [small_fit]
+
+
+def test_reanchoring_on_near_copies_warns(paper_fit: lv.Fit) -> None:
+    anchors = {"knowledge": "mmlu", "more": "mmlu_pro", "sense": "hellaswag", "chat": "ifeval"}
+    with pytest.warns(lv.LvkitWarning, match="'knowledge' and 'more'"):
+        paper_fit.reanchor(anchors)
