@@ -254,13 +254,13 @@ def calibrate(
     progress: ProgressChoice = False,
 ) -> Fit:
     """Return the fit with a calibration; see :meth:`lvkit.results.Fit.calibrate`."""
-    keeps = sorted({check_whole(k, "keep", 0) for k in keep})
+    keeps = _check_keep(keep)
     seed, n_jobs = check_whole(seed, "seed", 0), check_workers(n_jobs)
     fit.curvature  # noqa: B018  measured once, here; refuses a fit that did not converge
     tasks = [fold for k in keeps for fold in folds(fit.panel, fit.prepared.models, k)]
     if not tasks:
         raise LvkitError(
-            f"no lineage has a family of more than {max(keeps, default=0)} models",
+            f"no lineage has a family of more than {min(keeps)} models, or there is one only",
             where="keep",
             remedy="Use smaller numbers, such as keep=(0, 1).",
         )
@@ -270,6 +270,15 @@ def calibrate(
             tables.append(table)
             bar.update()
     return replace(fit, calibration=Calibration(pd.concat(tables, ignore_index=True)))
+
+
+def _check_keep(keep: object) -> list[int]:
+    """Return the numbers of models to be kept, in ascending order."""
+    if not isinstance(keep, Iterable) or isinstance(keep, str) or not (each := list(keep)):
+        raise LvkitError(
+            f"saw {keep!r}", where="keep", expected="one or more whole numbers, such as (0, 1, 2)"
+        )
+    return sorted({check_whole(k, "keep", 0) for k in each})
 
 
 def _run(fit: Fit, tasks: list[Fold], seed: int, n_jobs: int | None) -> Iterable[pd.DataFrame]:

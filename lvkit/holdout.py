@@ -47,7 +47,8 @@ class Backtest:
     intervals : str
         Kind of the intervals.
     unconverged : tuple of str
-        Lineages whose fit did not converge.
+        Lineages whose fit did not converge: without its parameters' errors, their intervals are
+        plug-in ones.
     """
 
     table: pd.DataFrame
@@ -227,6 +228,7 @@ def _test(
 
     with threadpool_limits(limits=1, user_api="blas"):
         fit = model.fit(panel.select(models=list(fold.train)), seed=seed)
+        kind = kind if fit.converged else "plugin"
         if kind == "calibrated":
             fit = calibrate(fit, keep=_CALIBRATION_KEEP if fold.keep else (0,), seed=seed)
         found = predict(

@@ -152,6 +152,12 @@ def predict(
     level, draws = check_level(level), check_whole(draws, "draws")
     seed, kind = check_whole(seed, "seed", 0), check_intervals(intervals, fit)
     request = read_request(fit, models, new_family)
+    if kind != "plugin" and not fit.converged:
+        raise LvkitError(
+            f"the fit did not converge ({fit.message}), so that its parameters' errors are unknown",
+            where="predict",
+            remedy='Fit with more starts or fewer skills, or ask for intervals="plugin".',
+        )
     curvature = None if kind == "plugin" else fit.curvature
     found = predictive(fit, request, draws=draws, seed=seed, curvature=curvature)
     scores = np.sort(found.draw(request.models, seed), axis=2)

@@ -114,7 +114,7 @@ def read_request(fit: Fit, models: pd.DataFrame | Panel, new_family: str) -> Req
     families = _families(described)
     measured = [bool(row.any()) for row in ~np.isnan(scores)]
     scored = {family for family, has_score in zip(families, measured, strict=True) if has_score}
-    names = [str(name) for name in table.index]
+    names = table.index.to_list()
     kinds, keys = [], []
     for name, family, has_score in zip(names, families, measured, strict=True):
         kind, key = _kind(fit, name, family, has_score, scored, new_family)
@@ -160,14 +160,20 @@ def _distances(
     """Return how far each model is larger than its family's evidence, in powers of ten."""
     if evidence is None or "params_b" not in described:
         return np.full(len(group), np.nan)
-    sizes = pd.concat([fit.panel.models["params_b"], described["params_b"]]).astype(float)
-    log_size = np.log10(sizes[~sizes.index.duplicated()])
+    given = _log_sizes(described["params_b"])
+    log_size = pd.concat([_log_sizes(fit.panel.models["params_b"]), given])
+    log_size = log_size[~log_size.index.duplicated()]
     largest = np.full(evidence.n_families + 1, np.nan)
     largest[:-1] = -np.inf
     of_model = log_size[list(evidence_models)].to_numpy()
     np.maximum.at(largest, evidence.family, of_model[evidence.model])
-    own = np.log10(described["params_b"].astype(float).to_numpy())
-    return np.asarray(np.maximum(own - largest[group], 0.0))
+    return np.asarray(np.maximum(given.to_numpy() - largest[group], 0.0))
+
+
+def _log_sizes(column: pd.Series) -> pd.Series:
+    """Return log10 of sizes, NaN where there is none (the features may do without)."""
+    sizes = pd.to_numeric(column, errors="coerce").astype(float)
+    return sizes.where(sizes > 0.0).map(np.log10)
 
 
 def _as_table(models: object) -> pd.DataFrame:
@@ -189,11 +195,12 @@ def _as_table(models: object) -> pd.DataFrame:
             where="models",
             expected="the models' names in a column or an index called 'model'",
         )
-    if table.empty:
+    if not len(table):
         raise LvkitError("saw no model", where="models", expected="at least one row")
     blank = [at for at, name in enumerate(table.index) if is_blank(name)]
     if blank:
         raise LvkitError("saw no name", where=f"models, row {blank[0] + 1}", expected="a name")
+    table.index = pd.Index([str(name) for name in table.index], name="model")
     doubles = table.index[table.index.duplicated()]
     if len(doubles):
         raise LvkitError(
@@ -208,7 +215,7 @@ def _known_scores(fit: Fit, table: pd.DataFrame) -> Array:
     """Return the scores given with the models; refuse columns that are neither here nor there."""
     familiar = {*_DESCRIPTIVE, *fit.panel.models.columns, *fit.prepared.features.columns}
     strange = [c for c in table.columns if c not in familiar and c not in fit.benchmarks]
-    strange = [c for c in strange if pd.api.types.is_numeric_dtype(table[c])]
+    strange = [c for c in strange if _holds_numbers(table[c])]
     if strange:
         raise LvkitError(
             f"saw '{strange[0]}', which is no fitted benchmark and no column of the fitted panel",
@@ -224,6 +231,13 @@ def _known_scores(fit: Fit, table: pd.DataFrame) -> Array:
                 _score(cell, name, benchmark) for name, cell in table[benchmark].items()
             ]
     return scores
+
+
+def _holds_numbers(column: pd.Series) -> bool:
+    """Whether a column holds numbers, be it as text, and may be meant as scores."""
+    cells = [cell for cell in column if not is_blank(cell)]
+    as_text = bool(cells) and all(parse_number(cell) is not None for cell in cells)
+    return as_text or bool(pd.api.types.is_numeric_dtype(column))
 
 
 def _score(cell: object, model: object, benchmark: str) -> float:
@@ -305,21 +319,24 @@ def _evidence(
 ) -> tuple[ScoreTable | None, tuple[str, ...]]:
     """Gather what tells the latent vectors: fitted scores of known families, and given ones.
 
-    A model that is in the fit is counted once, by its fitted scores.
+    A model that is in the fit is counted once: its fitted scores stand, and what is given with it
+    fills its gaps.
     """
     family_of = fit.panel.models["family"]
     fitted = [m for m in fit.prepared.models if family_of[m] in known]
     code = {family: at for at, family in enumerate(known)}
-    given = [
-        at
-        for at, name in enumerate(names)
-        if group[at] >= 0 and not np.isnan(scores[at]).all() and name not in fit.prepared.models
-    ]
+    measured = (group >= 0) & ~np.isnan(scores).all(axis=1)
+    place = {(name, code[family_of[name]]): at for at, name in enumerate(fitted)}
+    again = [place.get((name, int(at))) for name, at in zip(names, group, strict=True)]
+    given = [at for at in np.flatnonzero(measured) if again[at] is None]
     if not fitted and not given:
         return None, ()
     x = fit.prepared.features.values(fit.panel.models.loc[fitted])
-    columns = list(fit.benchmarks)
-    rows = np.concatenate([fit.panel.scores.loc[fitted, columns].to_numpy(float), scores[given]])
+    old = fit.panel.scores.loc[fitted, list(fit.benchmarks)].to_numpy(float, copy=True)
+    for at, row in enumerate(again):
+        if row is not None:
+            old[row] = np.where(np.isnan(old[row]), scores[at], old[row])
+    rows = np.concatenate([old, scores[given]])
     codes = np.concatenate([[code[family_of[m]] for m in fitted], group[given]]).astype(np.intp)
     table = ScoreTable.build(
         rows,
