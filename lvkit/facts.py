@@ -17,6 +17,7 @@ from lvkit.errors import LvkitError, nearest
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
+    from lvkit.posterior import FamilyPosterior
     from lvkit.results import Fit
     from lvkit.select import Selection
 
@@ -29,11 +30,13 @@ __all__ = [
     "family_standings",
     "fitted_errors",
     "known_families",
+    "loading_intervals",
     "main_skills",
     "missing_order",
     "scale_effects",
     "score_points",
     "side_skills",
+    "two_skills",
 ]
 
 # The benchmarks by which arXiv:2512.06553 names its four skills.
@@ -134,6 +137,39 @@ def side_skills(fit: Fit) -> pd.Series[str]:
     keep = (second >= 0.5 * main) & (main > 0)
     names = fit.loadings.columns.to_numpy()[order[keep, 1]]
     return pd.Series(names, index=fit.loadings.index[keep], name="skill")
+
+
+def loading_intervals(fit: Fit, skill: str, level: float = 0.95) -> pd.DataFrame:
+    """Return a skill's loadings with their standard errors and confidence intervals.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model.
+    skill : str
+        One of its skills.
+    level : float
+        Level of the intervals.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by benchmark, in the order of ``fit.benchmarks``; columns ``estimate``,
+        ``std_error``, ``ci_lower`` and ``ci_upper`` of ``fit.summary()``, and ``fixed``: whether
+        it is the anchor of another skill, whose loading is zero by definition and has no error.
+
+    Raises
+    ------
+    LvkitError
+        If there is no such skill, for a level outside (0, 1), and for a fit that did not converge.
+    """
+    checked_names([skill], fit.skills, what="skill")
+    names = [f"loading[{benchmark}, {skill}]" for benchmark in fit.benchmarks]
+    columns = ["estimate", "std_error", "ci_lower", "ci_upper"]
+    table = fit.summary(level)[columns].reindex(names)
+    table.index = fit.loadings.index
+    fixed = table["estimate"].isna()
+    return table.assign(estimate=table["estimate"].fillna(0.0), fixed=fixed)
 
 
 def _family_scores(fit: Fit) -> pd.Series[int]:
@@ -285,3 +321,13 @@ def checked_names(names: Sequence[str], held: Sequence[str], *, what: str = "fam
                 remedy=nearest(name, held).strip(),
             )  # fmt: skip
     return list(names)
+
+
+def two_skills(post: FamilyPosterior, skills: Sequence[str] | None = None) -> tuple[str, str]:
+    """Return the two skills of a picture, the first two unless others are asked for."""
+    chosen = checked_names(post.skills[:2] if skills is None else skills, post.skills, what="skill")
+    if len(set(chosen)) != 2 or len(chosen) != 2:
+        raise LvkitError(
+            f"saw {', '.join(chosen)}", where="argument 'skills'", expected="two different skills"
+        )
+    return chosen[0], chosen[1]

@@ -13,11 +13,13 @@ from lvkit.facts import (
     family_standings,
     fitted_errors,
     known_families,
+    loading_intervals,
     main_skills,
     missing_order,
     scale_effects,
     score_points,
     side_skills,
+    two_skills,
 )
 
 
@@ -201,3 +203,25 @@ def test_the_order_of_a_formula_does_not_matter_to_scale_effects(fit: lv.Fit) ->
     turned = scale_effects(model.fit(fit.panel))
     assert turned is not None
     np.testing.assert_allclose(turned, scale_effects(fit), atol=1e-3)
+
+
+def test_loading_intervals_are_those_of_the_summary(small_fit: lv.Fit) -> None:
+    table, summary = loading_intervals(small_fit, "instruction", 0.9), small_fit.summary(0.9)
+    assert list(table.index) == list(small_fit.benchmarks)
+    assert table.index[table["fixed"]].to_list() == ["mmlu"]
+    assert table.loc["mmlu", "estimate"] == 0.0
+    assert np.isnan(table.loc["mmlu", "std_error"])
+    for name in ("bbh", "ifeval"):
+        expected = summary.loc[f"loading[{name}, instruction]"]
+        assert table.loc[name, "ci_upper"] == expected["ci_upper"]
+        assert table.loc[name, "estimate"] == small_fit.loadings.loc[name, "instruction"]
+
+
+def test_the_first_two_skills_are_taken_unless_others_are_asked_for() -> None:
+    post = SimpleNamespace(skills=("maths", "reading", "law"))
+    assert two_skills(post) == ("maths", "reading")
+    assert two_skills(post, ["law", "maths"]) == ("law", "maths")
+    with pytest.raises(lv.LvkitError, match="saw law, law; expected two different skills"):
+        two_skills(post, ["law", "law"])
+    with pytest.raises(lv.LvkitError, match="saw maths; expected two different skills"):
+        two_skills(SimpleNamespace(skills=("maths",)))

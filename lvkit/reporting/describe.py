@@ -6,25 +6,44 @@ For each picture there is a function that says what is to be seen in it, to be g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from lvkit.drawing import benchmark_labels
-from lvkit.facts import TOP_FAMILIES, known_families, score_points
+from lvkit.facts import TOP_FAMILIES, known_families, loading_intervals, score_points, two_skills
+from lvkit.prediction_facts import (
+    KINDS,
+    errors_by_family,
+    interval_coverage,
+    own_coverage,
+    predicted,
+)
 from lvkit.reporting.words import company, count, errors, extremes, features_of, listed, pairs
 
 if TYPE_CHECKING:
+    from lvkit.holdout import Backtest
     from lvkit.panel import Panel
+    from lvkit.posterior import FamilyPosterior
+    from lvkit.predict import Prediction
     from lvkit.results import Fit
     from lvkit.select import Selection
 
 __all__ = [
+    "describe_backtest_calibration",
+    "describe_backtest_errors",
     "describe_correlation",
     "describe_criterion",
     "describe_families",
+    "describe_family_density",
     "describe_fitted",
+    "describe_loading_intervals",
     "describe_loadings",
     "describe_missing",
+    "describe_prediction",
     "describe_scores",
+    "describe_trace",
 ]
 
 
@@ -72,15 +91,18 @@ def describe_criterion(selection: Selection) -> str:
     return f"{curve}. {listed(lowest)}.{doubt}"
 
 
-def describe_loadings(fit: Fit) -> str:
+def describe_loadings(fit: Fit, *, errors: bool = False) -> str:
     """Say what :func:`lvkit.plots.plot_loadings` shows."""
-    labels, parts = benchmark_labels(fit.panel), []
+    labels, parts, doubt = benchmark_labels(fit.panel), [], ""
+    if errors:
+        sizes = pd.concat([loading_intervals(fit, skill)["std_error"] for skill in fit.skills])
+        doubt = f" Standard errors go from {sizes.min():.2f} to {sizes.max():.2f}."
     for skill, anchor in fit.anchors.items():
         others = company(fit, skill)
         with_it = f", and mainly loading on it {listed(others)}" if others else ""
         parts.append(f"{skill}: its anchor {labels[anchor]}{with_it}")
-    sizes = f"{count(len(fit.benchmarks), 'benchmark')} on {count(len(parts), 'skill')}"
-    return f"Loadings of {sizes}. {'; '.join(parts)}."
+    what = f"{count(len(fit.benchmarks), 'benchmark')} on {count(len(parts), 'skill')}"
+    return f"Loadings of {what}. {'; '.join(parts)}.{doubt}"
 
 
 def describe_correlation(fit: Fit) -> str:
@@ -107,3 +129,94 @@ def describe_families(fit: Fit, *, skill: str | None = None, top: int | None = T
 def describe_fitted(fit: Fit) -> str:
     """Say what :func:`lvkit.plots.plot_fitted` shows."""
     return f"Observed against fitted scores, by benchmark. {errors(fit)}"
+
+
+def describe_trace(fit: Fit) -> str:
+    """Say what :func:`lvkit.plots.plot_trace` shows."""
+    trace = fit.trace["loglik"].dropna()
+    steps = count(int(trace.index[-1] - trace.index[0]), "iteration")
+    end = "which converged" if fit.converged else "which did not converge"
+    return (
+        f"The log-likelihood goes from {trace.iloc[0]:,.1f} to {trace.iloc[-1]:,.1f} in {steps}; "
+        f"that of the fit, {end}, is {fit.loglik:,.2f}."
+    )
+
+
+def describe_loading_intervals(fit: Fit, skill: str, *, level: float = 0.95) -> str:
+    """Say what :func:`lvkit.plots.plot_loading_intervals` shows."""
+    table = loading_intervals(fit, skill, level).sort_values("estimate", ascending=False)
+    table = table[~table["fixed"]]
+    labels = benchmark_labels(fit.panel)
+    told = [
+        f"{labels[str(name)]} {row['estimate']:.2f} "
+        + ("(not determined)" if pd.isna(row["std_error"])
+           else f"({row['ci_lower']:.2f} to {row['ci_upper']:.2f})")
+        for name, row in table.iterrows()
+    ]  # fmt: skip
+    return f"Loadings on {skill} with {level:.0%} intervals, largest first: {'; '.join(told)}."
+
+
+def describe_family_density(
+    post: FamilyPosterior, a: str, b: str, *, skills: Sequence[str] | None = None
+) -> str:
+    """Say what :func:`lvkit.plots.plot_family_density` shows."""
+    chosen, table = list(two_skills(post, skills)), post.summary()
+    places = [
+        f"{family} at "
+        + listed(f"{table['mean'][family, s]:.1f} ± {table['sd'][family, s]:.1f}" for s in chosen)
+        for family in (a, b)
+    ]
+    higher = post.compare(a, b)["probability"]
+    odds = listed(f"{higher[skill]:.2f} in {skill}" for skill in chosen)
+    return (
+        f"Posterior densities of two families on {listed(chosen)}: {listed(places)}. The "
+        f"probability that {a} stands higher is {odds}."
+    )
+
+
+def describe_prediction(
+    prediction: Prediction,
+    models: Sequence[str] | None = None,
+    *,
+    observed: Panel | pd.DataFrame | None = None,
+) -> str:
+    """Say what :func:`lvkit.plots.plot_prediction` shows."""
+    rows = predicted(prediction, models, observed)
+    width = (rows["upper"] - rows["lower"]).groupby(rows["benchmark"], sort=False).mean()
+    labels, groups = benchmark_labels(prediction._fit.panel), rows.groupby("model", sort=False)
+    widest, narrowest = str(width.idxmax()), str(width.idxmin())
+    inside = [
+        f"{int(table['inside'].sum())} of {table['observed'].count()} for {name}"
+        for name, table in groups
+        if table["observed"].notna().any()
+    ]
+    hits = f" Measured scores inside: {listed(inside)}." if inside else " None were measured."
+    return (
+        f"Predicted scores of {count(len(groups), 'model')} on {count(len(width), 'benchmark')}, "
+        f"with {prediction.level:.0%} intervals: widest for {labels[widest]} "
+        f"({width[widest]:.2f} on average), narrowest for {labels[narrowest]} "
+        f"({width[narrowest]:.2f}).{hits}"
+    )
+
+
+def describe_backtest_calibration(test: Backtest) -> str:
+    """Say what :func:`lvkit.plots.plot_backtest_calibration` shows."""
+    tested, kind = interval_coverage(test), KINDS[test.intervals]
+    parts = [f"{share:.1%} inside those of {level:.0%}" for level, share in tested.items()]
+    before = ""
+    if test.intervals == "calibrated":
+        own = own_coverage(test, list(test.levels)).sort_index()
+        before = f" Before calibration: {listed(f'{share:.1%}' for share in own)}."
+    lie = f"Of {len(test.table):,} held-out scores lie, with {kind} intervals"
+    return f"{lie}: {listed(parts)}.{before}"
+
+
+def describe_backtest_errors(test: Backtest) -> str:
+    """Say what :func:`lvkit.plots.plot_backtest_errors` shows."""
+    table = errors_by_family(test)
+    means = [f"{name} {mean:.1f}" for name, mean in table.mean().items()]
+    return (
+        f"Mean absolute error of predictions in points, averaged over "
+        f"{len(table)} families, best predicted first: {', '.join(means)}; "
+        f"{table.mean().mean():.1f} over all benchmarks."
+    )

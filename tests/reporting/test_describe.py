@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from pictures import made_backtest
 
 import lvkit as lv
 from lvkit.facts import fitted_errors
@@ -98,3 +99,65 @@ def test_families_are_told_beyond_what_their_features_are(small_fit: lv.Fit, fit
     text = describe.describe_families(sizes)
     assert "beyond size. " in text
     assert "tokens" not in text
+
+
+def test_standard_errors_are_told_from_smallest_to_largest(fit: lv.Fit) -> None:
+    errors = fit.summary()["std_error"]
+    errors = errors[errors.index.str.startswith("loading[")]
+    text = describe.describe_loadings(fit, errors=True)
+    assert text.startswith(describe.describe_loadings(fit))
+    assert text.endswith(f"Standard errors go from {errors.min():.2f} to {errors.max():.2f}.")
+
+
+def test_a_search_is_told_from_its_start_to_its_end(fit: lv.Fit) -> None:
+    text = describe.describe_trace(fit)
+    assert f"from {fit.trace['loglik'].iloc[0]:,.1f} to " in text
+    assert f"that of the fit, which converged, is {fit.loglik:,.2f}." in text
+
+
+def test_intervals_are_told_from_the_largest_loading(small_fit: lv.Fit) -> None:
+    text = describe.describe_loading_intervals(small_fit, "general", level=0.9)
+    assert text.startswith("Loadings on general with 90% intervals, largest first: ")
+    numbers = [float(number) for number in re.findall(r"(-?\d+\.\d\d) \(", text)]
+    assert len(numbers) == 5  # all but the other skill's anchor
+    assert numbers == sorted(numbers, reverse=True)
+    row = small_fit.summary(0.9).loc["loading[bbh, general]"]
+    assert f"({row['ci_lower']:.2f} to {row['ci_upper']:.2f})" in text
+
+
+def test_two_families_are_told_with_the_odds_of_the_first(small_fit: lv.Fit) -> None:
+    post = small_fit.sample_families(4000)
+    a, b = post.families[:2]
+    text = describe.describe_family_density(post, a, b)
+    odds = post.compare(a, b)["probability"]
+    told = f"{odds['general']:.2f} in general and {odds['instruction']:.2f} in instruction"
+    assert text.endswith(f"The probability that {a} stands higher is {told}.")
+    mean = post.summary().loc[(b, "general"), "mean"]
+    assert f"{b} at {mean:.1f} ± " in text
+
+
+def test_predictions_are_told_with_what_was_measured(small_fit: lv.Fit) -> None:
+    models = small_fit.panel.models.iloc[:2]
+    prediction = small_fit.predict(models, intervals="plugin", draws=200)
+    text = describe.describe_prediction(prediction)
+    assert text.startswith("Predicted scores of 2 models on 6 benchmarks, with 95% intervals: ")
+    assert text.endswith("None were measured.")
+    text = describe.describe_prediction(prediction, observed=small_fit.panel)
+    assert re.search(rf"inside: \d of 6 for {models.index[0]} and \d of 6 for", text)
+
+
+def test_coverage_is_told_level_by_level() -> None:
+    text = describe.describe_backtest_calibration(made_backtest())
+    assert text == (
+        "Of 400 held-out scores lie, with the model's own intervals: 50.0% inside those of 50% "
+        "and 75.0% inside those of 95%."
+    )
+    text = describe.describe_backtest_calibration(made_backtest(intervals="calibrated"))
+    assert text.endswith("Before calibration: 50.0% and 95.0%.")
+
+
+def test_errors_of_predictions_are_told_from_the_smallest() -> None:
+    assert describe.describe_backtest_errors(made_backtest()) == (
+        "Mean absolute error of predictions in points, averaged over 2 families, best predicted "
+        "first: arc 2.0, gsm8k 7.0; 4.5 over all benchmarks."
+    )

@@ -1,18 +1,11 @@
-"""Plots: panels, choices of K and fits, drawn.
-
-Each function draws one answer on the axes it is given, or on a figure of its own, and returns the
-axes; none saves, shows or changes anything else. ``ax.figure`` shows itself at the end of a
-notebook's cell and has ``savefig``. :mod:`lvkit.reporting.describe` says the same things in words,
-and :func:`lvkit.drawing.picture` joins the two. Colour-blind readers can tell the colours
-apart.
-"""
+"""Pictures of a fit: how many skills, what they are, where families stand, what is missed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from lvkit import drawing as draw
 from lvkit import facts
@@ -21,7 +14,6 @@ from lvkit.errors import LvkitError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from lvkit.panel import Panel
     from lvkit.results import Fit
     from lvkit.select import Selection
 
@@ -31,112 +23,10 @@ __all__ = [
     "plot_families",
     "plot_fitted",
     "plot_loadings",
-    "plot_missing",
-    "plot_scores",
+    "plot_trace",
 ]
 
-_MARKERS = "osD^vP*X"
-_AGAINST = {"params_b": "size (billions of parameters)", "tokens_t": "training tokens (trillions)"}
 _CRITERIA = {"aic": ("AIC", 0, "o"), "bic": ("BIC", 1, "s")}
-
-
-def plot_scores(
-    panel: Panel,
-    benchmark: str,
-    *,
-    against: str = "params_b",
-    families: Sequence[str] | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw a benchmark's scores against size or tokens, each family's models joined by a line.
-
-    Read off it how a benchmark grows with scale, and how far apart families of one size are: that
-    distance is what the families' latent variables are for.
-
-    Parameters
-    ----------
-    panel : Panel
-        The scores.
-    benchmark : str
-        Its name in the panel.
-    against : {"params_b", "tokens_t"}
-        What to draw it against, on a logarithmic axis.
-    families : sequence of str, optional
-        Families in colour, the others stay grey; at most eight. None: those with most models here.
-    ax : matplotlib Axes, optional
-        Where to draw; None makes a figure.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    LvkitError
-        If the panel has no such benchmark, column or family, or no score to draw.
-    """
-    points = facts.score_points(panel, benchmark, against)
-    if families is None:
-        families = list(points["family"].value_counts(sort=False).nlargest(8).index)
-    bright = facts.checked_names(families, panel.families)[:8]
-    score = f"score on {draw.shown(draw.benchmark_labels(panel)[benchmark])}"
-    ax = draw.canvas(ax, width=8.0, height=4.4, xlabel=_AGAINST[against], ylabel=score)
-    for family, rows in points.groupby("family", sort=False):
-        if family not in bright:
-            ax.plot(rows[against], rows["score"], "-o", color=draw.GREY, alpha=0.45, lw=0.8, ms=3)
-    lines = []
-    for colour, marker, family in zip(draw.palette(), _MARKERS, bright, strict=False):
-        rows = points[points["family"] == family]
-        lines += ax.plot(rows[against], rows["score"], "-" + marker, color=colour, lw=1.5, ms=6)
-    ax.set_xscale("log")
-    draw.plain_ticks(ax)
-    names = [draw.shown(family) for family in bright]
-    ax.legend(lines, names, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    draw.tidy(ax, grid="both")
-    return ax
-
-
-def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
-    """Draw which scores are there: a column for each model, a row for each benchmark.
-
-    Read off it which benchmarks were measured on which models, and whether the gaps come in blocks.
-    Models of one family stand together, by size; the families with fewest gaps come first.
-
-    Parameters
-    ----------
-    panel : Panel
-        The scores.
-    ax : matplotlib Axes, optional
-        Where to draw; None makes a figure.
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    from matplotlib.colors import ListedColormap
-
-    order = facts.missing_order(panel)
-    edges = np.flatnonzero(order.ne(order.shift()).to_numpy()).tolist()
-    centres, names = draw.spaced_labels(order, edges)
-    some = "" if len(names) == panel.n_families else " (not all families are named)"
-    ax = draw.canvas(
-        ax, width=9.0, height=1.6 + 0.24 * panel.n_benchmarks,
-        xlabel=f"models, by family and size{some}", ylabel="benchmark (models scored)",
-    )  # fmt: skip
-    measured = panel.scores.loc[order.index].notna().to_numpy()
-    colours = ListedColormap(["#ececec", draw.palette()[0]])
-    ax.pcolormesh(measured.T, cmap=colours, vmin=0, vmax=1, rasterized=True)
-    labels = draw.benchmark_labels(panel)
-    counts = zip(panel.scores, measured.sum(axis=0), strict=True)
-    rows = [f"{draw.shown(labels[str(name)])}  {n}" for name, n in counts]
-    ax.set_yticks(np.arange(panel.n_benchmarks) + 0.5, rows, fontsize=8)
-    ax.invert_yaxis()
-    ax.vlines(edges[1:], 0, panel.n_benchmarks, color="white", lw=0.7)
-    ax.hlines(range(1, panel.n_benchmarks), 0, len(order), color="white", lw=0.7)
-    ax.set_xticks(centres, names, rotation=90, fontsize=7)
-    ax.tick_params(length=0)
-    draw.tidy(ax, spines=False)
-    return ax
 
 
 def plot_criterion(selection: Selection, *, criterion: str = "aic", ax: Axes | None = None) -> Axes:
@@ -189,7 +79,7 @@ def plot_criterion(selection: Selection, *, criterion: str = "aic", ax: Axes | N
     return ax
 
 
-def plot_loadings(fit: Fit, *, ax: Axes | None = None) -> Axes:
+def plot_loadings(fit: Fit, *, errors: bool = False, ax: Axes | None = None) -> Axes:
     """Draw the loadings as a heat map: benchmarks by skills.
 
     Read off it what each skill is: the benchmarks whose scores rise with it. A loading is the
@@ -202,21 +92,36 @@ def plot_loadings(fit: Fit, *, ax: Axes | None = None) -> Axes:
     ----------
     fit : Fit
         The fitted model.
+    errors : bool
+        Write each loading's standard error beside it, and "?" where the data do not determine it.
+        :func:`plot_loading_intervals` draws one skill's.
     ax : matplotlib Axes, optional
         Where to draw; None makes a figure.
 
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    LvkitError
+        If there are to be standard errors and the fit did not converge.
     """
     table = fit.loadings.loc[facts.main_skills(fit).index]
     anchored = table.index.isin(list(fit.anchors.values()))
-    words = draw.cell_texts(table, zeros=anchored[:, None] & (table.to_numpy() == 0.0))
+    zeros = anchored[:, None] & (table.to_numpy() == 0.0)
+    words = draw.cell_texts(table, zeros=zeros)
+    if errors:
+        doubts = {name: facts.loading_intervals(fit, name)["std_error"] for name in fit.skills}
+        ranges = draw.cell_texts(pd.DataFrame(doubts).loc[table.index])
+        ranges[ranges == "nan"] = "?"
+        words = np.where(zeros, words, words + " ± " + ranges)
+    told = "loading ± standard error," if errors else "loadings"
     shares = table.div(table.abs().max(axis=1), axis=0)
     ax = draw.heat_map(
         ax, shares.rename(index=draw.benchmark_labels(fit.panel)), words, most=1.0,
         bar="share of the benchmark's largest loading", cell=(1.1, 0.32), margins=(2.6, 1.3),
-        xlabel="skill (loadings in logits per standard deviation)", ylabel="benchmark",
+        xlabel=f"skill ({told} in logits per standard deviation)", ylabel="benchmark",
     )  # fmt: skip
     for skill, benchmark in fit.anchors.items():
         draw.frame_cell(ax, table.index.get_loc(benchmark), list(table.columns).index(skill))
@@ -348,4 +253,39 @@ def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
     ax.set(xticks=[], yticks=[])
     ax.yaxis.labelpad = 26
     draw.tidy(ax, spines=False)
+    return ax
+
+
+def plot_trace(fit: Fit, *, ax: Axes | None = None) -> Axes:
+    """Draw the log-likelihood against the iterations of the search.
+
+    Read off it whether the search came to rest: a curve that ends level has reached a top, one that
+    still climbs was stopped on its way. The dashed line is the fit's log-likelihood.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model, by any method; the way of its best start is drawn.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Notes
+    -----
+    The search takes fewer integration nodes than the log-likelihood of the fit, so that the curve
+    may end a little beside the line.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    trace = fit.trace["loglik"].dropna()
+    ax = draw.canvas(ax, width=6.0, height=3.6, xlabel="iteration", ylabel="log-likelihood")
+    top = f"fit, {fit.loglik:,.2f}" + ("" if fit.converged else " (not converged)")
+    ax.axhline(fit.loglik, color=draw.INK, lw=1.0, ls="--", label=top)
+    ax.plot(trace.index, trace, "-o", color=draw.palette()[0], ms=4, label=f"search ({fit.method})")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(frameon=False, loc="lower right")
+    draw.tidy(ax, grid="y")
     return ax

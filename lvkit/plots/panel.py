@@ -1,0 +1,120 @@
+"""Pictures of a panel: the scores, and where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lvkit import drawing as draw
+from lvkit import facts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lvkit.panel import Panel
+
+__all__ = ["plot_missing", "plot_scores"]
+
+_MARKERS = "osD^vP*X"
+_AGAINST = {"params_b": "size (billions of parameters)", "tokens_t": "training tokens (trillions)"}
+
+
+def plot_scores(
+    panel: Panel,
+    benchmark: str,
+    *,
+    against: str = "params_b",
+    families: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a benchmark's scores against size or tokens, each family's models joined by a line.
+
+    Read off it how a benchmark grows with scale, and how far apart families of one size are: that
+    distance is what the families' latent variables are for.
+
+    Parameters
+    ----------
+    panel : Panel
+        The scores.
+    benchmark : str
+        Its name in the panel.
+    against : {"params_b", "tokens_t"}
+        What to draw it against, on a logarithmic axis.
+    families : sequence of str, optional
+        Families in colour, the others stay grey; at most eight. None: those with most models here.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    LvkitError
+        If the panel has no such benchmark, column or family, or no score to draw.
+    """
+    points = facts.score_points(panel, benchmark, against)
+    if families is None:
+        families = list(points["family"].value_counts(sort=False).nlargest(8).index)
+    bright = facts.checked_names(families, panel.families)[:8]
+    score = f"score on {draw.shown(draw.benchmark_labels(panel)[benchmark])}"
+    ax = draw.canvas(ax, width=8.0, height=4.4, xlabel=_AGAINST[against], ylabel=score)
+    for family, rows in points.groupby("family", sort=False):
+        if family not in bright:
+            ax.plot(rows[against], rows["score"], "-o", color=draw.GREY, alpha=0.45, lw=0.8, ms=3)
+    lines = []
+    for colour, marker, family in zip(draw.palette(), _MARKERS, bright, strict=False):
+        rows = points[points["family"] == family]
+        lines += ax.plot(rows[against], rows["score"], "-" + marker, color=colour, lw=1.5, ms=6)
+    ax.set_xscale("log")
+    draw.plain_ticks(ax)
+    names = [draw.shown(family) for family in bright]
+    ax.legend(lines, names, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    draw.tidy(ax, grid="both")
+    return ax
+
+
+def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
+    """Draw which scores are there: a column for each model, a row for each benchmark.
+
+    Read off it which benchmarks were measured on which models, and whether the gaps come in blocks.
+    Models of one family stand together, by size; the families with fewest gaps come first.
+
+    Parameters
+    ----------
+    panel : Panel
+        The scores.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    from matplotlib.colors import ListedColormap
+
+    order = facts.missing_order(panel)
+    edges = np.flatnonzero(order.ne(order.shift()).to_numpy()).tolist()
+    centres, names = draw.spaced_labels(order, edges)
+    some = "" if len(names) == panel.n_families else " (not all families are named)"
+    ax = draw.canvas(
+        ax, width=9.0, height=1.6 + 0.24 * panel.n_benchmarks,
+        xlabel=f"models, by family and size{some}", ylabel="benchmark (models scored)",
+    )  # fmt: skip
+    measured = panel.scores.loc[order.index].notna().to_numpy()
+    colours = ListedColormap(["#ececec", draw.palette()[0]])
+    ax.pcolormesh(measured.T, cmap=colours, vmin=0, vmax=1, rasterized=True)
+    labels = draw.benchmark_labels(panel)
+    counts = zip(panel.scores, measured.sum(axis=0), strict=True)
+    rows = [f"{draw.shown(labels[str(name)])}  {n}" for name, n in counts]
+    ax.set_yticks(np.arange(panel.n_benchmarks) + 0.5, rows, fontsize=8)
+    ax.invert_yaxis()
+    ax.vlines(edges[1:], 0, panel.n_benchmarks, color="white", lw=0.7)
+    ax.hlines(range(1, panel.n_benchmarks), 0, len(order), color="white", lw=0.7)
+    ax.set_xticks(centres, names, rotation=90, fontsize=7)
+    ax.tick_params(length=0)
+    draw.tidy(ax, spines=False)
+    return ax

@@ -1,0 +1,194 @@
+"""Pictures of predictions: intervals beside scores, and whether hold-out tests bear them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from lvkit import drawing as draw
+from lvkit.prediction_facts import (
+    KINDS,
+    errors_by_family,
+    interval_coverage,
+    own_coverage,
+    predicted,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lvkit.holdout import Backtest
+    from lvkit.panel import Panel
+    from lvkit.predict import Prediction
+
+__all__ = ["plot_backtest_calibration", "plot_backtest_errors", "plot_prediction"]
+
+_COLUMNS = 3
+
+
+def plot_prediction(
+    prediction: Prediction,
+    models: Sequence[str] | None = None,
+    *,
+    observed: Panel | pd.DataFrame | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw predicted scores with their intervals, a small square for each model.
+
+    Read off it how sure a prediction is, benchmark by benchmark, and whether the scores that were
+    measured afterwards lie inside: an interval is a line, its median a dot, a measured score a
+    diamond. Above each square stands how many of the measured scores are inside. (Figure 4 of
+    arXiv:2512.06553.)
+
+    Parameters
+    ----------
+    prediction : Prediction
+        What ``fit.predict()`` returned.
+    models : sequence of str, optional
+        Up to six of its models; None takes the first six.
+    observed : Panel or DataFrame, optional
+        Measured scores, a row for each model (the index, or a column ``model``) and a column for
+        each benchmark. None shows the scores that were given to the prediction.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+        Its ``child_axes`` are the squares, in the order of the models.
+
+    Raises
+    ------
+    LvkitError
+        For a model that was not predicted, and for more than six.
+    """
+    rows = predicted(prediction, models, observed)
+    labels = draw.benchmark_labels(prediction._fit.panel)
+    groups = list(rows.groupby("model", sort=False))
+    benchmarks = [draw.shown(labels[name], 20) for name in pd.unique(rows["benchmark"])]
+    columns = min(_COLUMNS, len(groups))
+    down, margin = -(-len(groups) // columns), 0.3 + 0.065 * max(map(len, benchmarks))
+    width, tall = margin + 2.1 * columns, 0.5 + 0.2 * len(benchmarks)
+    label = f"score ({prediction.level:.0%} intervals: {KINDS[prediction.intervals]})"
+    ax = draw.canvas(ax, width=width, height=0.7 + tall * down, xlabel=label, ylabel="benchmark")
+    squares: list[Axes] = []
+    start, high = margin / width, (tall - 0.4) / tall / down
+    for number, (name, table) in enumerate(groups):
+        row, column = divmod(number, columns)
+        left = start + column * (1 - start) / columns
+        place = (left, 1 - (row + 1) / down, 0.9 * (1 - start) / columns, high)
+        square = ax.inset_axes(place)
+        squares.append(square)
+        _intervals(square, table)
+        square.set_title(_title(str(name), table), fontsize=8, pad=3)
+        square.set_yticks(range(len(table)), [] if column else benchmarks, fontsize=8)
+        below = number + columns < len(groups)
+        square.set_xticks([0, 0.5, 1], [] if below else ["0", "0.5", "1"], fontsize=8)
+    ax.set(xticks=[], yticks=[])
+    ax.xaxis.labelpad = 18
+    legend = squares[0].get_legend_handles_labels()
+    ax.legend(*legend, ncols=3, frameon=False, fontsize=8, loc="lower right",
+              bbox_to_anchor=(1.0, 1.0))  # fmt: skip
+    draw.tidy(ax, spines=False)
+    return ax
+
+
+def _intervals(square: Axes, table: pd.DataFrame) -> None:
+    """Draw a model's intervals, medians and measured scores, the first benchmark on top."""
+    blue, orange = draw.palette()[0], draw.palette()[3]
+    places = np.arange(len(table))
+    square.hlines(places, table["lower"], table["upper"], color=blue, lw=2.2, alpha=0.55,
+                  label="interval")  # fmt: skip
+    square.plot(table["median"], places, "o", color=blue, ms=4.5, label="median")
+    square.plot(table["observed"], places, "D", mfc="none", mec=orange, mew=1.4, ms=5,
+                label="measured")  # fmt: skip
+    square.set(xlim=(-0.02, 1.02), ylim=(len(table) - 0.5, -0.5))
+    draw.tidy(square, grid="both")
+
+
+def _title(name: str, table: pd.DataFrame) -> str:
+    """Return a model's name and how many of its measured scores are inside."""
+    measured = int(table["observed"].notna().sum())
+    inside = f"{int(table['inside'].sum())} of {measured} inside" if measured else "not measured"
+    return f"{draw.shown(name)}\n{inside}"
+
+
+def plot_backtest_calibration(test: Backtest, *, ax: Axes | None = None) -> Axes:
+    """Draw how often intervals hold the score, against how often they say they do.
+
+    Read off it whether intervals can be believed: below the diagonal they are too narrow, above it
+    too wide. The curve is that of the central intervals of the model's predictive distribution, at
+    every level; the diamonds are the intervals that were tested. Where these were calibrated, the
+    way from the curve to the diamonds is what calibration did.
+
+    Parameters
+    ----------
+    test : Backtest
+        What ``lvkit.backtest`` returned.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    levels = [percent / 100 for percent in range(1, 100)]
+    own, tested = own_coverage(test, levels), interval_coverage(test)
+    ax = draw.canvas(
+        ax, width=5.0, height=4.6, xlabel="level of the interval",
+        ylabel="share of held-out scores inside",
+    )  # fmt: skip
+    blue, orange = draw.palette()[0], draw.palette()[3]
+    ax.plot([0, 1], [0, 1], "--", color=draw.INK, lw=1.0, label="as promised")
+    ax.plot(own.index, own, color=blue, lw=2.0, label="by the predictive distribution")
+    ax.plot(tested.index, tested, "D", color=orange, ms=7, mec="white",
+            label=f"tested: {KINDS[test.intervals]}")  # fmt: skip
+    for level, share in tested.items():
+        ax.annotate(f"{share:.0%}", (float(str(level)), share), (7, -9),
+                    textcoords="offset points", fontsize=8)  # fmt: skip
+    ax.set(xlim=(0, 1.04), ylim=(0, 1.04), aspect="equal")
+    ax.legend(frameon=False, loc="upper left")
+    draw.tidy(ax, grid="both")
+    return ax
+
+
+def plot_backtest_errors(test: Backtest, *, ax: Axes | None = None) -> Axes:
+    """Draw how far predictions are from held-out scores, benchmark by benchmark.
+
+    Read off it which benchmarks can be foretold and which cannot, and whether a large error is
+    every family's or that of a few: each faint dot is a family's mean absolute error, the diamond
+    their mean, which is written beside the name. The best predicted benchmark is on top.
+
+    Parameters
+    ----------
+    test : Backtest
+        What ``lvkit.backtest`` returned.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    errors = errors_by_family(test)
+    height = 1.2 + 0.3 * errors.shape[1]
+    label, rows = "mean absolute error (points of 100)", "benchmark, mean of families"
+    ax = draw.canvas(ax, width=6.4, height=height, xlabel=label, ylabel=rows)
+    blue, orange = draw.palette()[0], draw.palette()[3]
+    places = np.arange(errors.shape[1])
+    for place, name in zip(places, errors.columns, strict=True):
+        values = errors[name].dropna()
+        ax.plot(values, np.full(len(values), place), "o", color=blue, alpha=0.4, ms=5, mew=0,
+                label="_one family" if place else "one family")  # fmt: skip
+    ax.plot(errors.mean(), places, "D", color=orange, ms=7, mec="white", label="mean of families")
+    means = zip(errors.columns, errors.mean(), strict=True)
+    names = [f"{draw.shown(name)}  {mean:.1f}" for name, mean in means]
+    ax.set_yticks(places, names, fontsize=8)
+    ax.set_xlim(left=0)
+    ax.invert_yaxis()
+    ax.legend(frameon=False, loc="upper right")
+    draw.tidy(ax, grid="both")
+    return ax

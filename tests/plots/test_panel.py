@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import lvkit as lv
+from lvkit import plots
+
+
+def test_scores_are_drawn_on_a_logarithmic_axis_by_family(leaderboard: lv.Panel) -> None:
+    ax = plots.plot_scores(leaderboard, "bbh", against="tokens_t")
+    assert ax.get_xscale() == "log"
+    drawn = sum(len(line.get_xdata()) for line in ax.lines)
+    both = leaderboard.scores["bbh"].notna() & leaderboard.models["tokens_t"].notna()
+    assert drawn == both.sum()
+    assert len(ax.get_legend().get_texts()) == 8
+
+
+def test_the_families_asked_for_are_in_colour(leaderboard: lv.Panel) -> None:
+    ax = plots.plot_scores(leaderboard, "mmlu", families=["opt", "bloom"])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["opt", "bloom"]
+    with pytest.raises(lv.LvkitError, match="no family 'optt'.*Did you mean 'opt'"):
+        plots.plot_scores(leaderboard, "mmlu", families=["optt"])
+
+
+def test_more_families_than_colours_stay_grey(leaderboard: lv.Panel) -> None:
+    ax = plots.plot_scores(leaderboard, "mmlu", families=leaderboard.families)
+    assert len(ax.get_legend().get_texts()) == 8
+    assert sum(len(line.get_xdata()) for line in ax.lines) == leaderboard.scores["mmlu"].count()
+
+
+def test_one_family_can_be_drawn(leaderboard: lv.Panel) -> None:
+    family = leaderboard.select(families="opt")
+    assert len(plots.plot_scores(family, "mmlu").lines) == 1
+    assert plots.plot_missing(family).get_xlabel() == "models, by family and size"
+
+
+def test_what_is_missing_is_drawn_pale(leaderboard: lv.Panel) -> None:
+    (mesh,) = [
+        c for c in plots.plot_missing(leaderboard).collections if hasattr(c, "get_coordinates")
+    ]
+    assert np.asarray(mesh.get_array()).sum() == leaderboard.n_scores
+    assert np.asarray(mesh.get_array()).shape == (12, 197)
