@@ -19,7 +19,7 @@ $(shell for stamp in .venv*/.with-*; do \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help report test lint types test-minimum test-python bench notebooks clean distclean
+.PHONY: help report test lint types test-minimum test-python bench study notebooks clean distclean
 
 help: ## list what can be made
 	@echo 'Usage: make TARGET'
@@ -53,6 +53,9 @@ test-python: ## run all but the slow tests with another Python: VERSION=3.13
 bench: $(venv)/.with-test ## measure speed, growth and accuracy; ten minutes on a quiet machine
 	@for script in benchmarks/bench_*.py; do \
 		echo "$$script"; $(python) "$$script" || exit 1; done
+
+study: $(venv)/.with-test ## run the simulation study of docs/study.md; forty minutes on a quiet core
+	$(python) docs/study.py --jobs $(JOBS)
 
 notebooks: $(venv)/.with-test ## run the notebooks again and keep their outputs in them
 	$(python) -m jupyter nbconvert --to notebook --inplace --execute \
