@@ -77,6 +77,12 @@ class Backtest:
         if by not in (None, "family", "benchmark"):
             raise LvkitError(f"saw {by!r}", where="by", expected="None, 'family' or 'benchmark'")
         table = self.table[self.table["complete"]] if complete else self.table
+        if table.empty:
+            raise LvkitError(
+                "no model that was tested is complete, or its family has too few such models",
+                where="summary",
+                remedy="Leave out complete=True.",
+            )
         if by is None:
             return pd.DataFrame([self._measures(table)], index=pd.Index(["all"], name="scores of"))
         groups = table.groupby(by, sort=True)
