@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from lvkit.panel import Panel
     from lvkit.results import Fit
 
-__all__ = ["Calibration", "calibrate", "own_residuals", "records"]
+__all__ = ["RECORD", "Calibration", "calibrate", "own_residuals", "records"]
 
 Array = npt.NDArray[np.float64]
 
@@ -60,7 +60,8 @@ _TYPICAL = 0.7
 
 _LEAST_TAIL = 1e-4
 
-_RECORD = ("lineage", "family", "model", "benchmark", "keep", "z", "own", "distance")
+RECORD = ("lineage", "family", "model", "benchmark", "keep", "z", "own", "distance")
+"""Columns of the records."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +243,7 @@ def records(
         own[row, column],
         request.distance[row],
     )
-    return pd.DataFrame(dict(zip(_RECORD, values, strict=True)))
+    return pd.DataFrame(dict(zip(RECORD, values, strict=True)))
 
 
 def calibrate(

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.calibration import Calibration
+from lvkit.calibration import RECORD, Calibration
 from lvkit.errors import LvkitError
 from lvkit.files import write_whole
 from lvkit.model import LatentSkillModel
@@ -152,7 +152,13 @@ def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fit:
 
 
 def _calibration(records: dict[str, Any] | None) -> Calibration | None:
-    return None if records is None else Calibration(_table_from_json(records))
+    if records is None:
+        return None
+    table = _table_from_json(records)
+    numbers = table[["keep", "z", "own", "distance"]]
+    if tuple(table.columns) != RECORD or not (numbers.dtypes.map(lambda t: t.kind in "if")).all():
+        raise ValueError(f"calibration: columns {', '.join(map(str, table.columns))}")
+    return Calibration(table)
 
 
 def _check(fit: Fit) -> None:

@@ -364,3 +364,68 @@ def test_a_fit_with_family_slopes_has_scores_and_effects(slopes_fit: lv.Fit) -> 
     assert slopes_fit.family_effects.shape == (12, 1)
     assert slopes_fit.fitted_scores.to_numpy().min() > 0.0
     assert slopes_fit.skill_scores.notna().all(axis=None)
+
+
+# -- fitting parts of the data again -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def parts(small_fit: lv.Fit, small_panel: lv.Panel) -> tuple[lv.Fit, lv.Fit]:
+    """A quick fit and a full one to the same part of the small panel."""
+    part = small_panel.select(families=[f for f in small_panel.families if f != "qwen2"])
+    model = lv.LatentSkillModel(anchors=small_fit.anchors, features=TWO)
+    return fitting.refit(small_fit, part), model.fit(part)
+
+
+def test_a_quick_refit_reaches_the_top(parts: tuple[lv.Fit, lv.Fit]) -> None:
+    quick, full = parts
+    assert quick.converged
+    assert quick.loglik == pytest.approx(full.loglik, abs=0.1)
+    assert (quick.n_models, quick.n_params) == (full.n_models, full.n_params)
+    assert quick.starts.index.tolist() == ["earlier fit"]
+
+
+def test_a_quick_refit_is_within_a_fraction_of_the_standard_errors(
+    parts: tuple[lv.Fit, lv.Fit],
+) -> None:
+    quick, full = parts
+    error = full.summary()["std_error"]
+    apart = (quick.summary(level=None)["estimate"] - full.summary(level=None)["estimate"]).abs()
+    assert error.notna().any()
+    assert (apart / error).median() < 0.05
+    assert (apart / error).max() < 0.2
+
+
+def test_a_quick_refit_knows_only_its_own_part(
+    parts: tuple[lv.Fit, lv.Fit], small_fit: lv.Fit
+) -> None:
+    quick, full = parts
+    assert quick.families == full.families
+    assert "qwen2" not in quick.families
+    np.testing.assert_array_equal(quick.feature_means, full.feature_means)
+    assert quick.anchors == small_fit.anchors
+
+
+def test_a_quick_refit_without_a_benchmark_starts_anew(
+    small_fit: lv.Fit, small_panel: lv.Panel
+) -> None:
+    some = small_panel.select(benchmarks=[b for b in small_fit.benchmarks if b != "gsm8k"])
+    quick = fitting.refit(small_fit, some)
+    assert quick.benchmarks == ("arc", "bbh", "hellaswag", "ifeval", "mmlu")
+    assert quick.starts.index.tolist() == ["principal"]
+    assert (
+        quick.loglik
+        == lv.LatentSkillModel(anchors=small_fit.anchors, features=TWO).fit(some).loglik
+    )
+
+
+def test_a_refit_keeps_family_slopes_and_estimated_floors(small_panel: lv.Panel) -> None:
+    part = small_panel.select(families=[f for f in small_panel.families if f != "olmo"])
+    for settings in ({"family_slopes": "log_params"}, {"floor": "estimate"}):
+        model = lv.LatentSkillModel(n_skills=1, features="log_params", **settings)
+        fit = model.fit(small_panel)
+        quick = fitting.refit(fit, part)
+        assert quick.n_params == fit.n_params
+        assert (quick.params.slope_sd is None) == (fit.params.slope_sd is None)
+        full = lv.LatentSkillModel(anchors=fit.anchors, features="log_params", **settings).fit(part)
+        assert quick.loglik == pytest.approx(full.loglik, abs=0.2)

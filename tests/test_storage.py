@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import lvkit as lv
@@ -132,6 +133,59 @@ def test_a_loaded_fit_can_do_what_the_fit_could(small_fit: lv.Fit, tmp_path: Pat
     assert lv.compare([found, small_fit])["weight"].tolist() == [0.5, 0.5]
     found.save(tmp_path / "b.fit")
     assert_identical(lv.load_fit(tmp_path / "b.fit"), small_fit)
+
+
+@pytest.fixture(scope="module")
+def calibrated(small_panel: lv.Panel) -> lv.Fit:
+    """A fit to four families that knows how far its predictions err."""
+    few = small_panel.select(families=["yi", "pythia", "qwen2", "olmo"])
+    fit = lv.LatentSkillModel(anchors={"general": "mmlu"}, features="log_params").fit(few)
+    return fit.calibrate(keep=(0, 2))
+
+
+def test_a_calibration_comes_back(calibrated: lv.Fit, tmp_path: Path) -> None:
+    calibrated.save(tmp_path / "a.fit")
+    found = lv.load_fit(tmp_path / "a.fit")
+    assert_identical(found, calibrated)
+    assert found.calibration is not None
+    assert calibrated.calibration is not None
+    pd.testing.assert_frame_equal(
+        found.calibration.records, calibrated.calibration.records, check_exact=True
+    )
+    rows = pd.DataFrame({"model": ["x", "y"], "family": ["yi", None], "params_b": [60.0, 7.0]})
+    first, second = (fit.predict(rows, draws=200) for fit in (found, calibrated))
+    assert first.intervals == "calibrated"
+    pd.testing.assert_frame_equal(first.table, second.table, check_exact=True)
+
+
+def test_a_fit_without_a_calibration_comes_back_without_one(saved: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.fit"
+    path.write_bytes(saved)
+    assert lv.load_fit(path).calibration is None
+
+
+def test_a_fit_of_an_earlier_lvkit_has_no_calibration(saved: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.fit"
+    path.write_bytes(with_text(saved, lambda text: text.pop("calibration")))
+    assert lv.load_fit(path).calibration is None
+
+
+@pytest.mark.parametrize("column", ["z", "keep", "lineage"])
+def test_a_damaged_calibration_is_refused(column: str, calibrated: lv.Fit, tmp_path: Path) -> None:
+    def rename(text: dict[str, Any]) -> None:
+        for each in text["calibration"]["columns"]:
+            each["name"] = "?" if each["name"] == column else each["name"]
+
+    def retype(text: dict[str, Any]) -> None:
+        for each in text["calibration"]["columns"]:
+            if each["name"] == column:
+                each.update(values=["high"] * len(each["values"]), dtype="object")
+
+    calibrated.save(tmp_path / "a.fit")
+    content = (tmp_path / "a.fit").read_bytes()
+    for change in [rename] if column == "lineage" else [rename, retype]:
+        text = refusal(with_text(content, change), tmp_path)
+        assert "its content does not hang together" in text
 
 
 def test_a_fit_replaces_an_older_file(small_fit: lv.Fit, tmp_path: Path) -> None:
