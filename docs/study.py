@@ -18,7 +18,7 @@ import lvkit as lv
 from lvkit.drawing import picture
 from lvkit.files import make_folder, write_whole
 from lvkit.formula import DEFAULT_FEATURES
-from lvkit.study_plots import plot_study_errors, plot_study_normality
+from lvkit.plots import plot_study_errors, plot_study_normality
 
 HERE = Path(__file__).parent
 REPLICATIONS = {50: 100, 100: 100, 200: 200, 400: 100}

@@ -23,6 +23,7 @@ from lvkit.plots.prediction import (
     plot_backtest_errors,
     plot_prediction,
 )
+from lvkit.plots.study import plot_study_errors, plot_study_normality
 from lvkit.plots.uncertainty import plot_family_density, plot_loading_intervals
 
 __all__ = [
@@ -38,5 +39,7 @@ __all__ = [
     "plot_missing",
     "plot_prediction",
     "plot_scores",
+    "plot_study_errors",
+    "plot_study_normality",
     "plot_trace",
 ]

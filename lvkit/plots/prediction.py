@@ -127,7 +127,7 @@ def plot_backtest_calibration(test: Backtest, *, ax: Axes | None = None) -> Axes
     Parameters
     ----------
     test : Backtest
-        What ``lvkit.backtest`` returned.
+        What :func:`lvkit.holdout.backtest` returned.
     ax : matplotlib Axes, optional
         Where to draw; None makes a figure.
 
@@ -165,7 +165,7 @@ def plot_backtest_errors(test: Backtest, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     test : Backtest
-        What ``lvkit.backtest`` returned.
+        What :func:`lvkit.holdout.backtest` returned.
     ax : matplotlib Axes, optional
         Where to draw; None makes a figure.
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 import lvkit as lv
 from lvkit.drawing import picture
+from lvkit.plots import plot_study_errors, plot_study_normality
 from lvkit.study import Study
-from lvkit.study_plots import plot_study_errors, plot_study_normality
 
 SIZES = (50, 200)
 

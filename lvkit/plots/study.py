@@ -1,8 +1,4 @@
-"""Pictures of a simulation study, which show how errors fall and whether they are normal.
-
-Like the functions of :mod:`lvkit.plots`, each draws on the axes it is given, or on a figure of its
-own, and returns the axes.
-"""
+"""Pictures of a simulation study: how errors fall, and whether they are normal."""
 
 from __future__ import annotations
 
