@@ -20,12 +20,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lvkit.anchors import AnchorSuggestions
+    from lvkit.calibration import Calibration
     from lvkit.comparison import compare
     from lvkit.data import load_leaderboard
     from lvkit.errors import LvkitError, LvkitWarning
+    from lvkit.holdout import Backtest, backtest
     from lvkit.model import LatentSkillModel
     from lvkit.panel import Panel
     from lvkit.parameters import Parameters
+    from lvkit.posterior import FamilyPosterior
+    from lvkit.predict import Prediction
     from lvkit.reading.readers import CheckReport, check_file, read_panel
     from lvkit.results import Fit
     from lvkit.select import Selection, select_skills
@@ -37,15 +41,20 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AnchorSuggestions": "anchors",
+    "Backtest": "holdout",
+    "Calibration": "calibration",
     "CheckReport": "reading.readers",
+    "FamilyPosterior": "posterior",
     "Fit": "results",
     "LatentSkillModel": "model",
     "LvkitError": "errors",
     "LvkitWarning": "errors",
     "Panel": "panel",
     "Parameters": "parameters",
+    "Prediction": "predict",
     "Selection": "select",
     "Study": "study",
+    "backtest": "holdout",
     "check_file": "reading.readers",
     "compare": "comparison",
     "load_fit": "storage",
@@ -59,15 +68,20 @@ _HOMES = {
 
 __all__ = [
     "AnchorSuggestions",
+    "Backtest",
+    "Calibration",
     "CheckReport",
+    "FamilyPosterior",
     "Fit",
     "LatentSkillModel",
     "LvkitError",
     "LvkitWarning",
     "Panel",
     "Parameters",
+    "Prediction",
     "Selection",
     "Study",
+    "backtest",
     "check_file",
     "compare",
     "load_fit",
