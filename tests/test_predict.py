@@ -42,6 +42,12 @@ def honest(small_fit: lv.Fit) -> Prediction:
 
 
 @pytest.fixture(scope="module")
+def quick(small_fit: lv.Fit) -> Prediction:
+    """Few draws of few parameters: enough to compare with themselves."""
+    return small_fit.predict(ROWS, intervals="model", draws=50)
+
+
+@pytest.fixture(scope="module")
 def unsure(small_panel: lv.Panel) -> lv.Fit:
     """A fit that was stopped too early."""
     with pytest.MonkeyPatch.context() as patch:
@@ -165,10 +171,10 @@ def test_larger_models_of_a_family_are_predicted_higher(small_fit: lv.Fit) -> No
 # -- intervals -----------------------------------------------------------------------------------
 
 
-def test_intervals_are_honest_unless_told_otherwise(small_fit: lv.Fit, honest: Prediction) -> None:
-    found = small_fit.predict(ROWS)
+def test_intervals_are_honest_unless_told_otherwise(small_fit: lv.Fit, quick: Prediction) -> None:
+    found = small_fit.predict(ROWS, draws=50)
     assert found.intervals == "model"
-    pd.testing.assert_frame_equal(found.table, honest.table)
+    pd.testing.assert_frame_equal(found.table, quick.table)
 
 
 def test_plug_in_intervals_are_narrower_than_honest_ones(
@@ -226,9 +232,9 @@ def test_scores_within_the_clip_are_told_as_zero_or_one(small_fit: lv.Fit) -> No
 # -- same seed, same numbers ---------------------------------------------------------------------
 
 
-def test_the_same_seed_gives_the_same_numbers(small_fit: lv.Fit, honest: Prediction) -> None:
-    again = small_fit.predict(ROWS, intervals="model", seed=0)
-    pd.testing.assert_frame_equal(again.table, honest.table)
+def test_the_same_seed_gives_the_same_numbers(small_fit: lv.Fit, quick: Prediction) -> None:
+    again = small_fit.predict(ROWS, intervals="model", draws=50, seed=0)
+    pd.testing.assert_frame_equal(again.table, quick.table)
 
 
 def test_another_seed_gives_other_draws_of_the_same_thing(
@@ -239,22 +245,22 @@ def test_another_seed_gives_other_draws_of_the_same_thing(
     np.testing.assert_allclose(other["mean"], plugin.table["mean"], atol=0.02)
 
 
-def test_the_order_of_the_rows_does_not_matter(small_fit: lv.Fit, honest: Prediction) -> None:
-    found = small_fit.predict(ROWS.iloc[::-1]).table
+def test_the_order_of_the_rows_does_not_matter(small_fit: lv.Fit, quick: Prediction) -> None:
+    found = small_fit.predict(ROWS.iloc[::-1], draws=50).table
     cells = ["model", "benchmark"]
     pd.testing.assert_frame_equal(
         found.sort_values(cells, ignore_index=True),
-        honest.table.sort_values(cells, ignore_index=True),
+        quick.table.sort_values(cells, ignore_index=True),
         check_exact=True,
     )
 
 
 @pytest.mark.parametrize("row", range(4))
 def test_a_models_numbers_do_not_depend_on_the_other_rows(
-    row: int, small_fit: lv.Fit, honest: Prediction
+    row: int, small_fit: lv.Fit, quick: Prediction
 ) -> None:
-    alone = small_fit.predict(ROWS.iloc[[row]]).table
-    together = of(honest, ROWS["model"][row])
+    alone = small_fit.predict(ROWS.iloc[[row]], draws=50).table
+    together = of(quick, ROWS["model"][row])
     for name in ("mean", "median", "lower", "upper"):
         np.testing.assert_allclose(alone[name], together[name], atol=1e-6)
 
@@ -306,7 +312,7 @@ def test_no_expected_score_falls_below_an_estimated_floor(small_panel: lv.Panel)
 
 
 def test_predicted_skills_have_a_row_for_each_model_and_skill(small_fit: lv.Fit) -> None:
-    table = small_fit.predict_skills(ROWS, draws=400)
+    table = small_fit.predict_skills(ROWS, draws=100)
     assert list(table.columns) == [
         "model", "family", "skill", "mean", "median", "lower", "upper", "family_kind",
     ]  # fmt: skip
@@ -332,7 +338,7 @@ def test_predicted_skills_of_fitted_models_are_those_of_the_fit() -> None:
 
 
 def test_skill_intervals_widen_with_the_level(small_fit: lv.Fit) -> None:
-    narrow, wide = (small_fit.predict_skills(ROWS, level=level, draws=400) for level in (0.5, 0.9))
+    narrow, wide = (small_fit.predict_skills(ROWS, level=level, draws=100) for level in (0.5, 0.9))
     assert (narrow["lower"] > wide["lower"]).all()
     assert (narrow["upper"] < wide["upper"]).all()
 

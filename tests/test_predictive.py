@@ -78,7 +78,7 @@ def test_an_unknown_recipes_benchmarks_go_together_as_in_the_population(
 
 
 def test_normal_scores_of_draws_are_standard_normal(small_fit: lv.Fit, brute: np.ndarray) -> None:
-    here = found(small_fit, asked(family=None), 1_000)
+    here = found(small_fit, asked(family=None), 500)
     z = np.array([here.normal_scores(y[None], 1e-6)[0] for y in brute[:100]])
     for column in z.T:
         assert stats.kstest(column, "norm").pvalue > 1e-3
@@ -164,7 +164,7 @@ def test_plug_in_skills_are_drawn_around_those_of_the_fit(
 
 def test_draws_of_parameters_scatter_as_their_covariance_says(small_fit: lv.Fit) -> None:
     blank = asked(family=None)  # no posterior to compute, so that many draws are quick
-    here = found(small_fit, blank, 3_000, curvature=small_fit.curvature, parameter_draws=3_000)
+    here = found(small_fit, blank, 2_000, curvature=small_fit.curvature, parameter_draws=2_000)
     table = small_fit.summary().loc[[f"precision[{name}]" for name in small_fit.benchmarks]]
     spread = np.log(here.precision).std(axis=1)
     np.testing.assert_allclose(spread, table["std_error"] / table["estimate"], rtol=0.08)
