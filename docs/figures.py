@@ -1,34 +1,62 @@
-"""Draw the figures of the README: ``python docs/figures.py``, half a minute.
+"""Draw the figures of the README and of docs/prediction.md: ``python docs/figures.py``.
 
-Writes PNGs to ``docs/figures`` and prints the description of each, for the README's alt text.
+Writes PNGs to ``docs/figures`` and prints the description of each, for the alt text. It takes
+a minute or two; ``python docs/figures.py prediction`` draws that of docs/prediction.md alone.
 """
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import lvkit as lv
 from lvkit import plots
-from lvkit.drawing import picture
+from lvkit.drawing import Picture, picture
+from lvkit.facts import PAPER_ANCHORS
 from lvkit.files import make_folder, write_whole
+from lvkit.folds import folds
 from lvkit.reporting import describe
 from lvkit.reporting.keynumbers import interpreted
 
 
-def main() -> None:
-    """Fit the embedded data and draw."""
-    folder = make_folder(Path(__file__).parent / "figures")
+def fitted() -> dict[str, Picture]:
+    """Fit the embedded data and draw how many skills there are, and what they are."""
     selection = lv.select_skills(lv.load_leaderboard(), range(1, 7), n_jobs=2)
     fit = interpreted(selection, 4)
-    pictures = {
+    return {
         "criterion": picture(
             plots.plot_criterion(selection), describe.describe_criterion(selection)
         ),
         "loadings": picture(plots.plot_loadings(fit), describe.describe_loadings(fit)),
     }
-    for name, made in pictures.items():
-        path = write_whole(folder / f"{name}.png", made.png)
-        print(f"{path.name}: {made.alt}\n")
+
+
+def predicted() -> dict[str, Picture]:
+    """Predict the largest models of the lineage of which most are held out, calibrated."""
+    panel, model = lv.load_leaderboard(), lv.LatentSkillModel(anchors=PAPER_ANCHORS)
+    usable = model.fit(panel).prepared.models
+    fold = max(folds(panel, usable, keep=1), key=lambda fold: len(fold.test))
+    fit = model.fit(panel.select(models=list(fold.train))).calibrate(keep=(1, 2), n_jobs=2)
+    prediction = fit.predict(fold.question(panel))
+    sizes = panel.models["params_b"].loc[list(fold.test)]
+    largest = list(sizes.sort_values(ascending=False, kind="stable").index[:6])
+    alt = describe.describe_prediction(prediction, largest, observed=panel)
+    return {"prediction": picture(plots.plot_prediction(prediction, largest, observed=panel), alt)}
+
+
+GROUPS: dict[str, Callable[[], dict[str, Picture]]] = {"fit": fitted, "prediction": predicted}
+
+
+def main() -> None:
+    """Draw all figures, or those of the groups that are named."""
+    parser = argparse.ArgumentParser(description="Draw the figures of the documents.")
+    parser.add_argument("groups", nargs="*", default=list(GROUPS), choices=list(GROUPS))
+    folder = make_folder(Path(__file__).parent / "figures")
+    for group in parser.parse_args().groups:
+        for name, made in GROUPS[group]().items():
+            path = write_whole(folder / f"{name}.png", made.png)
+            print(f"{path.name}: {made.alt}\n")
 
 
 if __name__ == "__main__":
