@@ -24,6 +24,16 @@ from lvkit.holdout import backtest
 LEVELS = (0.95, 0.8, 0.5)
 
 PAPER = lv.LatentSkillModel(anchors=ANCHORS)
+
+
+def _features(formula: str) -> lv.LatentSkillModel:
+    return replace(PAPER, features=formula)
+
+
+def _skills(count: int) -> lv.LatentSkillModel:
+    return lv.LatentSkillModel(n_skills=count)
+
+
 RICHER = replace(PAPER, features="log_params * log_tokens + I(log_params**2) + instruct")
 
 SETTINGS: dict[str, tuple[lv.LatentSkillModel, str, bool]] = {
@@ -41,6 +51,21 @@ SETTINGS: dict[str, tuple[lv.LatentSkillModel, str, bool]] = {
         "model",
         False,
     ),
+    "three skills, plug-in": (_skills(3), "plugin", False),
+    "five skills, plug-in": (_skills(5), "plugin", False),
+    "six skills, plug-in": (_skills(6), "plugin", False),
+    "no interaction, plug-in": (_features("log_params + log_tokens"), "plugin", False),
+    "with size squared, plug-in": (
+        _features("log_params * log_tokens + I(log_params**2)"),
+        "plugin",
+        False,
+    ),
+    "with size and tokens squared, plug-in": (
+        _features("log_params * log_tokens + I(log_params**2) + I(log_tokens**2)"),
+        "plugin",
+        False,
+    ),
+    "with instruct, plug-in": (_features("log_params * log_tokens + instruct"), "plugin", False),
     "floors at chance, plug-in": (replace(PAPER, floor="chance"), "plugin", False),
     "floors estimated, plug-in": (replace(PAPER, floor="estimate"), "plugin", False),
 }
@@ -67,6 +92,23 @@ def run(name: str, jobs: int) -> list[dict[str, object]]:
     return rows
 
 
+def table(settings: dict[str, list[dict[str, float]]]) -> str:
+    """Return the results as a table, a row for each setting and number of kept models."""
+    head = (
+        "| setting | kept | error, all | error, published | 95 % | 80 % | 50 % | score "
+        "| published: 95 % | 80 % | 50 % | score |"
+    )
+    lines = [head, "|---|" + "---:|" * 11]
+    for name, rows in settings.items():
+        for every, published in zip(rows[::2], rows[1::2], strict=True):
+            cells = [f"{row['mae']:.2f}" for row in (every, published)]
+            for row in (every, published):
+                cells += [f"{100 * row[c]:.1f}" for c in ("coverage", "coverage_0.8")]
+                cells += [f"{100 * row['coverage_0.5']:.1f}", f"{row['interval_score']:.3f}"]
+            lines.append(f"| {name} | {every['keep']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run what is missing or named, and publish."""
     parser = argparse.ArgumentParser()
@@ -75,12 +117,17 @@ def main() -> None:
     chosen = parser.parse_args()
     path = HERE / "results" / "holdout.json"
     stored = json.loads(path.read_text()) if path.exists() else {"settings": {}}
+    page = HERE.parent / "docs" / "prediction.md"
     for name in chosen.only if chosen.only is not None else SETTINGS:
         if chosen.only is None and name in stored["settings"]:
             continue
         stored["settings"][name] = run(name, chosen.jobs)
         stored["machine"] = machine()
         write_whole(path, (json.dumps(stored, indent=1) + "\n").encode())
+        before, rest = page.read_text().split("<!-- holdout -->")
+        after = rest.split("<!-- /holdout -->")[1]
+        results = table(stored["settings"])
+        page.write_text(f"{before}<!-- holdout -->\n{results}\n<!-- /holdout -->{after}")
 
 
 if __name__ == "__main__":

@@ -8,19 +8,23 @@ model were right), and three things are learned from these records:
 
 * the **shift**: families keep what they are better or worse at; z is drawn towards the family's own
   residuals on the benchmark by a regression through zero;
-* the **growth** of the spread with the distance in log size over which is extrapolated;
-* the **spread**: quantiles of what is left, taken as symmetric, each lineage with the same weight.
+* the **growth** of the spread with the distance in log size over which is extrapolated, shrunk
+  towards none;
+* the **spread**: quantiles of what is left, taken as symmetric.
+
+Each lineage has the same weight in all three.
 
 A new lineage may differ from all that were seen, as they differ from one another; so with m
 lineages the chance of 1 / (m + 1) is set aside for something worse than ever recorded, as
 hierarchical conformal prediction does (Dunn, Wasserman and Ramdas, 2023), which makes intervals
-wider where few lineages were seen. The lineages that count are those in which as many models of a
-family were kept as are known of the family that is asked for. A calibration is learned from a fit's
-own data alone.
+wider where few lineages were seen. With m lineages a level above m / (m + 1) is more than they can
+vouch for: a warning says so, and the limits are the farthest recorded or the model's own, whichever
+lie farther out. A calibration is learned from a fit's own data alone.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -32,12 +36,12 @@ import pandas as pd
 
 from lvkit.beta import response
 from lvkit.checks import check_whole, check_workers
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.folds import Fold, folds
 from lvkit.predictive import Predictive, latent_posterior, predictive
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.request import Request, read_request
-from lvkit.tails import beta_tails, normal_scores
+from lvkit.tails import beta_above, beta_below, censored, normal_scores
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
@@ -52,13 +56,13 @@ _DRAWS = 400
 
 _PARAMETER_DRAWS = 80
 
-_NEAR, _FAR = 0.1, 3.0
-"""Distances are held within these powers of ten."""
+_NEAREST = 0.1
+"""Distances are powers of ten of at least this, where logarithms are taken."""
 
-_TYPICAL = 0.7
-"""The distance at which the spread has factor one."""
+_MOST_GROWTH = 0.5
 
-_LEAST_TAIL = 1e-4
+_FLOOR = 0.05
+"""Added to the size of residuals before logarithms are taken."""
 
 RECORD = ("lineage", "family", "model", "benchmark", "keep", "z", "own", "distance")
 """Columns of the records."""
@@ -126,9 +130,23 @@ class Calibration:
                     remedy="Make one with fit.calibrate(keep=(0, 1, 2)), or ask for "
                     'intervals="model".',
                 )
-            distance, known = request.distance[rows, None], request.n_known[rows, None]
-            out[rows] = spread.normal_scores(probability, own[rows], distance, known)
+            distance = request.distance[rows, None]
+            out[rows] = spread.normal_scores(probability, own[rows], distance)
         return out
+
+    def warn_beyond(self, level: float, request: Request) -> None:
+        """Warn if a level is higher than the lineages seen can vouch for."""
+        unknown = "unknown" in request.kinds
+        known = set(request.kinds) != {"unknown"}
+        for asked, spread in ((unknown, self.of_recipes), (known, self.of_families)):
+            if asked and spread is not None and level > spread.highest_level:
+                warnings.warn(
+                    f"the calibration was learned from {spread.n_lineages} lineages, which can "
+                    f"vouch for levels up to {spread.highest_level:.2f}: intervals of level "
+                    f"{level:g} may be too narrow",
+                    LvkitWarning,
+                    stacklevel=4,
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,56 +155,75 @@ class _Spread:
 
     shift: float
     growth: float
-    n_lineages: Array  # by number of models kept
+    n_lineages: int
+    near: float
+    far: float
     sorted_z: Array
     mass: Array  # distribution function at sorted_z
 
+    @property
+    def highest_level(self) -> float:
+        """Highest level of intervals that the lineages can vouch for."""
+        return self.n_lineages / (self.n_lineages + 1.0)
+
     @classmethod
     def learn(cls, rows: pd.DataFrame) -> _Spread:
+        """Learn from records, each lineage with the same weight."""
         z, own = rows["z"].to_numpy(float), rows["own"].to_numpy(float)
-        total = float(own @ own)
-        shift = float(z @ own) / total if total > 0.0 else 0.0
-        rest = z - shift * own
-        log_distance = _log_distance(rows["distance"].to_numpy(float))
-        growth = 0.0
-        if np.ptp(log_distance) > 0.0:
-            slope = np.polyfit(log_distance, np.log(np.abs(rest) + 0.05), 1)[0]
-            growth = max(0.0, float(slope))
-        rest = rest / np.exp(growth * log_distance)
         weight = 1.0 / rows.groupby("lineage")["z"].transform("size").to_numpy(float)
-        both = np.concatenate([rest, -rest])
-        weights = np.concatenate([weight, weight])
+        total = float(np.sum(weight * own**2))
+        shift = float(np.sum(weight * z * own)) / total if total > 0.0 else 0.0
+        rest = z - shift * own
+        near, far = _range(rows["distance"].to_numpy(float))
+        x = _log_distance(rows["distance"].to_numpy(float), near, far)
+        n_lineages = int(rows["lineage"].nunique())
+        growth = _growth(x, rest, weight / n_lineages, n_lineages)
+        rest = rest / np.exp(growth * x)
+        both, weights = np.concatenate([rest, -rest]), np.concatenate([weight, weight])
         order = np.argsort(both, kind="stable")
         mass = np.cumsum(weights[order])
         mass = (mass - 0.5 * weights[order]) / mass[-1]
-        return cls(shift, growth, _lineages(rows), both[order], mass)
+        return cls(shift, growth, n_lineages, near, far, both[order], mass)
 
-    def normal_scores(
-        self, probability: float, own: Array, distance: Array, n_known: npt.NDArray[np.intp]
-    ) -> Array:
+    def normal_scores(self, probability: float, own: Array, distance: Array) -> Array:
         """Return the normal scores of a quantile; arguments broadcast to (n, J)."""
-        counted = self.n_lineages[np.minimum(n_known, len(self.n_lineages) - 1)]
-        beyond = 1.0 / (counted + 1.0)
+        from scipy.special import ndtri
+
+        beyond = 1.0 / (self.n_lineages + 1.0)
         inner = (probability - 0.5 * beyond) / (1.0 - beyond)
-        inner = np.clip(inner, _LEAST_TAIL, 1.0 - _LEAST_TAIL)
-        quantile = np.interp(inner, self.mass, self.sorted_z)
-        return self.shift * own + np.exp(self.growth * _log_distance(distance)) * quantile
+        quantile = float(np.interp(inner, self.mass, self.sorted_z))
+        if not 0.0 < inner < 1.0:
+            own_limit = float(ndtri(probability))
+            quantile = min(quantile, own_limit) if inner <= 0.0 else max(quantile, own_limit)
+        grown = np.exp(self.growth * _log_distance(distance, self.near, self.far))
+        return np.asarray(self.shift * own + grown * quantile)
 
 
-def _lineages(rows: pd.DataFrame) -> Array:
-    """Return how many lineages were held out with 0, 1, 2, ... models of a family kept.
+def _range(distance: Array) -> tuple[float, float]:
+    """Return the range of recorded distances, away from zero; ones where there are none."""
+    seen = distance[np.isfinite(distance)]
+    if not len(seen):
+        return 1.0, 1.0
+    near = max(float(seen.min()), _NEAREST)
+    return near, max(float(seen.max()), near)
 
-    Where a number was not tried, that of the next smaller one, or else of the smallest.
+
+def _log_distance(distance: Array, near: float, far: float) -> Array:
+    """Return the log of distances, held within the recorded range, in units of the nearest."""
+    return np.asarray(np.log(np.clip(np.nan_to_num(distance, nan=near), near, far) / near))
+
+
+def _growth(x: Array, rest: Array, weight: Array, n_lineages: int) -> float:
+    """Return the exponent with which residuals grow with the distance, from log distances x.
+
+    A regression of log residuals, drawn to zero by a normal prior of standard deviation 1/2 (the
+    variance of the logarithm of a normal variable's size is pi^2 / 8), and at most 1/2. The weights
+    add up to one.
     """
-    by_keep = rows.groupby("keep")["lineage"].nunique()
-    every = by_keep.reindex(range(int(by_keep.index.max()) + 1)).ffill().bfill()
-    return np.asarray(every.to_numpy(float))
-
-
-def _log_distance(distance: Array) -> Array:
-    """Log of the distance in units of the typical one; 0 where there is none."""
-    held = np.clip(np.nan_to_num(distance, nan=_TYPICAL), _NEAR, _FAR)
-    return np.asarray(np.log(held / _TYPICAL))
+    y = np.log(np.abs(rest) + _FLOOR)
+    x, y = x - weight @ x, y - weight @ y
+    prior = 4.0 * (np.pi**2 / 8.0) / n_lineages
+    return float(np.clip(weight @ (x * y) / (weight @ x**2 + prior), 0.0, _MOST_GROWTH))
 
 
 def own_residuals(fit: Fit, request: Request) -> Array:
@@ -213,8 +250,9 @@ def own_residuals(fit: Fit, request: Request) -> Array:
     eta = coefficients.fixed_part(table) + np.einsum("nq,nq->n", weights, latent[table.family])
     mu = response(eta, coefficients.floor[table.benchmark])
     y = expit(table.seen.log_odds[:, 0])
-    precision = np.exp(coefficients.log_precision[table.benchmark])
-    z = normal_scores(*beta_tails(y, mu, precision))
+    cells = (y, mu, np.exp(coefficients.log_precision[table.benchmark]))
+    held = fit.model.clip * (1.0 + 1e-9)
+    z = normal_scores(*censored(y, beta_below(*cells), beta_above(*cells), held))
     total, count = np.zeros((2, table.n_families, table.n_benchmarks))
     np.add.at(total, (table.family, table.benchmark), z)
     np.add.at(count, (table.family, table.benchmark), 1.0)
@@ -229,7 +267,7 @@ def records(
     """Return the records of a fold: one row for each held-out score."""
     observed = panel.scores.loc[list(fold.test), list(fit.benchmarks)].to_numpy(float)
     row, column = np.nonzero(~np.isnan(observed))
-    z = found.normal_scores(observed, fit.model.clip)
+    z = found.normal_scores(observed)
     own = own_residuals(fit, request)
     families = panel.models["family"]
     models = np.array(fold.test, dtype=object)[row]
@@ -265,11 +303,23 @@ def calibrate(
             where="keep",
             remedy="Use smaller numbers, such as keep=(0, 1).",
         )
-    tables = []
+    tables, failed = [], []
     with progress_bar(progress, total=len(tasks), label="Calibrating") as bar:
-        for table in _run(fit, tasks, seed, n_jobs):
-            tables.append(table)
+        for fold, found in zip(tasks, _run(fit, tasks, seed, n_jobs), strict=True):
+            if isinstance(found, pd.DataFrame):
+                tables.append(found)
+            else:
+                failed.append(f"without {fold.lineage}: {found}")
             bar.update()
+    if not tables:
+        raise LvkitError(f"no part of the data can be held out ({failed[0]})", where="calibrate")
+    if failed:
+        warnings.warn(
+            f"{len(failed)} of {len(tasks)} hold-outs could not be fitted ({failed[0]}); the "
+            "calibration is learned from the others",
+            LvkitWarning,
+            stacklevel=3,
+        )
     return replace(fit, calibration=Calibration(pd.concat(tables, ignore_index=True)))
 
 
@@ -282,7 +332,9 @@ def _check_keep(keep: object) -> list[int]:
     return sorted({check_whole(k, "keep", 0) for k in each})
 
 
-def _run(fit: Fit, tasks: list[Fold], seed: int, n_jobs: int | None) -> Iterable[pd.DataFrame]:
+def _run(
+    fit: Fit, tasks: list[Fold], seed: int, n_jobs: int | None
+) -> Iterable[pd.DataFrame | str]:
     if n_jobs == 1:
         yield from (_hold_out(fit, fold, seed) for fold in tasks)
         return
@@ -292,7 +344,15 @@ def _run(fit: Fit, tasks: list[Fold], seed: int, n_jobs: int | None) -> Iterable
     yield from parallel(delayed(_hold_out)(fit, fold, seed) for fold in tasks)
 
 
-def _hold_out(fit: Fit, fold: Fold, seed: int) -> pd.DataFrame:
+def _hold_out(fit: Fit, fold: Fold, seed: int) -> pd.DataFrame | str:
+    """Fit without a fold's models and record where their scores lie; say why not if that fails."""
+    try:
+        return _recorded(fit, fold, seed)
+    except LvkitError as error:
+        return str(error)
+
+
+def _recorded(fit: Fit, fold: Fold, seed: int) -> pd.DataFrame:
     """Fit without a fold's models and record where their scores lie."""
     from threadpoolctl import threadpool_limits
 

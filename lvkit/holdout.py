@@ -38,8 +38,8 @@ class Backtest:
         A row for each held-out score: ``family``, ``model``, ``benchmark``, ``y``, ``mean``,
         ``median``, ``lower`` and ``upper`` (of the first level; further levels as ``lower_0.8``
         and so on), ``z`` (normal score in the model's own predictive distribution), ``lineage``,
-        ``distance``, ``complete`` (whether the model has every benchmark measured and its family
-        more than `keep` such models, as in the published tests).
+        ``distance``, ``complete`` (whether the model would be tested if only models with every
+        benchmark measured took part, as in the published tests).
     levels : tuple of float
         Levels of the intervals.
     keep : int
@@ -49,6 +49,8 @@ class Backtest:
     unconverged : tuple of str
         Lineages whose fit did not converge: without its parameters' errors, their intervals are
         plug-in ones.
+    failures : dict of str to str
+        Lineages that could not be tested, and why.
     """
 
     table: pd.DataFrame
@@ -56,6 +58,7 @@ class Backtest:
     keep: int
     intervals: str
     unconverged: tuple[str, ...]
+    failures: dict[str, str]
 
     def summary(self, by: str | None = None, *, complete: bool = False) -> pd.DataFrame:
         """Return how well the predictions did.
@@ -70,7 +73,7 @@ class Backtest:
         Returns
         -------
         DataFrame
-            ``mae``: mean absolute error of the mean in points of 100, averaged over families and
+            ``mae``: mean absolute error of the median in points of 100, averaged over families and
             then over benchmarks; ``scores``: how many; and for each level ``coverage``, ``width``
             and ``interval_score`` (width plus 2 / (1 - level) times the miss), over all scores.
         """
@@ -90,7 +93,7 @@ class Backtest:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis(by)
 
     def _measures(self, table: pd.DataFrame) -> dict[str, float]:
-        error = (table["mean"] - table["y"]).abs() * 100.0
+        error = (table["median"] - table["y"]).abs() * 100.0
         by_family = error.groupby([table["benchmark"], table["family"]]).mean()
         out = {"mae": by_family.groupby("benchmark").mean().mean(), "scores": len(table)}
         for level in self.levels:
@@ -178,26 +181,30 @@ def backtest(
             where="keep",
             remedy="Use a smaller number.",
         )
-    tables, unconverged = [], []
+    tables: list[pd.DataFrame] = []
+    unconverged: list[str] = []
+    failures: dict[str, str] = {}
+    found = _run(panel, model, tasks, levels, kind, draws, seed, n_jobs)
     with progress_bar(progress, total=len(tasks), label="Holding out") as bar:
-        for fold, (table, converged) in zip(
-            tasks, _run(panel, model, tasks, levels, kind, draws, seed, n_jobs), strict=True
-        ):
+        for fold, (table, state) in zip(tasks, found, strict=True):
             tables.append(table)
-            unconverged += [] if converged else [fold.lineage]
+            if len(table) == 0:
+                failures[fold.lineage] = state
+            elif state:
+                unconverged.append(fold.lineage)
             bar.update()
-    table = pd.concat(tables, ignore_index=True)
+    if len(failures) == len(tasks):
+        raise LvkitError(f"no fold could be fitted ({next(iter(failures.values()))})")
+    table = pd.concat([each for each in tables if len(each)], ignore_index=True)
     table["complete"] = _as_published(panel, prepared.models, table["model"], keep)
-    return Backtest(table, levels, keep, kind, tuple(unconverged))
+    return Backtest(table, levels, keep, kind, tuple(unconverged), failures)
 
 
 def _as_published(panel: Panel, usable: Sequence[str], tested: pd.Series, keep: int) -> pd.Series:
-    """Whether a tested model is complete and its family has more than `keep` complete models."""
+    """Whether a model would be tested if only complete models took part."""
     complete = panel.scores.loc[list(usable)].notna().all(axis=1)
-    names = complete.index[complete]
-    families = panel.models.loc[names, "family"]
-    enough = families.map(families.value_counts()) > keep
-    return tested.isin(names[enough.to_numpy()])
+    of_them = folds(panel, list(complete.index[complete]), keep)
+    return tested.isin({name for fold in of_them for name in fold.test})
 
 
 def _run(
@@ -209,7 +216,7 @@ def _run(
     draws: int,
     seed: int,
     n_jobs: int | None,
-) -> Iterable[tuple[pd.DataFrame, bool]]:
+) -> Iterable[tuple[pd.DataFrame, str]]:
     arguments = [(panel, model, fold, levels, kind, draws, seed) for fold in tasks]
     if n_jobs == 1:
         yield from (_test(*each) for each in arguments)
@@ -228,7 +235,23 @@ def _test(
     kind: str,
     draws: int,
     seed: int,
-) -> tuple[pd.DataFrame, bool]:
+) -> tuple[pd.DataFrame, str]:
+    """Return predictions beside scores, and what is wrong with the fit ("" if nothing is)."""
+    try:
+        return _tested(panel, model, fold, levels, kind, draws, seed)
+    except LvkitError as error:
+        return pd.DataFrame(), str(error)
+
+
+def _tested(
+    panel: Panel,
+    model: LatentSkillModel,
+    fold: Fold,
+    levels: tuple[float, ...],
+    kind: str,
+    draws: int,
+    seed: int,
+) -> tuple[pd.DataFrame, str]:
     """Fit without a fold's models, predict them, and put prediction beside score."""
     from threadpoolctl import threadpool_limits
 
@@ -247,7 +270,7 @@ def _test(
             seed=seed,
         )
         table = records(fit, panel, fold, found.predictive, found.request)
-    return _beside(panel, table, found, levels), fit.converged
+    return _beside(panel, table, found, levels), "" if fit.converged else fit.message
 
 
 def _beside(
@@ -257,8 +280,8 @@ def _beside(
     cells = ["model", "benchmark"]
     columns = found.table[[*cells, "mean", "median", "lower", "upper"]].copy()
     for level in levels[1:]:
-        ends = found.quantiles([0.5 - 0.5 * level, 0.5 + 0.5 * level])
-        columns[f"lower_{level:g}"], columns[f"upper_{level:g}"] = ends.iloc[:, 2], ends.iloc[:, 3]
+        ends = [end.ravel() for end in found.interval(level)]
+        columns[f"lower_{level:g}"], columns[f"upper_{level:g}"] = ends
     scores = _long(panel.scores)
     ordered = ["family", *cells, "lineage", "keep", "z", "own", "distance"]
     table = table[ordered].merge(scores, on=cells, how="left", validate="one_to_one")

@@ -46,6 +46,8 @@ _UNDETERMINED = 1e-3
 """A direction of which the scores carry less than this share of the complete-data information is
 reported as not determined."""
 
+_LEAST_SHARE = 1e-9
+
 _TOUCHED = 0.01
 """A parameter with more than this share of its variance in such directions is not determined."""
 
@@ -184,8 +186,9 @@ class Curvature:
 
     def touched(self, jacobian: Array) -> npt.NDArray[np.bool_]:
         """Return which functions of the parameters vary along undetermined directions."""
-        along = np.square(jacobian @ self._spectrum[1])
-        lost, total = along[:, ~self._determined].sum(axis=1), along.sum(axis=1)
+        share, directions = self._spectrum
+        variance = np.square(jacobian @ directions) / np.maximum(share, _LEAST_SHARE)
+        lost, total = variance[:, ~self._determined].sum(axis=1), variance.sum(axis=1)
         return np.asarray((lost > _TOUCHED * total) & (total > _CONSTANT))
 
     @property

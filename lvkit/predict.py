@@ -33,7 +33,7 @@ Array = npt.NDArray[np.float64]
 
 INTERVALS = ("plugin", "model", "calibrated")
 
-_MEAN_POINTS = 199
+_MEAN_POINTS = 99
 """Quantiles whose average is the mean of a calibrated distribution."""
 
 
@@ -46,8 +46,8 @@ class Prediction:
     table : DataFrame
         A row for each model and benchmark: ``model``, ``family``, ``benchmark``, ``mean``,
         ``median``, ``lower``, ``upper``, ``family_kind`` (known, new or unknown), ``known_score``
-        (what was given, NaN if nothing) and ``distance`` (how far the model is larger than its
-        family's largest known model, in powers of ten; NaN for unknown recipes).
+        (what was given, NaN if nothing) and ``distance`` (how far the model lies outside the
+        sizes of its family's known models, in powers of ten; NaN for unknown recipes).
     level : float
         Level of the intervals from ``lower`` to ``upper``.
     intervals : {"plugin", "model", "calibrated"}
@@ -63,7 +63,6 @@ class Prediction:
     intervals: str
     predictive: Predictive = field(repr=False)
     request: Request = field(repr=False)
-    _sorted: Array = field(repr=False)  # (n, J, S) draws of scores, in ascending order
     _own: Array | None = field(repr=False)
     _fit: Fit = field(repr=False)
 
@@ -82,38 +81,37 @@ class Prediction:
         """
         chosen = [check_level(p, "probabilities") for p in probabilities]
         table = self.table[["model", "benchmark"]].copy()
-        for probability in chosen:
-            table[probability] = self._quantile(probability).ravel()
+        for probability, values in zip(chosen, self._quantiles(chosen), strict=True):
+            table[probability] = values.ravel()
         return table
 
-    def _quantile(self, probability: float) -> Array:
-        """Return a quantile of each score, shape (n, J).
+    def _quantiles(self, probabilities: Sequence[float]) -> Array:
+        """Return quantiles of each score, shape (probabilities, n, J)."""
+        from scipy.special import ndtri
 
-        To the fit a score within `clip` of 0 or 1 is one that was recorded as 0 or 1, and so it is
-        here.
-        """
-        from scipy.special import ndtr
-
-        draws = self._sorted.shape[2]
+        shape = self.predictive.expected.shape[:2]
         if self._own is None:
-            at = np.full(self._sorted.shape[:2], probability)
+            at = [np.full(shape, ndtri(p)) for p in probabilities]
         else:
-            assert self._fit.calibration is not None
-            at = ndtr(self._fit.calibration.normal_scores(probability, self.request, self._own))
-        position = np.clip(at * draws - 0.5, 0.0, draws - 1.0)
-        low = np.floor(position).astype(int)
-        share = position - low
-        lower = np.take_along_axis(self._sorted, low[:, :, None], axis=2)[:, :, 0]
-        high = np.minimum(low + 1, draws - 1)
-        upper = np.take_along_axis(self._sorted, high[:, :, None], axis=2)[:, :, 0]
-        value, clip = lower + share * (upper - lower), self._fit.model.clip
-        return np.where(value < clip, 0.0, np.where(value > 1.0 - clip, 1.0, value))
+            calibration = self._fit.calibration
+            assert calibration is not None
+            at = [calibration.normal_scores(p, self.request, self._own) for p in probabilities]
+        return self.predictive.quantiles(np.stack(at))
+
+    def interval(self, level: float) -> tuple[Array, Array]:
+        """Return the limits of the intervals of a level, each of shape (n, J).
+
+        A limit within the fit's `clip` of 0 or 1 is put there: to the fit such scores are all one.
+        """
+        lower, upper = self._quantiles([0.5 - 0.5 * level, 0.5 + 0.5 * level])
+        clip = self._fit.model.clip * (1.0 + 1e-9)
+        return np.where(lower <= clip, 0.0, lower), np.where(upper >= 1.0 - clip, 1.0, upper)
 
     def _mean(self) -> Array:
         if self._own is None:
-            return np.asarray(self._sorted.mean(axis=2))
+            return self.predictive.mean()
         points = (np.arange(_MEAN_POINTS) + 0.5) / _MEAN_POINTS
-        return np.asarray(np.mean([self._quantile(p) for p in points], axis=0))
+        return np.asarray(self._quantiles(list(points)).mean(axis=0))
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html(index=False, float_format="{:.3f}".format, max_rows=24))
@@ -158,15 +156,16 @@ def predict(
             where="predict",
             remedy='Fit with more starts or fewer skills, or ask for intervals="plugin".',
         )
+    if kind == "calibrated" and fit.calibration is not None:
+        fit.calibration.warn_beyond(level, request)
     curvature = None if kind == "plugin" else fit.curvature
     found = predictive(fit, request, draws=draws, seed=seed, curvature=curvature)
-    scores = np.sort(found.draw(request.models, seed), axis=2)
     own = own_residuals(fit, request) if kind == "calibrated" else None
     table = _labels(fit, request)
-    prediction = Prediction(table, level, kind, found, request, scores, own, fit)
+    prediction = Prediction(table, level, kind, found, request, own, fit)
     table["mean"] = prediction._mean().ravel()
-    for name, probability in _ends(level).items():
-        table[name] = prediction._quantile(probability).ravel()
+    table["median"] = prediction._quantiles([0.5])[0].ravel()
+    table["lower"], table["upper"] = (end.ravel() for end in prediction.interval(level))
     for name, values in (("family_kind", request.kinds), ("distance", request.distance)):
         table[name] = np.repeat(values, len(fit.benchmarks))
     table["known_score"] = request.scores.ravel()

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, logit
 
 from lvkit.beta import response
 from lvkit.marginal import integrate
 from lvkit.nodes import make_nodes, search_nodes
 from lvkit.request import Request
 from lvkit.structure import Frame
-from lvkit.tails import beta_tails, normal_scores
+from lvkit.tails import beta_above, beta_below, censored, normal_scores
 
 if TYPE_CHECKING:
     from lvkit.inference import Curvature
@@ -32,6 +34,12 @@ Array = npt.NDArray[np.float64]
 
 _TOLERANCE = 1e-4
 """Precision of the posterior modes; they only place the nodes."""
+
+_GRID = np.linspace(-9.0, 9.0, 56)
+"""Where distribution functions are tabulated: standard deviations from the mean, in logits."""
+
+_COMPONENTS = 500
+"""Components, evenly spread over the draws, of which distribution functions are made."""
 
 _EDGE = 1e-9
 """Expected scores are held this far from 0 and 1, where a Beta distribution ends."""
@@ -49,40 +57,86 @@ class Predictive:
         Precision of the Beta distribution around it.
     skills : ndarray, shape (n, K, S)
         The models' skills in the same draws.
+    clip : float
+        Scores within `clip` of 0 or 1 are not told apart, as in the fit.
     """
 
     expected: Array
     precision: Array
     skills: Array
+    clip: float
 
-    def normal_scores(self, y: Array, clip: float) -> Array:
+    def mean(self) -> Array:
+        """Return the expected scores, shape (n, J)."""
+        return np.asarray(self.expected.mean(axis=2))
+
+    def normal_scores(self, y: Array) -> Array:
         """Return how far observed scores lie out in their predictive distributions.
 
         Parameters
         ----------
         y : ndarray, shape (n, J)
             Observed scores, NaN where there is none.
-        clip : float
-            Scores are held within ``[clip, 1 - clip]``, as in the fit.
 
         Returns
         -------
         ndarray, shape (n, J)
             The standard normal quantile of the predictive distribution function at y: standard
-            normal if the model is right.
+            normal if the model is right. A score held at `clip` stands for the middle of the mass
+            beyond.
         """
-        y = np.clip(y, clip, 1.0 - clip)[:, :, None]
-        below, above = beta_tails(y, self.expected, self.precision)
-        return normal_scores(below.mean(axis=2), above.mean(axis=2))
+        y = np.clip(y, self.clip, 1.0 - self.clip)
+        cells = (y[:, :, None], self.expected, self.precision)
+        below, above = beta_below(*cells).mean(axis=2), beta_above(*cells).mean(axis=2)
+        return normal_scores(*censored(y, below, above, self.clip))
 
-    def draw(self, names: tuple[str, ...], seed: int) -> Array:
-        """Draw a score for every component, shape (n, J, S), each model by a seed of its own."""
-        out = np.empty_like(self.expected)
-        for at, name in enumerate(names):
-            rng = np.random.default_rng([seed, 2, *name.encode()])
-            mean = self.expected[at]
-            out[at] = rng.beta(mean * self.precision, (1.0 - mean) * self.precision)
-        return out
+    @cached_property
+    def _curves(self) -> tuple[Array, Array]:
+        """Logits of scores, and their normal scores, both of shape (n, J, points)."""
+        mean = self.mean()[:, :, None]
+        noise = (self.expected * (1.0 - self.expected) / (1.0 + self.precision)).mean(axis=2)
+        spread = np.sqrt(self.expected.var(axis=2) + noise)[:, :, None] / (mean * (1.0 - mean))
+        end = float(logit(1.0 - self.clip))
+        logits = np.clip(logit(mean) + spread * _GRID, -end, end)
+        scores = np.stack([self._curve(at, expit(row)) for at, row in enumerate(logits)])
+        return logits, np.maximum.accumulate(scores, axis=2)
+
+    def _curve(self, at: int, y: Array) -> Array:
+        """Return the normal scores of scores y, shape (J, points), of one model.
+
+        Each half is computed from the tail that is smaller there, so that no digits are lost.
+        """
+        half = y.shape[1] // 2
+        some = slice(None, None, -(-self.expected.shape[2] // _COMPONENTS))
+        cells = (self.expected[at][:, None, some], self.precision[:, None, some])
+        low = beta_below(y[:, :half, None], *cells).mean(axis=2)
+        high = beta_above(y[:, half:, None], *cells).mean(axis=2)
+        left, right = normal_scores(low, 1.0 - low), normal_scores(1.0 - high, high)
+        return np.concatenate([left, right], axis=1)
+
+    def quantiles(self, scores: Array) -> Array:
+        """Return the scores y that lie at given normal scores; the inverse of normal_scores.
+
+        Parameters
+        ----------
+        scores : ndarray, shape (r, n, J)
+            Normal scores.
+
+        Returns
+        -------
+        ndarray, shape (r, n, J)
+            Within ``[clip, 1 - clip]``.
+
+        Notes
+        -----
+        By interpolation, in logits, of the exact distribution function of the mixture, so that
+        quantiles far out do not depend on where the outermost draw fell.
+        """
+        logits, curves = self._curves
+        out = np.empty(scores.shape)
+        for n, j in np.ndindex(scores.shape[1:]):
+            out[:, n, j] = np.interp(scores[:, n, j], curves[n, j], logits[n, j])
+        return np.asarray(expit(out))
 
 
 def predictive(
@@ -126,15 +180,31 @@ def predictive(
     if curvature is not None:
         frames = list(_frames(curvature, min(draws, parameter_draws), seed))
     each = -(-draws // len(frames))
+    noise = _noise(request, fit.frame.factor.shape[2], (len(frames), each), seed)
     start, pieces = None, []
     for at, frame in enumerate(frames):
         posterior = latent_posterior(fit, request, frame, start)
-        pieces.append(_piece(request, frame, posterior, each, [seed, 1, at]))
+        pieces.append(_piece(request, frame, posterior, noise[:, at]))
         start = posterior.mode
     expected = np.concatenate([piece[0] for piece in pieces], axis=2)[:, :, :draws]
     precision = np.repeat(np.stack([piece[1] for piece in pieces], axis=1), each, axis=1)
     skills = np.concatenate([piece[2] for piece in pieces], axis=2)[:, :, :draws]
-    return Predictive(expected, precision[:, :draws], skills)
+    return Predictive(expected, precision[:, :draws], skills, fit.model.clip)
+
+
+def _noise(request: Request, q: int, shape: tuple[int, int], seed: int) -> Array:
+    """Return standard normal noise, shape (n, frames, q, each).
+
+    Models of one family share it, as they share the latent vector; others do not. It is seeded by
+    name, so that it depends neither on the other models nor on their order.
+    """
+    frames, each = shape
+    by_key: dict[str, Array] = {}
+    for key in request.keys:
+        if key not in by_key:
+            rng = np.random.default_rng([seed, 1, *key.encode()])
+            by_key[key] = rng.standard_normal((frames, q, each))
+    return np.stack([by_key[key] for key in request.keys])
 
 
 def _frames(curvature: Curvature, count: int, seed: int) -> Iterator[Frame]:
@@ -181,11 +251,9 @@ def latent_posterior(
 
 
 def _piece(
-    request: Request, frame: Frame, posterior: LatentPosterior, each: int, seed: list[int]
+    request: Request, frame: Frame, posterior: LatentPosterior, noise: Array
 ) -> tuple[Array, Array, Array]:
     """Return expected scores (n, J, each), precisions (J,) and skills (n, K, each) of a frame."""
-    q = posterior.mean.shape[1]
-    noise = np.random.default_rng(seed).standard_normal((q, each))
     latent = posterior.mean[:, :, None] + np.linalg.cholesky(posterior.covariance) @ noise
     weights = np.einsum("nm,mkq->nkq", request.design, frame.factor)
     skills = weights @ latent + (request.features @ frame.slopes.T)[:, :, None]

@@ -57,10 +57,10 @@ class Request:
     evidence_models : tuple of str
         The models of the evidence, in its order.
     distance : ndarray, shape (n,)
-        How far each model is larger than the largest model of its family's evidence, in powers of
-        ten; 0 where it is not, NaN without evidence.
-    n_known : ndarray of int, shape (n,)
-        Number of models in the evidence of each model's family.
+        How far each model lies outside the sizes of its family's evidence, above or below, in
+        powers of ten; 0 inside, NaN without evidence.
+    keys : tuple of str, length n
+        What a model's latent vector goes by: its family, or its own name where it has none.
     """
 
     models: tuple[str, ...]
@@ -73,7 +73,7 @@ class Request:
     evidence: ScoreTable | None
     evidence_models: tuple[str, ...]
     distance: Array
-    n_known: Index
+    keys: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -137,17 +137,8 @@ def read_request(fit: Fit, models: pd.DataFrame | Panel, new_family: str) -> Req
         evidence,
         evidence_models,
         _distances(fit, described, group, evidence, evidence_models),
-        _counts(group, evidence),
+        tuple(key or f"\x00{name}" for key, name in zip(keys, names, strict=True)),
     )
-
-
-def _counts(group: Index, evidence: ScoreTable | None) -> Index:
-    """Return the number of models in the evidence of each model's family."""
-    if evidence is None:
-        return np.zeros(len(group), dtype=np.intp)
-    pairs = np.unique(np.stack([evidence.family, evidence.model]), axis=1)
-    counts = np.bincount(pairs[0], minlength=evidence.n_families)
-    return np.append(counts, 0)[group]
 
 
 def _distances(
@@ -157,17 +148,20 @@ def _distances(
     evidence: ScoreTable | None,
     evidence_models: tuple[str, ...],
 ) -> Array:
-    """Return how far each model is larger than its family's evidence, in powers of ten."""
+    """Return how far each model lies outside its family's sizes, in powers of ten."""
     if evidence is None or "params_b" not in described:
         return np.full(len(group), np.nan)
     given = _log_sizes(described["params_b"])
     log_size = pd.concat([_log_sizes(fit.panel.models["params_b"]), given])
     log_size = log_size[~log_size.index.duplicated()]
-    largest = np.full(evidence.n_families + 1, np.nan)
-    largest[:-1] = -np.inf
-    of_model = log_size[list(evidence_models)].to_numpy()
-    np.maximum.at(largest, evidence.family, of_model[evidence.model])
-    return np.asarray(np.maximum(given.to_numpy() - largest[group], 0.0))
+    ends = np.full((2, evidence.n_families + 1), np.nan)  # largest, and minus the smallest
+    ends[:, :-1] = -np.inf
+    of_model = log_size[list(evidence_models)].to_numpy()[evidence.model]
+    np.maximum.at(ends[0], evidence.family, of_model)
+    np.maximum.at(ends[1], evidence.family, -of_model)
+    own = given.to_numpy()
+    outside = np.maximum(own - ends[0][group], -own - ends[1][group])
+    return np.asarray(np.maximum(outside, 0.0))
 
 
 def _log_sizes(column: pd.Series) -> pd.Series:

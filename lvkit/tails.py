@@ -10,17 +10,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["beta_tails", "normal_scores"]
+__all__ = ["beta_above", "beta_below", "censored", "normal_scores"]
 
 Array = npt.NDArray[np.float64]
 
 _LEAST = 1e-300
 
 
-def beta_tails(
-    y: npt.ArrayLike, mean: npt.ArrayLike, precision: npt.ArrayLike
-) -> tuple[Array, Array]:
-    """Return the probabilities below and above a score in a Beta distribution.
+def beta_below(y: npt.ArrayLike, mean: npt.ArrayLike, precision: npt.ArrayLike) -> Array:
+    """Return the probability below a score in a Beta distribution.
 
     Parameters
     ----------
@@ -29,22 +27,53 @@ def beta_tails(
     mean, precision : array_like
         Of the distribution.
 
+    Examples
+    --------
+    >>> float(beta_below(0.25, 0.5, 2.0))  # the uniform distribution
+    0.25
+    """
+    from scipy.special import betainc
+
+    y, mean, precision = (np.asarray(v, dtype=float) for v in (y, mean, precision))
+    return np.asarray(betainc(mean * precision, (1.0 - mean) * precision, y))
+
+
+def beta_above(y: npt.ArrayLike, mean: npt.ArrayLike, precision: npt.ArrayLike) -> Array:
+    """Return the probability above a score; see :func:`beta_below`.
+
+    Computed by itself, so that it keeps its digits where it is small.
+    """
+    y, mean = np.asarray(y, dtype=float), np.asarray(mean, dtype=float)
+    return beta_below(1.0 - y, 1.0 - mean, precision)
+
+
+def censored(y: Array, below: Array, above: Array, clip: float) -> tuple[Array, Array]:
+    """Return the probabilities on both sides of scores of which the ends are not told apart.
+
+    Parameters
+    ----------
+    y : ndarray
+        Scores held within ``[clip, 1 - clip]``.
+    below, above : ndarray
+        Probabilities below and above them.
+    clip : float
+        A score at `clip` stands for all below it, and one at ``1 - clip`` for all above.
+
     Returns
     -------
     tuple of ndarray
-        Each computed by itself, so that neither loses its digits where it is small.
+        At the ends, those of the middle of the mass that the score stands for.
 
     Examples
     --------
-    >>> below, above = beta_tails(0.25, 0.5, 2.0)  # the uniform distribution
-    >>> float(below), float(above)
-    (0.25, 0.75)
+    >>> censored(np.array([0.01]), np.array([0.2]), np.array([0.8]), 0.01)
+    (array([0.1]), array([0.9]))
     """
-    from scipy.special import betainc, betaincc
-
-    y, mean, precision = (np.asarray(v, dtype=float) for v in (y, mean, precision))
-    a, b = mean * precision, (1.0 - mean) * precision
-    return np.asarray(betainc(a, b, y)), np.asarray(betaincc(a, b, y))
+    low, high = y <= clip, y >= 1.0 - clip
+    half_below, half_above = 0.5 * below, 0.5 * above
+    new_below = np.where(low, half_below, np.where(high, 1.0 - half_above, below))
+    new_above = np.where(low, 1.0 - half_below, np.where(high, half_above, above))
+    return new_below, new_above
 
 
 def normal_scores(below: npt.ArrayLike, above: npt.ArrayLike) -> Array:
