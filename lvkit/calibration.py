@@ -145,7 +145,7 @@ class Calibration:
                     f"vouch for levels up to {spread.highest_level:.2f}: intervals of level "
                     f"{level:g} may be too narrow",
                     LvkitWarning,
-                    stacklevel=4,
+                    stacklevel=3,
                 )
 
 

@@ -7,7 +7,7 @@ included, is learned from a fold's training models alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -58,7 +58,7 @@ class Backtest:
     keep: int
     intervals: str
     unconverged: tuple[str, ...]
-    failures: dict[str, str]
+    failures: dict[str, str] = field(default_factory=dict)
 
     def summary(self, by: str | None = None, *, complete: bool = False) -> pd.DataFrame:
         """Return how well the predictions did.

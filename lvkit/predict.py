@@ -46,8 +46,9 @@ class Prediction:
     table : DataFrame
         A row for each model and benchmark: ``model``, ``family``, ``benchmark``, ``mean``,
         ``median``, ``lower``, ``upper``, ``family_kind`` (known, new or unknown), ``known_score``
-        (what was given, NaN if nothing) and ``distance`` (how far the model lies outside the
-        sizes of its family's known models, in powers of ten; NaN for unknown recipes).
+        (what was given, NaN if nothing), ``n_known`` (models of its family that are known) and
+        ``distance`` (how far the model lies outside their sizes, in powers of ten; NaN for unknown
+        recipes).
     level : float
         Level of the intervals from ``lower`` to ``upper``.
     intervals : {"plugin", "model", "calibrated"}
@@ -72,7 +73,7 @@ class Prediction:
         Parameters
         ----------
         probabilities : sequence of float
-            Between 0 and 1.
+            Between 0 and 1. Quantiles are held within the fit's ``clip`` of 0 and 1.
 
         Returns
         -------
@@ -156,8 +157,6 @@ def predict(
             where="predict",
             remedy='Fit with more starts or fewer skills, or ask for intervals="plugin".',
         )
-    if kind == "calibrated" and fit.calibration is not None:
-        fit.calibration.warn_beyond(level, request)
     curvature = None if kind == "plugin" else fit.curvature
     found = predictive(fit, request, draws=draws, seed=seed, curvature=curvature)
     own = own_residuals(fit, request) if kind == "calibrated" else None
@@ -166,8 +165,10 @@ def predict(
     table["mean"] = prediction._mean().ravel()
     table["median"] = prediction._quantiles([0.5])[0].ravel()
     table["lower"], table["upper"] = (end.ravel() for end in prediction.interval(level))
-    for name, values in (("family_kind", request.kinds), ("distance", request.distance)):
-        table[name] = np.repeat(values, len(fit.benchmarks))
+    repeat = len(fit.benchmarks)
+    table["family_kind"] = np.repeat(request.kinds, repeat)
+    table["n_known"] = np.repeat(request.n_known, repeat)
+    table["distance"] = np.repeat(request.distance, repeat)
     table["known_score"] = request.scores.ravel()
     return prediction
 

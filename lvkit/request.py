@@ -59,6 +59,8 @@ class Request:
     distance : ndarray, shape (n,)
         How far each model lies outside the sizes of its family's evidence, above or below, in
         powers of ten; 0 inside, NaN without evidence.
+    n_known : ndarray of int, shape (n,)
+        Number of models in the evidence of each model's family.
     keys : tuple of str, length n
         What a model's latent vector goes by: its family, or its own name where it has none.
     """
@@ -73,6 +75,7 @@ class Request:
     evidence: ScoreTable | None
     evidence_models: tuple[str, ...]
     distance: Array
+    n_known: Index
     keys: tuple[str, ...]
 
     @property
@@ -137,8 +140,18 @@ def read_request(fit: Fit, models: pd.DataFrame | Panel, new_family: str) -> Req
         evidence,
         evidence_models,
         _distances(fit, described, group, evidence, evidence_models),
+        _counts(group, evidence),
         tuple(key or f"\x00{name}" for key, name in zip(keys, names, strict=True)),
     )
+
+
+def _counts(group: Index, evidence: ScoreTable | None) -> Index:
+    """Return the number of models in the evidence of each model's family."""
+    if evidence is None:
+        return np.zeros(len(group), dtype=np.intp)
+    pairs = np.unique(np.stack([evidence.family, evidence.model]), axis=1)
+    counts = np.bincount(pairs[0], minlength=evidence.n_families)
+    return np.append(counts, 0)[group]
 
 
 def _distances(

@@ -402,10 +402,15 @@ class Fit:
         ------
         LvkitError
             For unknown families and benchmarks, missing features and scores out of range.
+
+        Warns
+        -----
+        LvkitWarning
+            If the level is higher than the lineages of the calibration can vouch for.
         """
         from lvkit.predict import predict
 
-        return predict(
+        found = predict(
             self,
             models,
             level=level,
@@ -414,6 +419,9 @@ class Fit:
             draws=draws,
             seed=seed,
         )
+        if self.calibration is not None and found.intervals == "calibrated":
+            self.calibration.warn_beyond(found.level, found.request)
+        return found
 
     def predict_skills(
         self,

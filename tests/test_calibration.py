@@ -120,7 +120,7 @@ def test_where_the_model_is_right_there_is_nothing_to_shift(calibrated: lv.Fit) 
 def larger(calibrated: lv.Fit, known: lv.Panel, drawn: lv.Panel) -> Prediction:
     """Predictions of the models that were left out."""
     asked = drawn.models.loc[~drawn.models.index.isin(known.models.index)]
-    return calibrated.predict(asked, draws=1_000)
+    return calibrated.predict(asked, draws=1_000, level=0.9)
 
 
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
@@ -216,14 +216,24 @@ def test_fewer_lineages_give_wider_intervals(few_fit: lv.Fit) -> None:
     assert widths[0] < 0.9 * widths[2]
 
 
-def test_lineages_count_that_kept_as_many_models_as_are_known(few_fit: lv.Fit) -> None:
-    z = np.tile(stats.norm.ppf((np.arange(400) + 0.5) / 400), (40, 1))
-    keep = np.repeat([1, 2], [35, 5])[:, None]
-    found = made(z, keep=keep)
-    one = quantile(found, few_fit, 0.95, family="mine", bench_1=0.5)
-    four = quantile(found, few_fit, 0.95)  # four known models: as with two, the most tried
-    assert one < four
-    assert four == quantile(made(z[:5], keep=2), few_fit, 0.95)
+def test_a_level_beyond_what_the_lineages_vouch_for_is_told(few_fit: lv.Fit) -> None:
+    rows = pd.DataFrame({"model": ["x"], "family": ["family-1"], "params_b": [500.0]})
+    with pytest.warns(lv.LvkitWarning, match="6 lineages, which can vouch for levels up to 0.86"):
+        few_fit.predict(rows, draws=50, level=0.9)
+
+
+def test_beyond_what_the_lineages_vouch_for_limits_are_no_narrower_than_the_models_own(
+    few_fit: lv.Fit,
+) -> None:
+    found = made(np.tile(np.linspace(-0.5, 0.5, 9), (3, 1)))
+    assert quantile(found, few_fit, 0.975) == pytest.approx(stats.norm.ppf(0.975))
+
+
+def test_growth_is_shrunk_and_bounded(few_fit: lv.Fit) -> None:
+    z = np.array([[0.01, 5.0]] * 4)
+    found = made(z, distance=np.array([0.2, 0.5])).of_families
+    assert found is not None
+    assert found.growth <= 0.5
 
 
 def test_intervals_of_unknown_recipes_are_symmetric(calibrated: lv.Fit) -> None:
@@ -268,7 +278,7 @@ def test_the_calibrated_fit_is_the_fit(few: lv.Panel, few_fit: lv.Fit) -> None:
 
 def test_a_calibrated_fit_predicts_calibrated_intervals(few_fit: lv.Fit) -> None:
     rows = pd.DataFrame({"model": ["x"], "family": ["family-1"], "params_b": [500.0]})
-    assert few_fit.predict(rows, draws=200).intervals == "calibrated"
+    assert few_fit.predict(rows, draws=200, level=0.8).intervals == "calibrated"
     other = few_fit.predict(rows, draws=200, intervals="model")
     plain = replace(few_fit, calibration=None).predict(rows, draws=200)
     pd.testing.assert_frame_equal(other.table, plain.table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from lvkit.predictive import Predictive, latent_posterior, predictive
 from lvkit.request import read_request
 
 DRAWS = 20_000
+COMPONENTS = 500  # of which distribution functions are made
 
 
 def asked(**changes: Any) -> pd.DataFrame:
@@ -49,37 +51,61 @@ def brute(small_fit: lv.Fit) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def unknown(small_fit: lv.Fit) -> np.ndarray:
-    """The same by lvkit, shape (J, draws)."""
-    return found(small_fit, asked(family=None)).draw(("new-13b",), 0)[0]
+def unknown(small_fit: lv.Fit) -> Predictive:
+    """The same by lvkit."""
+    return found(small_fit, asked(family=None))
 
 
 def test_an_unknown_recipes_mean_is_that_of_the_population(
-    unknown: np.ndarray, brute: np.ndarray
+    unknown: Predictive, brute: np.ndarray
 ) -> None:
     error = brute.std(axis=0) / np.sqrt(DRAWS)
-    assert (np.abs(unknown.mean(axis=1) - brute.mean(axis=0)) < 4.5 * error).all()
+    assert (np.abs(unknown.mean()[0] - brute.mean(axis=0)) < 4.5 * error).all()
 
 
 @pytest.mark.parametrize("probability", [0.025, 0.5, 0.975])
 def test_an_unknown_recipes_quantiles_are_those_of_the_population(
-    probability: float, unknown: np.ndarray, brute: np.ndarray
+    probability: float, unknown: Predictive, brute: np.ndarray
 ) -> None:
-    quantile = np.quantile(unknown, probability, axis=1)
+    quantile = unknown.quantiles(np.full((1, 1, 6), stats.norm.ppf(probability)))[0, 0]
     share = (brute < quantile).mean(axis=0)
-    error = np.sqrt(probability * (1.0 - probability) / DRAWS)
+    error = np.sqrt(probability * (1.0 - probability) / COMPONENTS)
     assert (np.abs(share - probability) < 4.5 * error).all()
 
 
 def test_an_unknown_recipes_benchmarks_go_together_as_in_the_population(
-    small_fit: lv.Fit, unknown: np.ndarray, brute: np.ndarray
+    unknown: Predictive, brute: np.ndarray
 ) -> None:
-    np.testing.assert_allclose(np.corrcoef(unknown), np.corrcoef(brute.T), atol=0.04)
+    mean, precision = unknown.expected[0], unknown.precision
+    y = np.random.default_rng(5).beta(mean * precision, (1.0 - mean) * precision)
+    np.testing.assert_allclose(np.corrcoef(y), np.corrcoef(brute.T), atol=0.04)
+
+
+def test_quantiles_undo_normal_scores(unknown: Predictive) -> None:
+    z = np.linspace(-1.5, 1.5, 7)[:, None, None] * np.ones((1, 1, 6))
+    back = np.array([unknown.normal_scores(y) for y in unknown.quantiles(z)])
+    np.testing.assert_allclose(back, z, atol=0.1)
+
+
+def test_quantiles_far_out_go_beyond_every_draw(small_fit: lv.Fit) -> None:
+    here = found(small_fit, asked(), 100)
+    near, far = here.quantiles(np.array([3.0, 4.5])[:, None, None] * np.ones((1, 1, 6)))
+    assert (far > near).all()
+    np.testing.assert_allclose(here.normal_scores(far), 4.5, atol=0.3)
+
+
+def test_a_score_at_the_end_stands_for_the_middle_of_the_mass_beyond(small_fit: lv.Fit) -> None:
+    here = replace(found(small_fit, asked(), 100), clip=0.3)
+    z = here.normal_scores(np.full((1, 6), 0.1))
+    inside = replace(here, clip=0.0025).normal_scores(np.full((1, 6), 0.3))
+    expected = stats.norm.ppf(stats.norm.cdf(inside) / 2.0)
+    np.testing.assert_allclose(z, expected, atol=1e-8)
 
 
 def test_normal_scores_of_draws_are_standard_normal(small_fit: lv.Fit, brute: np.ndarray) -> None:
     here = found(small_fit, asked(family=None), 500)
-    z = np.array([here.normal_scores(y[None], 1e-6)[0] for y in brute[:100]])
+    here = replace(here, clip=1e-6)
+    z = np.array([here.normal_scores(y[None])[0] for y in brute[:100]])
     for column in z.T:
         assert stats.kstest(column, "norm").pvalue > 1e-3
 
@@ -190,11 +216,13 @@ def test_another_seed_gives_other_draws(small_fit: lv.Fit) -> None:
     assert not np.allclose(first.expected, second.expected)
 
 
-def test_two_models_scores_scatter_independently(small_fit: lv.Fit) -> None:
-    models = pd.concat([asked(), asked(model="twin")])
-    here = found(small_fit, models, 4_000)
-    y = here.draw(("new-13b", "twin"), 0)
+def test_models_of_one_family_share_its_latent_vector(small_fit: lv.Fit) -> None:
+    here = found(small_fit, pd.concat([asked(), asked(model="twin")]), 100)
     np.testing.assert_allclose(here.expected[0], here.expected[1])
-    noise = y - here.expected
-    for j in range(6):
-        assert abs(np.corrcoef(noise[0, j], noise[1, j])[0, 1]) < 0.08
+
+
+def test_two_unknown_recipes_are_drawn_independently(small_fit: lv.Fit) -> None:
+    models = pd.concat([asked(family=None), asked(model="twin", family=None)])
+    skills = found(small_fit, models, 4_000).skills
+    for k in range(2):
+        assert abs(np.corrcoef(skills[0, k], skills[1, k])[0, 1]) < 0.08

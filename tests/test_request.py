@@ -167,8 +167,8 @@ def test_family_slopes_have_their_feature_in_the_design(small_panel: lv.Panel) -
 # -- distance ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("size", "expected"), [(340.0, 1.0), (34.0, 0.0), (3.4, 0.0)])
-def test_distance_counts_powers_of_ten_beyond_the_largest_known_model(
+@pytest.mark.parametrize(("size", "expected"), [(340.0, 1.0), (34.0, 0.0), (10.0, 0.0), (0.6, 1.0)])
+def test_distance_counts_powers_of_ten_outside_the_known_sizes(
     size: float, expected: float, small_fit: lv.Fit
 ) -> None:
     found = read_request(small_fit, table({"params_b": size}), "error")
