@@ -153,7 +153,7 @@ def test_a_calibration_comes_back(calibrated: lv.Fit, tmp_path: Path) -> None:
         found.calibration.records, calibrated.calibration.records, check_exact=True
     )
     rows = pd.DataFrame({"model": ["x", "y"], "family": ["yi", None], "params_b": [60.0, 7.0]})
-    first, second = (fit.predict(rows, draws=200) for fit in (found, calibrated))
+    first, second = (fit.predict(rows, draws=200, level=0.75) for fit in (found, calibrated))
     assert first.intervals == "calibrated"
     pd.testing.assert_frame_equal(first.table, second.table, check_exact=True)
 
