@@ -57,8 +57,9 @@ class Fit:
     n_params : int
         Number of free parameters.
     converged : bool
-        Whether the top is reached: the log-likelihood that the local quadratic model still expects
-        to gain within three standard errors is below 1e-5.
+        Whether the top is reached by the method's own criterion, which ``message`` reports: for
+        mml, the log-likelihood that the local quadratic model still expects to gain within three
+        standard errors is below 1e-5; for psga, with its random draws, below 0.25.
     message : str
         Why the estimator stopped.
     method : str
@@ -384,7 +385,8 @@ class Fit:
             Level of the intervals.
         intervals : {"calibrated", "model", "plugin"}, optional
             Calibrated ones need :meth:`calibrate` and are the default after it; ``"model"`` takes
-            the parameters' errors into account, ``"plugin"`` does not.
+            the parameters' errors into account, ``"plugin"`` does not. Directions that the data do
+            not determine, which a warning names, are held where the fit found them.
         new_family : {"error", "population"}
             What to do with a family that is not in the fit and has no scores: refuse it, or draw
             its recipe from the population.
