@@ -88,4 +88,4 @@ def normal_scores(below: npt.ArrayLike, above: npt.ArrayLike) -> Array:
 
     low = np.maximum(np.asarray(below, dtype=float), _LEAST)
     high = np.maximum(np.asarray(above, dtype=float), _LEAST)
-    return np.asarray(np.where(low < high, ndtri(low), -ndtri(high)))
+    return np.asarray(np.where(low <= high, ndtri(low), -ndtri(high)))
