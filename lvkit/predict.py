@@ -173,11 +173,6 @@ def predict(
     return prediction
 
 
-def _ends(level: float) -> dict[str, float]:
-    """Return the probabilities of median and limits."""
-    return {"median": 0.5, "lower": 0.5 - 0.5 * level, "upper": 0.5 + 0.5 * level}
-
-
 def _labels(fit: Fit, request: Request) -> pd.DataFrame:
     repeat = len(fit.benchmarks)
     return pd.DataFrame(
@@ -205,7 +200,8 @@ def predict_skills(
     found = predictive(fit, request, draws=draws, seed=seed, curvature=fit.curvature)
     skills = found.skills
     repeat = len(fit.skills)
-    median, lower, upper = np.quantile(skills, list(_ends(level).values()), axis=2)
+    ends = [0.5, 0.5 - 0.5 * level, 0.5 + 0.5 * level]
+    median, lower, upper = np.quantile(skills, ends, axis=2)
     return pd.DataFrame(
         {
             "model": np.repeat(np.array(request.models, dtype=object), repeat),
