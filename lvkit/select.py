@@ -8,7 +8,7 @@ that the likelihood cannot fall along the chain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -89,6 +89,7 @@ def select_skills(
     seed: int = 0,
     n_jobs: int | None = 1,
     progress: ProgressChoice = False,
+    report: Callable[[Selection], object] | None = None,
 ) -> Selection:
     """Fit a model with several numbers of skills and compare them.
 
@@ -110,6 +111,9 @@ def select_skills(
         numbers do not depend on it.
     progress : bool or tqdm class
         Show a bar over the starts.
+    report : callable, optional
+        Called with the selection so far after each number of skills. Work that is stopped on its
+        way, by you or by an error, loses nothing of what was reported.
 
     Returns
     -------
@@ -119,6 +123,22 @@ def select_skills(
     ------
     LvkitError
         For numbers of skills that are none, and for whatever does not fit the panel.
+
+    Examples
+    --------
+    What is done is kept when the search is stopped:
+
+    >>> import lvkit as lv
+    >>> done = []
+    >>> def keep(selection):
+    ...     done.append(selection)
+    ...     raise KeyboardInterrupt  # as if you had pressed Ctrl+C
+    >>> try:
+    ...     selection = select_skills(lv.load_leaderboard().complete(), [1, 2], report=keep)
+    ... except KeyboardInterrupt:
+    ...     selection = done[-1]
+    >>> list(selection.fits)
+    [1]
     """
     asked = None if n_skills is None else _checked_numbers(n_skills)
     seed, n_jobs = check_whole(seed, "seed", 0), check_workers(n_jobs)
@@ -150,11 +170,17 @@ def select_skills(
                 settings, panel, prepared, hill, climbs, best=climbs[-1], method="mml", seed=seed
             )
             seconds[k] = sum(climb.seconds for climb in climbs)
-    index = pd.Index(numbers, name="K")
-    table = criteria(list(fits.values()), index)
+            if report is not None:
+                report(_selection(fits, seconds))
+    return _selection(fits, seconds)
+
+
+def _selection(fits: dict[int, Fit], seconds: dict[int, float]) -> Selection:
+    """Put the fits so far side by side."""
+    table = criteria(list(fits.values()), pd.Index(list(fits), name="K"))
     table["seconds"] = pd.Series(seconds)
     table["converged"] = [fit.converged for fit in fits.values()]
-    return Selection(fits, table)
+    return Selection(dict(fits), table)
 
 
 def skill_range(

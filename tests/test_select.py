@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import lvkit as lv
@@ -158,6 +159,18 @@ def test_one_worker_and_two_choose_identically(small_panel: lv.Panel, small: Any
     assert two.table["loglik"].tolist() == one.table["loglik"].tolist()
     for k in (1, 2, 3):
         np.testing.assert_array_equal(two.fits[k].params.loadings, one.fits[k].params.loadings)
+
+
+def test_the_selection_so_far_is_reported_after_each_number_of_skills(
+    small_panel: lv.Panel,
+) -> None:
+    reported: list[lv.Selection] = []
+    model = lv.LatentSkillModel(features="log_params")
+    last = lv.select_skills(small_panel, [1, 2], model, report=reported.append)
+    assert [list(selection.fits) for selection in reported] == [[1], [1, 2]]
+    assert reported[0].fits[1] is last.fits[1]
+    assert reported[0].table["weight"].tolist() == [1.0]
+    pd.testing.assert_frame_equal(reported[1].table, last.table)
 
 
 def test_progress_reaches_its_total(small_panel: lv.Panel) -> None:
