@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ from lvkit.predictive import Predictive, latent_posterior, predictive
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.request import Request, read_request
 from lvkit.tails import beta_above, beta_below, censored, normal_scores
+from lvkit.workers import run
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
@@ -304,8 +306,12 @@ def calibrate(
             remedy="Use smaller numbers, such as keep=(0, 1).",
         )
     tables, failed = [], []
-    with progress_bar(progress, total=len(tasks), label="Calibrating") as bar:
-        for fold, found in zip(tasks, _run(fit, tasks, seed, n_jobs), strict=True):
+    calls = [(fit, fold, seed) for fold in tasks]
+    with (
+        progress_bar(progress, total=len(tasks), label="Calibrating") as bar,
+        closing(run(_hold_out, calls, n_jobs)) as results,
+    ):
+        for fold, found in zip(tasks, results, strict=True):
             if isinstance(found, pd.DataFrame):
                 tables.append(found)
             else:
@@ -332,18 +338,6 @@ def _check_keep(keep: object) -> list[int]:
     return sorted({check_whole(k, "keep", 0) for k in each})
 
 
-def _run(
-    fit: Fit, tasks: list[Fold], seed: int, n_jobs: int | None
-) -> Iterable[pd.DataFrame | str]:
-    if n_jobs == 1:
-        yield from (_hold_out(fit, fold, seed) for fold in tasks)
-        return
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    yield from parallel(delayed(_hold_out)(fit, fold, seed) for fold in tasks)
-
-
 def _hold_out(fit: Fit, fold: Fold, seed: int) -> pd.DataFrame | str:
     """Fit without a fold's models and record where their scores lie; say why not if that fails."""
     try:
@@ -354,21 +348,18 @@ def _hold_out(fit: Fit, fold: Fold, seed: int) -> pd.DataFrame | str:
 
 def _recorded(fit: Fit, fold: Fold, seed: int) -> pd.DataFrame:
     """Fit without a fold's models and record where their scores lie."""
-    from threadpoolctl import threadpool_limits
-
     from lvkit.fitting import refit
 
-    with threadpool_limits(limits=1, user_api="blas"):
-        smaller = refit(fit, fit.panel.select(models=list(fold.train)))
-        same = smaller.benchmarks == fit.benchmarks
-        curvature = fit.curvature.moved_to(smaller) if same else smaller.curvature
-        request = read_request(smaller, fold.question(fit.panel), "population")
-        found = predictive(
-            smaller,
-            request,
-            draws=_DRAWS,
-            seed=seed,
-            curvature=curvature,
-            parameter_draws=_PARAMETER_DRAWS,
-        )
-        return records(smaller, fit.panel, fold, found, request)
+    smaller = refit(fit, fit.panel.select(models=list(fold.train)))
+    same = smaller.benchmarks == fit.benchmarks
+    curvature = fit.curvature.moved_to(smaller) if same else smaller.curvature
+    request = read_request(smaller, fold.question(fit.panel), "population")
+    found = predictive(
+        smaller,
+        request,
+        draws=_DRAWS,
+        seed=seed,
+        curvature=curvature,
+        parameter_draws=_PARAMETER_DRAWS,
+    )
+    return records(smaller, fit.panel, fold, found, request)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +33,7 @@ from lvkit.preparation import Prepared, prepare
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.results import Fit
 from lvkit.structure import Floors, Frame, MarkerChart, lower_triangular, read_only
+from lvkit.workers import run
 
 __all__ = [
     "METHODS",
@@ -159,33 +161,20 @@ def climb_from(
     *,
     seed: int,
     n_jobs: int | None,
-) -> Iterable[Climb]:
+) -> Generator[Climb, None, None]:
     """Climb from several starts, in parallel under the user's joblib backend; yield in order."""
     floors = objective.chart.floors
     begin = floors.fixed + 0.5 * floors.ceiling
     tasks = [(name, replace(frame, floors=begin)) for name, frame in frames]
-    if n_jobs == 1 or len(tasks) == 1:
-        yield from (_climb(objective, name, frame, estimator, seed) for name, frame in tasks)
-        return
-    from joblib import Parallel, delayed
-    from threadpoolctl import threadpool_limits
-
+    calls = [(objective, name, frame, estimator, seed) for name, frame in tasks]
     # Threads by default: numpy lets go of the interpreter, and new processes cost more to start
-    # than most climbs take. The limit holds for all threads until the last of them is done.
-    with threadpool_limits(limits=1, user_api="blas"):
-        parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-        yield from parallel(
-            delayed(_climb)(objective, name, frame, estimator, seed) for name, frame in tasks
-        )
+    # than most climbs take.
+    return run(_climb, calls, n_jobs, threads=True)
 
 
 def _climb(objective: Objective, name: str, frame: Frame, estimator: Estimator, seed: int) -> Climb:
-    """One ascent on one thread, so that the numbers are the same wherever it runs."""
-    from threadpoolctl import threadpool_limits
-
     began = time.perf_counter()
-    with threadpool_limits(limits=1, user_api="blas"):
-        ascent = estimator.climb(objective, frame, seed=seed)
+    ascent = estimator.climb(objective, frame, seed=seed)
     return Climb(name, ascent, time.perf_counter() - began)
 
 
@@ -214,8 +203,11 @@ def fit_model(
         rng = np.random.default_rng([seed, number])
         frames.append((f"shaken {number}", shaken(first, rng)))
     climbs = []
-    with progress_bar(progress, total=starts, label="Fitting") as bar:
-        for climb in climb_from(objective, frames, estimator, seed=seed, n_jobs=n_jobs):
+    with (
+        progress_bar(progress, total=starts, label="Fitting") as bar,
+        closing(climb_from(objective, frames, estimator, seed=seed, n_jobs=n_jobs)) as found,
+    ):
+        for climb in found:
             climbs.append(climb)
             bar.update()
             bar.set_postfix_str(f"log-likelihood {climb.loglik:.2f}")

@@ -6,7 +6,8 @@ included, is learned from a fold's training models alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,7 @@ from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
 from lvkit.predict import INTERVALS, Prediction, predict
 from lvkit.progress import ProgressChoice, progress_bar
+from lvkit.workers import run
 
 __all__ = ["Backtest", "backtest"]
 
@@ -184,8 +186,11 @@ def backtest(
     tables: list[pd.DataFrame] = []
     unconverged: list[str] = []
     failures: dict[str, str] = {}
-    found = _run(panel, model, tasks, levels, kind, draws, seed, n_jobs)
-    with progress_bar(progress, total=len(tasks), label="Holding out") as bar:
+    calls = [(panel, model, fold, levels, kind, draws, seed) for fold in tasks]
+    with (
+        progress_bar(progress, total=len(tasks), label="Holding out") as bar,
+        closing(run(_test, calls, n_jobs)) as found,
+    ):
         for fold, (table, state) in zip(tasks, found, strict=True):
             tables.append(table)
             if len(table) == 0:
@@ -205,26 +210,6 @@ def _as_published(panel: Panel, usable: Sequence[str], tested: pd.Series, keep: 
     complete = panel.scores.loc[list(usable)].notna().all(axis=1)
     of_them = folds(panel, list(complete.index[complete]), keep)
     return tested.isin({name for fold in of_them for name in fold.test})
-
-
-def _run(
-    panel: Panel,
-    model: LatentSkillModel,
-    tasks: list[Fold],
-    levels: tuple[float, ...],
-    kind: str,
-    draws: int,
-    seed: int,
-    n_jobs: int | None,
-) -> Iterable[tuple[pd.DataFrame, str]]:
-    arguments = [(panel, model, fold, levels, kind, draws, seed) for fold in tasks]
-    if n_jobs == 1:
-        yield from (_test(*each) for each in arguments)
-        return
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    yield from parallel(delayed(_test)(*each) for each in arguments)
 
 
 def _test(
@@ -253,23 +238,20 @@ def _tested(
     seed: int,
 ) -> tuple[pd.DataFrame, str]:
     """Fit without a fold's models, predict them, and put prediction beside score."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
-        fit = model.fit(panel.select(models=list(fold.train)), seed=seed)
-        kind = kind if fit.converged else "plugin"
-        if kind == "calibrated":
-            fit = calibrate(fit, keep=_CALIBRATION_KEEP if fold.keep else (0,), seed=seed)
-        found = predict(
-            fit,
-            fold.question(panel),
-            level=levels[0],
-            intervals=kind,
-            new_family="population",
-            draws=draws,
-            seed=seed,
-        )
-        table = records(fit, panel, fold, found.predictive, found.request)
+    fit = model.fit(panel.select(models=list(fold.train)), seed=seed)
+    kind = kind if fit.converged else "plugin"
+    if kind == "calibrated":
+        fit = calibrate(fit, keep=_CALIBRATION_KEEP if fold.keep else (0,), seed=seed)
+    found = predict(
+        fit,
+        fold.question(panel),
+        level=levels[0],
+        intervals=kind,
+        new_family="population",
+        draws=draws,
+        seed=seed,
+    )
+    table = records(fit, panel, fold, found.predictive, found.request)
     return _beside(panel, table, found, levels), "" if fit.converged else fit.message
 
 

@@ -12,7 +12,8 @@ keeps what is done in a file, so that it can be interrupted and taken up again.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from os import PathLike
 
@@ -27,6 +28,7 @@ from lvkit.parameters import Parameters
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.studyfile import Record, StudyFile, Task
 from lvkit.studyplan import Plan, make_plan
+from lvkit.workers import run
 
 __all__ = ["Study", "simulation_study"]
 
@@ -226,11 +228,12 @@ def simulation_study(
     with (
         progress_bar(progress, total=len(tasks), label="Simulation study") as bar,
         warnings.catch_warnings(),  # of parameters that one panel or other does not determine
+        closing(run(plan.replicate, waiting, n_jobs)) as found,
     ):
         warnings.simplefilter("ignore", LvkitWarning)
         bar.update(len(tasks) - len(waiting))
         try:
-            for number, (task, record) in enumerate(_run(plan, waiting, n_jobs), start=1):
+            for number, (task, record) in enumerate(zip(waiting, found, strict=True), start=1):
                 file.records[task] = record
                 if number % _SAVE_EVERY == 0:
                     file.save()
@@ -257,22 +260,6 @@ def _tasks(families: Iterable[int], replications: int | Mapping[int, int]) -> li
         )
     counts = {size: check_whole(given[size], "replications", 2) for size in sizes}
     return [(n, r) for r in range(max(counts.values())) for n in sizes if r < counts[n]]
-
-
-def _run(plan: Plan, tasks: list[Task], n_jobs: int | None) -> Iterator[tuple[Task, Record]]:
-    """Yield each task's record, in the order of the tasks."""
-    if n_jobs == 1 or len(tasks) < 2:
-        yield from ((task, plan.replicate(*task)) for task in tasks)
-        return
-    from joblib import Parallel, delayed
-
-    found = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(plan.replicate)(*task) for task in tasks
-    )
-    try:
-        yield from zip(tasks, found, strict=True)
-    finally:
-        found.close()
 
 
 def _study(plan: Plan, names: pd.Index, truth: Array, records: dict[Task, Record]) -> Study:

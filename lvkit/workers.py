@@ -1,0 +1,83 @@
+"""Workers: many tasks, one after the other or at once, with the same numbers either way.
+
+Folds of a hold-out, panels of a study and starts of a fit have nothing to do with one another, so
+joblib may spread them over workers, under the backend that the user chose with
+``joblib.parallel_config``. Each task computes on one thread of linear algebra, wherever it runs:
+several would round differently, and would take the cores from one another.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, TypeVar
+
+__all__ = ["run"]
+
+Result = TypeVar("Result")
+
+
+def run(
+    function: Callable[..., Result],
+    tasks: Sequence[tuple[Any, ...]],
+    n_jobs: int | None,
+    *,
+    threads: bool = False,
+) -> Generator[Result, None, None]:
+    """Yield what a function returns for each task, in the order of the tasks.
+
+    Parameters
+    ----------
+    function : callable
+        Of a task's entries; one that can be pickled.
+    tasks : sequence of tuple
+        Arguments, a tuple for each call. A single task is done in place.
+    n_jobs : int, optional
+        Workers; 1 does all in place, None leaves their number to the user's
+        ``joblib.parallel_config``.
+    threads : bool
+        Whether threads are preferred to processes where the user has not chosen: for short tasks.
+
+    Yields
+    ------
+    object
+        The results, as soon as all earlier ones are there. Close the generator
+        (``contextlib.closing``) if you may leave it early: tasks that wait are then dropped.
+
+    Examples
+    --------
+    >>> list(run(pow, [(2, 3), (3, 2)], n_jobs=1))
+    [8, 9]
+    """
+    if n_jobs == 1 or len(tasks) < 2:
+        for task in tasks:
+            yield _alone(function, task)
+        return
+    from joblib import Parallel, delayed
+    from threadpoolctl import threadpool_limits
+
+    parallel = Parallel(n_jobs=n_jobs, prefer="threads" if threads else None,
+                        return_as="generator")  # fmt: skip
+    # Threads share one limit: without this one, the first task to end would lift it for the others.
+    with threadpool_limits(limits=1, user_api="blas"):
+        found = parallel(delayed(_alone)(function, task) for task in tasks)
+        try:
+            for result in found:  # noqa: UP028  (which would close it before we can)
+                yield result
+        finally:
+            _close(found)
+
+
+def _close(found: Any) -> None:
+    """Drop what still waits, without joblib's warning that results were computed for nobody."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found.close()
+
+
+def _alone(function: Callable[..., Result], task: tuple[Any, ...]) -> Result:
+    """Do one task on one thread of linear algebra."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        return function(*task)
