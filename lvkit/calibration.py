@@ -39,7 +39,7 @@ from lvkit.beta import response
 from lvkit.checks import check_whole, check_workers
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.folds import Fold, folds
-from lvkit.predictive import Predictive, latent_posterior, predictive
+from lvkit.predictive import Predictive, latent_posteriors, predictive
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.request import Request, read_request
 from lvkit.tails import beta_above, beta_below, censored, normal_scores
@@ -244,7 +244,7 @@ def own_residuals(fit: Fit, request: Request) -> Array:
     if table is None:
         return out
     coefficients = fit.frame.coefficients()
-    mean = latent_posterior(fit, request, fit.frame).mean
+    mean = latent_posteriors(fit, request, [fit.frame])[0][0]
     latent = np.zeros((table.n_families, mean.shape[1]))
     with_evidence = request.group >= 0
     latent[request.group[with_evidence]] = mean[with_evidence]

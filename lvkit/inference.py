@@ -134,6 +134,34 @@ class Curvature:
         positions = [fit.benchmarks.index(benchmark) for benchmark in fit.anchors.values()]
         return anchor(frame, positions, list(fit.anchors.values()), check=False)
 
+    def draws(self, count: int, seed: int) -> list[Frame]:
+        """Return draws of the parameters from the normal approximation of their errors.
+
+        Parameters
+        ----------
+        count : int
+            How many; they come in mirrored pairs, so that an odd number gives one more.
+        seed : int
+            Seed.
+
+        Returns
+        -------
+        list of Frame
+            Kept for the next question. Directions that the data do not determine are held fixed.
+        """
+        key = (-(-count // 2), seed)
+        if key not in self._drawn:
+            rng, drawn = np.random.default_rng([seed, 0]), []
+            for _ in range(key[0]):
+                step = self.root @ rng.standard_normal(self.root.shape[1])
+                drawn += [self.frame(self.vector + step), self.frame(self.vector - step)]
+            self._drawn[key] = drawn
+        return self._drawn[key]
+
+    @cached_property
+    def _drawn(self) -> dict[tuple[int, int], list[Frame]]:
+        return {}
+
     def moved_to(self, fit: Fit) -> Curvature:
         """Return the same shape around the estimate of another fit of the same model.
 

@@ -8,7 +8,7 @@ expectation (a Beta distribution). A predictive distribution is thus a mixture o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,8 +19,10 @@ from scipy.special import expit, logit
 
 from lvkit.beta import response
 from lvkit.marginal import integrate
+from lvkit.modes import posterior_modes
 from lvkit.nodes import make_nodes, search_nodes
 from lvkit.request import Request
+from lvkit.scoretable import Coefficients, ScoreTable
 from lvkit.structure import Frame
 from lvkit.tails import beta_above, beta_below, censored, normal_scores
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from lvkit.inference import Curvature
     from lvkit.results import Fit
 
-__all__ = ["LatentPosterior", "Predictive", "latent_posterior", "predictive"]
+__all__ = ["Predictive", "latent_noise", "latent_posteriors", "predictive"]
 
 Array = npt.NDArray[np.float64]
 
@@ -37,6 +39,9 @@ _TOLERANCE = 1e-4
 
 _GRID = np.linspace(-9.0, 9.0, 56)
 """Where distribution functions are tabulated: standard deviations from the mean, in logits."""
+
+_MOST_ROWS = 100_000
+"""Scores times sets of parameters that are looked at in one pass."""
 
 _COMPONENTS = 500
 """Components, evenly spread over the draws, of which distribution functions are made."""
@@ -178,21 +183,21 @@ def predictive(
     """
     frames = [fit.frame]
     if curvature is not None:
-        frames = list(_frames(curvature, min(draws, parameter_draws), seed))
+        frames = curvature.draws(min(draws, parameter_draws), seed)
     each = -(-draws // len(frames))
-    noise = _noise(request, fit.frame.factor.shape[2], (len(frames), each), seed)
-    start, pieces = None, []
-    for at, frame in enumerate(frames):
-        posterior = latent_posterior(fit, request, frame, start)
-        pieces.append(_piece(request, frame, posterior, noise[:, at]))
-        start = posterior.mode
+    noise = latent_noise(request, fit.frame.factor.shape[2], (len(frames), each), seed)
+    posterior = latent_posteriors(fit, request, frames)
+    pieces = [
+        _piece(request, frame, mean, covariance, noise[:, at])
+        for at, (frame, mean, covariance) in enumerate(zip(frames, *posterior, strict=True))
+    ]
     expected = np.concatenate([piece[0] for piece in pieces], axis=2)[:, :, :draws]
     precision = np.repeat(np.stack([piece[1] for piece in pieces], axis=1), each, axis=1)
     skills = np.concatenate([piece[2] for piece in pieces], axis=2)[:, :, :draws]
     return Predictive(expected, precision[:, :draws], skills, fit.model.clip)
 
 
-def _noise(request: Request, q: int, shape: tuple[int, int], seed: int) -> Array:
+def latent_noise(request: Request, q: int, shape: tuple[int, int], seed: int) -> Array:
     """Return standard normal noise, shape (n, frames, q, each).
 
     Models of one family share it, as they share the latent vector; others do not. It is seeded by
@@ -207,54 +212,65 @@ def _noise(request: Request, q: int, shape: tuple[int, int], seed: int) -> Array
     return np.stack([by_key[key] for key in request.keys])
 
 
-def _frames(curvature: Curvature, count: int, seed: int) -> Iterator[Frame]:
-    """Yield draws of the parameters, in mirrored pairs."""
-    rng = np.random.default_rng([seed, 0])
-    for _ in range(-(-count // 2)):
-        step = curvature.root @ rng.standard_normal(curvature.root.shape[1])
-        yield curvature.frame(curvature.vector + step)
-        yield curvature.frame(curvature.vector - step)
+def latent_posteriors(fit: Fit, request: Request, frames: Sequence[Frame]) -> tuple[Array, Array]:
+    """Return what the evidence says of the asked models' families under each set of parameters.
 
-
-@dataclass(frozen=True, eq=False)
-class LatentPosterior:
-    """Each asked model's family: mean and covariance of its whitened latent vector.
-
-    Attributes
+    Parameters
     ----------
-    mean, covariance : ndarray, shapes (n, q) and (n, q, q)
-        Those of the population where nothing is known.
-    mode : ndarray, shape (families with evidence, q), or None
-        Posterior modes, a warm start for neighbouring parameters.
+    fit : Fit
+        The fit.
+    request : Request
+        The models, n of them.
+    frames : sequence of Frame
+        Sets of parameters, F of them.
+
+    Returns
+    -------
+    mean, covariance : ndarray, shapes (F, n, q) and (F, n, q, q)
+        Of the whitened latent vectors; those of the population where nothing is known.
+
+    Notes
+    -----
+    All sets are looked at in one pass over copies of the scores: the modes at the fit's own
+    parameters are where each search begins.
     """
-
-    mean: Array
-    covariance: Array
-    mode: Array | None
-
-
-def latent_posterior(
-    fit: Fit, request: Request, frame: Frame, start: Array | None = None
-) -> LatentPosterior:
-    """Return what the evidence says of the asked models' families, given the parameters."""
-    q = frame.factor.shape[2]
-    means, covariances, mode = np.zeros((1, q)), np.eye(q)[None], None
+    q, count = fit.frame.factor.shape[2], len(frames)
+    means, covariances = np.zeros((count, 1, q)), np.tile(np.eye(q), (count, 1, 1, 1))
     if request.evidence is not None:
-        nodes = make_nodes(q, search_nodes(q), fit.seed)
-        found = integrate(
-            request.evidence, frame.coefficients(), nodes, start=start, tolerance=_TOLERANCE
+        of_families = _of_families(fit, request.evidence, frames)
+        means = np.concatenate([of_families[0], means], axis=1)
+        covariances = np.concatenate([of_families[1], covariances], axis=1)
+    return means[:, request.group], covariances[:, request.group]
+
+
+def _of_families(fit: Fit, table: ScoreTable, frames: Sequence[Frame]) -> tuple[Array, Array]:
+    """Posterior means and covariances of families with evidence, shapes (F, L, q), (F, L, q, q)."""
+    start = posterior_modes(table, fit.frame.coefficients(), tolerance=_TOLERANCE).mode
+    q = start.shape[1]
+    nodes = make_nodes(q, search_nodes(q), fit.seed)
+    pieces = []
+    step = max(1, _MOST_ROWS // table.n_scores)
+    for first in range(0, len(frames), step):
+        some = frames[first : first + step]
+        pieces.append(
+            integrate(
+                table.repeated(len(some)),
+                Coefficients.stacked([frame.coefficients() for frame in some]),
+                nodes,
+                start=np.tile(start, (len(some), 1)),
+                tolerance=_TOLERANCE,
+            )
         )
-        means = np.concatenate([found.mean, means])
-        covariances = np.concatenate([found.covariance, covariances])
-        mode = found.posterior.mode
-    return LatentPosterior(means[request.group], covariances[request.group], mode)
+    mean = np.concatenate([piece.mean for piece in pieces])
+    covariance = np.concatenate([piece.covariance for piece in pieces])
+    return mean.reshape(-1, *start.shape), covariance.reshape(-1, *start.shape, q)
 
 
 def _piece(
-    request: Request, frame: Frame, posterior: LatentPosterior, noise: Array
+    request: Request, frame: Frame, mean: Array, covariance: Array, noise: Array
 ) -> tuple[Array, Array, Array]:
     """Return expected scores (n, J, each), precisions (J,) and skills (n, K, each) of a frame."""
-    latent = posterior.mean[:, :, None] + np.linalg.cholesky(posterior.covariance) @ noise
+    latent = mean[:, :, None] + np.linalg.cholesky(covariance) @ noise
     weights = np.einsum("nm,mkq->nkq", request.design, frame.factor)
     skills = weights @ latent + (request.features @ frame.slopes.T)[:, :, None]
     eta = np.einsum("jk,nks->njs", frame.loadings, skills) + frame.intercepts[:, None]

@@ -12,7 +12,7 @@ and floor. How skills, loadings and correlations produce them is said in :mod:`l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -104,6 +104,29 @@ class ScoreTable:
     def n_scores(self) -> int:
         """Number of scores."""
         return len(self.family)
+
+    def repeated(self, times: int) -> ScoreTable:
+        """Return the table several times over, each time with families and benchmarks of its own.
+
+        With :meth:`Coefficients.stacked` the same scores are looked at under several sets of
+        parameters in one pass.
+        """
+        n = self.n_scores
+        row = np.tile(np.arange(n), times)
+        copy = np.arange(times)[:, None]
+        at = np.repeat(np.arange(times), n)
+        return ScoreTable(
+            family=self.family[row] + at * self.n_families,
+            model=self.model[row],
+            benchmark=self.benchmark[row] + at * self.n_benchmarks,
+            seen=self.seen.rows(row),
+            features=self.features[row],
+            design=self.design[row],
+            n_families=self.n_families * times,
+            n_benchmarks=self.n_benchmarks * times,
+            family_starts=(self.family_starts + n * copy).ravel(),
+            group_starts=(self.group_starts + n * copy).ravel(),
+        )
 
     def blocks(self, n_nodes: int) -> tuple[Block, ...]:
         """Return runs of whole families, each small enough for a core's cache."""
@@ -203,6 +226,17 @@ class Coefficients:
     intercept: Array
     log_precision: Array
     floor: Array
+
+    @classmethod
+    def stacked(cls, each: Sequence[Coefficients]) -> Coefficients:
+        """Return several sets of coefficients as one, the benchmarks one set after the other."""
+
+        def joined(name: str) -> Array:
+            return np.concatenate([getattr(one, name) for one in each])
+
+        latent = np.concatenate([one.latent for one in each], axis=1)
+        rest = ("feature", "intercept", "log_precision", "floor")
+        return cls(latent, *map(joined, rest))
 
     @property
     def width(self) -> int:

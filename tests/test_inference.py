@@ -398,3 +398,15 @@ def test_the_sandwich_of_too_few_families_is_singular_and_says_so(small_fit: lv.
     scaled = covariance / np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
     assert np.sum(np.linalg.eigvalsh(scaled) > 1e-4) == 11
     assert (np.diag(covariance) > 0.0).all()
+
+
+def test_draws_of_the_parameters_are_mirrored_around_the_estimate_and_kept(
+    small_fit: lv.Fit,
+) -> None:
+    curvature = small_fit.curvature
+    drawn = curvature.draws(5, 3)
+    assert len(drawn) == 6
+    assert curvature.draws(6, 3) is drawn
+    centre = (drawn[0].intercepts + drawn[1].intercepts) / 2.0
+    np.testing.assert_allclose(centre, small_fit.frame.intercepts, atol=1e-9)
+    assert np.abs(drawn[0].intercepts - drawn[2].intercepts).max() > 1e-3

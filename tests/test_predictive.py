@@ -12,7 +12,7 @@ from independent import Family, log_joint, mode_and_covariance
 from scipy import stats
 
 import lvkit as lv
-from lvkit.predictive import Predictive, latent_posterior, predictive
+from lvkit.predictive import Predictive, latent_posteriors, predictive
 from lvkit.request import read_request
 
 DRAWS = 20_000
@@ -138,12 +138,14 @@ def by_quadrature(fit: lv.Fit, models: pd.DataFrame) -> tuple[np.ndarray, np.nda
 
 
 def assert_posterior(fit: lv.Fit, models: pd.DataFrame, evidence: pd.DataFrame) -> None:
-    here = latent_posterior(fit, read_request(fit, models, "error"), fit.frame)
+    found_mean, found_covariance = latent_posteriors(
+        fit, read_request(fit, models, "error"), [fit.frame]
+    )
     root = fit.frame.factor[0]
     mean, covariance = by_quadrature(fit, evidence)
     sd = np.sqrt(np.diag(covariance))
-    np.testing.assert_allclose(root @ here.mean[0], mean, atol=0.01 * sd.min())
-    error = root @ here.covariance[0] @ root.T - covariance
+    np.testing.assert_allclose(root @ found_mean[0, 0], mean, atol=0.01 * sd.min())
+    error = root @ found_covariance[0, 0] @ root.T - covariance
     assert np.abs(error / np.outer(sd, sd)).max() < 0.01
 
 
@@ -169,10 +171,24 @@ def test_known_scores_join_a_known_familys_in_an_independent_quadrature(
 
 def test_without_evidence_the_posterior_is_the_population(small_fit: lv.Fit) -> None:
     models = pd.concat([asked(), asked(model="other", family=None)])
-    here = latent_posterior(small_fit, read_request(small_fit, models, "error"), small_fit.frame)
-    np.testing.assert_array_equal(here.mean[1], np.zeros(2))
-    np.testing.assert_array_equal(here.covariance[1], np.eye(2))
-    assert np.abs(here.mean[0]).max() > 0.1
+    request = read_request(small_fit, models, "error")
+    (mean,), (covariance,) = latent_posteriors(small_fit, request, [small_fit.frame])
+    np.testing.assert_array_equal(mean[1], np.zeros(2))
+    np.testing.assert_array_equal(covariance[1], np.eye(2))
+    assert np.abs(mean[0]).max() > 0.1
+
+
+def test_several_sets_of_parameters_at_once_give_what_each_gives_alone(
+    small_fit: lv.Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = small_fit.curvature.draws(6, 0)
+    request = read_request(small_fit, asked(gsm8k=0.8), "error")
+    together = latent_posteriors(small_fit, request, frames)
+    monkeypatch.setattr("lvkit.predictive._MOST_ROWS", 1)
+    alone = latent_posteriors(small_fit, request, frames)
+    for left, right in zip(together, alone, strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-6, atol=1e-9)
+    assert len({float(mean[0, 0]) for mean in together[0]}) == 6
 
 
 # -- draws ---------------------------------------------------------------------------------------
