@@ -323,9 +323,9 @@ def checked_names(names: Sequence[str], held: Sequence[str], *, what: str = "fam
     return list(names)
 
 
-def two_skills(post: FamilyPosterior, skills: Sequence[str] | None = None) -> tuple[str, str]:
+def two_skills(held: FamilyPosterior | Fit, skills: Sequence[str] | None = None) -> tuple[str, str]:
     """Return the two skills of a picture, the first two unless others are asked for."""
-    chosen = checked_names(post.skills[:2] if skills is None else skills, post.skills, what="skill")
+    chosen = checked_names(held.skills[:2] if skills is None else skills, held.skills, what="skill")
     if len(set(chosen)) != 2 or len(chosen) != 2:
         raise LvkitError(
             f"saw {', '.join(chosen)}", where="argument 'skills'", expected="two different skills"

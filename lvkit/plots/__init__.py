@@ -24,7 +24,11 @@ from lvkit.plots.prediction import (
     plot_prediction,
 )
 from lvkit.plots.study import plot_study_errors, plot_study_normality
-from lvkit.plots.uncertainty import plot_family_density, plot_loading_intervals
+from lvkit.plots.uncertainty import (
+    plot_family_density,
+    plot_family_map,
+    plot_loading_intervals,
+)
 
 __all__ = [
     "plot_backtest_calibration",
@@ -33,6 +37,7 @@ __all__ = [
     "plot_criterion",
     "plot_families",
     "plot_family_density",
+    "plot_family_map",
     "plot_fitted",
     "plot_loading_intervals",
     "plot_loadings",

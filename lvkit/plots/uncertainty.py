@@ -11,6 +11,7 @@ import pandas as pd
 
 from lvkit import drawing as draw
 from lvkit import facts
+from lvkit.checks import check_level
 from lvkit.errors import LvkitError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from lvkit.posterior import FamilyPosterior
     from lvkit.results import Fit
 
-__all__ = ["plot_family_density", "plot_loading_intervals"]
+__all__ = ["plot_family_density", "plot_family_map", "plot_loading_intervals"]
 
 Array = npt.NDArray[np.float64]
 
@@ -31,6 +32,12 @@ _MOST_DRAWS = 2000
 
 _GRID = 60
 """Points of the density's grid, in each direction."""
+
+_ROUND = np.linspace(0.0, 2.0 * np.pi, 49)
+"""Angles at which the outline of an ellipse is drawn."""
+
+_NAME_SIZE = 8.0
+"""Size of the families' names on a map, in points."""
 
 
 def plot_loading_intervals(
@@ -179,4 +186,147 @@ def _name_cloud(ax: Axes, family: str, points: Array, *, above: bool) -> None:
         draw.shown(family), (float(points[:, 0].mean()), edge), (0, 9 if above else -9),
         textcoords="offset points", ha="center", va="bottom" if above else "top", weight="bold",
         color=draw.INK, path_effects=[withStroke(linewidth=3, foreground="white")],
+    )  # fmt: skip
+
+
+def plot_family_map(
+    fit: Fit,
+    *,
+    skills: Sequence[str] | None = None,
+    families: Sequence[str] = (),
+    top: int | None = facts.TOP_FAMILIES,
+    level: float = 0.5,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw where families stand on two skills, each with the ellipse it lies in.
+
+    Read off it which recipes get more of one skill, of the other, or of both, out of the same
+    features, and how well each family's place is known: a family with few scores has a wide ellipse
+    near the middle. Zero, where the lines cross, is the average family; one is a standard
+    deviation among families. :func:`plot_family_density` draws two of them closely.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model, of two skills or more.
+    skills : sequence of two str, optional
+        The skills along the axes; None takes the first two.
+    families : sequence of str
+        Families to mark with a colour; they are drawn and named whatever `top` says.
+    top : int, optional
+        How many families, those with the most scores; None draws all. Names are written where
+        there is room.
+    level : float
+        Posterior probability that an ellipse holds.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    LvkitError
+        For a family or skill that was not fitted, for other than two different skills, for a level
+        outside (0, 1), and if `top` is below one.
+
+    Notes
+    -----
+    The ellipses are those of normal distributions with the posterior's mean and covariance, at the
+    fitted parameters; the posterior itself leans a little where scores are near 0 or 1.
+    """
+    chosen, level = facts.two_skills(fit, skills), check_level(level)
+    marked = list(dict.fromkeys(facts.checked_names(families, fit.families)))
+    rest = [str(name) for name in facts.known_families(fit, top).index if name not in marked]
+    labels = [f"{draw.shown(name)} (standard deviations among families)" for name in chosen]
+    ax = draw.canvas(ax, width=6.4, height=5.2, xlabel=labels[0], ylabel=labels[1])
+    centres, outlines = _ellipses(fit, [*marked, *rest], chosen, level)
+    ax.axhline(0, color=draw.INK, lw=0.8)
+    ax.axvline(0, color=draw.INK, lw=0.8)
+    colours = [draw.palette()[number % 8] for number in range(len(marked))]
+    _outline(ax, centres[len(marked) :], outlines[len(marked) :], [draw.GREY] * len(rest))
+    if marked:
+        _outline(ax, centres[: len(marked)], outlines[: len(marked)], colours, marked=True)
+    ax.autoscale_view()
+    _name_places(ax, [*marked, *rest], centres, len(marked))
+    draw.tidy(ax, grid="both")
+    return ax
+
+
+def _ellipses(
+    fit: Fit, families: Sequence[str], skills: Sequence[str], level: float
+) -> tuple[Array, Array]:
+    """Return centres, shape (families, 2), and outlines, shape (families, points, 2)."""
+    at = [fit.families.index(name) for name in families]
+    weights = fit.frame.factor[0][[fit.skills.index(skill) for skill in skills]]
+    covariance = np.einsum("aq,fqr,br->fab", weights, fit.latent_covariances[at], weights)
+    values, vectors = np.linalg.eigh(covariance)
+    radius = np.sqrt(-2.0 * np.log1p(-level))  # the root of a chi-squared quantile, two degrees
+    axes = radius * vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    centres = fit.latent_means[at] @ weights.T
+    circle = np.stack([np.cos(_ROUND), np.sin(_ROUND)])
+    return centres, centres[:, None, :] + np.swapaxes(axes @ circle, 1, 2)
+
+
+def _outline(
+    ax: Axes, centres: Array, outlines: Array, colours: Sequence[Any], *, marked: bool = False
+) -> None:
+    """Draw families as dots in ellipses; marked ones stand out."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import to_rgba
+
+    faces = [to_rgba(colour, 0.2 if marked else 0.06) for colour in colours]
+    edges = [to_rgba(colour, 1.0 if marked else 0.45) for colour in colours]
+    width, order = (1.8, 2.5) if marked else (0.7, 2.0)
+    shapes: dict[str, Any] = {
+        "facecolors": faces,
+        "edgecolors": edges,
+        "lw": width,
+        "zorder": order,
+    }
+    ax.add_collection(PolyCollection(list(outlines), **shapes))
+    size, dot = (70, "P") if marked else (14, "o")
+    across, up = centres.T
+    ax.scatter(across, up, s=size, c=colours, marker=dot, lw=0, zorder=order + 0.2)
+
+
+def _name_places(ax: Axes, families: Sequence[str], centres: Array, marked: int) -> None:
+    """Write the marked families' names, then others', from the outside in, where there is room."""
+    outside = marked + np.argsort(-np.hypot(*centres[marked:].T), kind="stable")
+    unit = ax.get_figure(root=True).dpi / 72.0 * _NAME_SIZE  # type: ignore[union-attr]
+    places, (left, right) = ax.transData.transform(centres), ax.bbox.intervalx
+    taken = [(x - 0.2 * unit, x + 0.2 * unit, y, 0.0) for x, y in places]
+    for number in (*range(marked), *map(int, outside)):
+        name, (x, y) = draw.shown(families[number], 22), places[number]
+        wide = 0.62 * unit * len(name) * (1.15 if number < marked else 1.0)
+        sides = [(x + 0.8 * unit, x + 0.8 * unit + wide), (x - 0.8 * unit - wide, x - 0.8 * unit)]
+        inside = [ends for ends in sides if left <= ends[0] and ends[1] <= right]
+        free = [ends for ends in inside if _is_free(*ends, y, 1.3 * unit, taken)]
+        if free or number < marked:
+            ends = (free or inside or sides)[0]
+            taken.append((*ends, y, 1.3 * unit))
+            _write_beside(ax, name, centres[number], right=ends[0] > x, bold=number < marked)
+
+
+def _is_free(
+    start: float, end: float, y: float, high: float, taken: Sequence[tuple[float, ...]]
+) -> bool:
+    """Tell whether a name would stand on no dot, and on no name that is written already."""
+    return all(
+        abs(y - other_y) > 0.5 * (high + other_high) or start > other_end or other_start > end
+        for other_start, other_end, other_y, other_high in taken
+    )
+
+
+def _write_beside(ax: Axes, name: str, centre: Array, *, right: bool, bold: bool) -> None:
+    """Write a family's name to the right or left of its dot."""
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=3, foreground="white")] if bold else []
+    ax.annotate(
+        name, (float(centre[0]), float(centre[1])), (0.8 * _NAME_SIZE * (1 if right else -1), 0),
+        textcoords="offset points", ha="left" if right else "right", va="center",
+        fontsize=_NAME_SIZE, weight="bold" if bold else "normal", color=draw.INK,
+        path_effects=halo, zorder=3,
     )  # fmt: skip

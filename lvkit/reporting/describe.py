@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lvkit.drawing import benchmark_labels
-from lvkit.facts import TOP_FAMILIES, known_families, loading_intervals, score_points, two_skills
+from lvkit.facts import (
+    TOP_FAMILIES,
+    family_standings,
+    known_families,
+    loading_intervals,
+    score_points,
+    two_skills,
+)
 from lvkit.prediction_facts import (
     KINDS,
     errors_by_family,
@@ -37,6 +44,7 @@ __all__ = [
     "describe_criterion",
     "describe_families",
     "describe_family_density",
+    "describe_family_map",
     "describe_fitted",
     "describe_loading_intervals",
     "describe_loadings",
@@ -171,6 +179,32 @@ def describe_family_density(
     return (
         f"Posterior densities of two families on {listed(chosen)}: {listed(places)}. The "
         f"probability that {a} stands higher is {odds}."
+    )
+
+
+def describe_family_map(
+    fit: Fit,
+    *,
+    skills: Sequence[str] | None = None,
+    families: Sequence[str] = (),
+    top: int | None = TOP_FAMILIES,
+    level: float = 0.5,
+) -> str:
+    """Say what :func:`lvkit.plots.plot_family_map` shows."""
+    chosen = two_skills(fit, skills)
+    most, tables = known_families(fit, top), [family_standings(fit, name, None) for name in chosen]
+    start = (
+        "All families" if len(most) == fit.n_families else f"The {len(most)} best known families"
+    )
+    marked = [
+        f"{family} at "
+        + listed(f"{t['standing'][family]:.1f} ± {t['sd'][family]:.1f}" for t in tables)
+        for family in dict.fromkeys(families)
+    ]
+    told = f" Marked: {listed(marked)}." if marked else ""
+    return (
+        f"{start} on {listed(chosen)}, beyond {features_of(fit)}, each in the ellipse that holds "
+        f"{level:.0%} of its posterior. {' '.join(extremes(most[name]) for name in chosen)}{told}"
     )
 
 

@@ -44,6 +44,10 @@ EVERY: dict[str, tuple[str, Plot]] = {
         "post",
         lambda post, **more: plots.plot_family_density(post, *post.families[:2], **more),
     ),
+    "family_map": (
+        "fit",
+        lambda fit, **more: plots.plot_family_map(fit, families=fit.families[:1], **more),
+    ),
     "prediction": ("prediction", plots.plot_prediction),
     "calibration": ("held_out", plots.plot_backtest_calibration),
     "backtest errors": ("held_out", plots.plot_backtest_errors),

@@ -9,6 +9,7 @@ from pictures import texts
 
 import lvkit as lv
 from lvkit import facts, plots
+from lvkit.drawing import shown
 from lvkit.posterior import FamilyPosterior
 
 
@@ -99,3 +100,49 @@ def test_two_families_and_two_skills_are_asked_for() -> None:
         plots.plot_family_density(post, "a", "b", skills=("maths", "cooking"))
     with pytest.raises(lv.LvkitError, match="saw maths; expected two different skills"):
         plots.plot_family_density(post, "a", "b", skills=("maths",))
+
+
+def test_an_ellipse_holds_its_share_of_the_posterior(small_fit: lv.Fit) -> None:
+    post = small_fit.sample_families(4000)
+    ax = plots.plot_family_map(small_fit, skills=("instruction", "general"), top=3, level=0.8)
+    (outlines,) = [c for c in ax.collections if isinstance(c, mpl.collections.PolyCollection)]
+    names = facts.known_families(small_fit, 3).index
+    shares = [
+        path.contains_points(post.draws[post.families.index(name)][:, [1, 0]]).mean()
+        for name, path in zip(names, outlines.get_paths(), strict=True)
+    ]
+    assert shares == pytest.approx([0.8] * 3, abs=0.05)
+
+
+def test_families_stand_at_their_posterior_means(small_fit: lv.Fit) -> None:
+    ax = plots.plot_family_map(small_fit, top=None)
+    dots = ax.collections[-1].get_offsets()
+    expected = facts.known_families(small_fit)[["general", "instruction"]]
+    np.testing.assert_allclose(dots, expected)
+    assert ax.get_xlabel().startswith("general (")
+
+
+def test_marked_families_are_drawn_and_named_beyond_the_best_known(small_fit: lv.Fit) -> None:
+    least = facts.known_families(small_fit).index[-1]
+    ax = plots.plot_family_map(small_fit, families=[least, least], top=1)
+    bold = [text.get_text() for text in ax.texts if text.get_weight() == "bold"]
+    assert bold == [shown(least, 22)]
+    drawn = sum(len(c.get_offsets()) for c in ax.collections[1::2])
+    assert drawn == 2
+
+
+def test_the_names_on_a_map_never_meet(paper_fit: lv.Fit) -> None:
+    ax = plots.plot_family_map(paper_fit, families=paper_fit.families[:1], top=None)
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) > 10
+    assert not any(a.overlaps(b) for n, a in enumerate(boxes) for b in boxes[:n])
+
+
+def test_a_map_is_of_two_skills_and_of_fitted_families(small_fit: lv.Fit) -> None:
+    with pytest.raises(lv.LvkitError, match="saw general; expected two different skills"):
+        plots.plot_family_map(small_fit, skills=("general",))
+    with pytest.raises(lv.LvkitError, match="no family 'nobody'"):
+        plots.plot_family_map(small_fit, families=["nobody"])
+    with pytest.raises(lv.LvkitError, match="level"):
+        plots.plot_family_map(small_fit, level=1.0)

@@ -161,3 +161,21 @@ def test_errors_of_predictions_are_told_from_the_smallest() -> None:
         "Mean absolute error of predictions in points, averaged over 2 families, best predicted "
         "first: arc 2.0, gsm8k 7.0; 4.5 over all benchmarks."
     )
+
+
+def test_a_map_of_families_is_told_with_its_extremes_and_marked_families(fit: lv.Fit) -> None:
+    family = fit.families[0]
+    text = describe.describe_family_map(fit, families=[family], top=8)
+    across, up = fit.skills[:2]
+    assert text.startswith(
+        f"The 8 best known families on {across} and {up}, beyond size and tokens"
+    )
+    assert "holds 50% of its posterior" in text
+    assert f"In {up}, " in text
+    assert f"Marked: {family} at {fit.family_effects.loc[family, across]:.1f} ± " in text
+
+
+def test_a_map_of_all_families_says_so(fit: lv.Fit) -> None:
+    text = describe.describe_family_map(fit, skills=fit.skills[1:3], top=None, level=0.9)
+    assert text.startswith(f"All families on {fit.skills[1]} and {fit.skills[2]}")
+    assert "Marked" not in text
