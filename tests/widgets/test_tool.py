@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import Any
+
+import ipywidgets
+import pytest
+from driving import check_controls, control
+
+import lvkit as lv
+from lvkit.widgets.tool import Tool, labelled
+
+
+@pytest.fixture
+def tool() -> Tool:
+    """A tool with a number and a button."""
+    tool = Tool("Numbers <1>", "Set a number & see.")
+    number = labelled(ipywidgets.IntText, "Number", "any whole number")
+    button = labelled(ipywidgets.Button, "Go", "do it")
+    tool.controls.children = (number, button)
+    return tool
+
+
+def failing(error: Exception) -> Any:
+    def callback(_: Any) -> None:
+        raise error
+
+    return callback
+
+
+def test_title_and_description_are_shown_as_they_are(tool: Tool) -> None:
+    heading = tool.children[0].value
+    assert "Numbers &lt;1&gt;" in heading
+    assert "Set a number &amp; see." in heading
+    assert 'role="heading"' in heading
+
+
+def test_a_control_has_a_whole_description_and_a_tooltip(tool: Tool) -> None:
+    check_controls(tool)
+    assert control(tool, "Number").tooltip == "any whole number"
+
+
+def test_a_callback_is_given_the_change(tool: Tool) -> None:
+    seen = []
+    tool.on(control(tool, "Number"), "value", lambda change: seen.append(change.new))
+    control(tool, "Number").value = 3
+    assert seen == [3]
+
+
+def test_a_callback_that_moves_its_control_is_not_called_again(tool: Tool) -> None:
+    seen, number = [], control(tool, "Number")
+
+    def back(change: Any) -> None:
+        seen.append(change.new)
+        number.value = 0
+
+    tool.on(number, "value", back)
+    number.value = 3
+    assert seen == [3]
+    assert number.value == 0
+
+
+def test_values_are_set_quietly(tool: Tool) -> None:
+    seen, number = [], control(tool, "Number")
+    tool.on(number, "value", lambda change: seen.append(change.new))
+    with tool.quiet():
+        number.value = 3
+    number.value = 4
+    assert seen == [4]
+
+
+def test_what_lvkit_refuses_is_said_in_its_words(tool: Tool) -> None:
+    error = lv.LvkitError("saw 3", expected="an even number")
+    tool.on(control(tool, "Number"), "value", failing(error))
+    control(tool, "Number").value = 3
+    assert tool.notice.text == "saw 3; expected an even number."
+    assert 'role="alert"' in tool.notice.value
+
+
+def test_any_other_fault_is_said_too(tool: Tool) -> None:
+    tool.on(control(tool, "Number"), "value", failing(KeyError("lost")))
+    control(tool, "Number").value = 3
+    assert tool.notice.text == "Something went wrong: KeyError: 'lost'"
+
+
+def test_a_tool_works_on_after_a_fault(tool: Tool) -> None:
+    number = control(tool, "Number")
+    tool.on(number, "value", lambda change: tool.notice.say(f"{12 // change.new}"))
+    number.value = 1
+    number.value = 0
+    assert "ZeroDivisionError" in tool.notice.text
+    number.value = 4
+    assert tool.notice.text == "3"
+
+
+@pytest.mark.parametrize("error", [lv.LvkitError("refused"), ZeroDivisionError("slip")])
+def test_errors_are_raised_through_when_asked(tool: Tool, error: Exception) -> None:
+    tool.raise_on_exception = True
+    tool.on(control(tool, "Number"), "value", failing(error))
+    tool.on_click(control(tool, "Go"), failing(error))
+    with pytest.raises(type(error), match=str(error)):
+        control(tool, "Number").value = 3
+    with pytest.raises(type(error), match=str(error)):
+        tool.press(control(tool, "Go"))
+    assert str(error) in tool.notice.text
+
+
+def test_what_lvkit_warns_of_is_said_after_the_rest(tool: Tool) -> None:
+    def callback(_: Any) -> None:
+        warnings.warn("few scores", lv.LvkitWarning, stacklevel=1)
+        tool.notice.say("fitted")
+
+    tool.on_click(control(tool, "Go"), callback)
+    tool.press(control(tool, "Go"))
+    assert tool.notice.text == "fitted\nfew scores"
+    assert "⚠ Note: " in tool.notice.value
+
+
+def test_a_notice_is_gone_with_the_next_callback(tool: Tool) -> None:
+    tool.on_click(control(tool, "Go"), lambda _: None)
+    tool.notice.fail("refused")
+    tool.press(control(tool, "Go"))
+    assert tool.notice.text == ""
+
+
+def test_a_click_does_what_a_press_does(tool: Tool) -> None:
+    tool.on_click(control(tool, "Go"), lambda button: tool.notice.say(button.description))
+    control(tool, "Go").click()
+    assert tool.notice.text == "Go"
+
+
+def test_a_disabled_button_cannot_be_pressed(tool: Tool) -> None:
+    button = control(tool, "Go")
+    tool.on_click(button, lambda _: None)
+    button.disabled = True
+    with pytest.raises(lv.LvkitError, match="'Go' cannot be pressed now"):
+        tool.press(button)
+
+
+def test_a_button_of_nobody_cannot_be_pressed(tool: Tool) -> None:
+    with pytest.raises(lv.LvkitError, match="does nothing on a press of 'Go'"):
+        tool.press(control(tool, "Go"))
+
+
+def test_another_thread_waits_for_its_turn(tool: Tool) -> None:
+    order: list[str] = []
+    inside, go = threading.Event(), threading.Event()
+
+    def slow(_: Any) -> None:
+        inside.set()
+        go.wait(10)
+        order.append("first")
+
+    def second() -> None:
+        go.set()
+        tool.call(lambda _: order.append("second"), None)
+
+    thread = threading.Thread(target=tool.call, args=(slow, None))
+    thread.start()
+    inside.wait(10)
+    second()
+    thread.join(10)
+    assert order == ["first", "second"]
+
+
+def test_descriptions_of_buttons_need_no_width() -> None:
+    assert labelled(ipywidgets.Button, "Go", "do it").description == "Go"

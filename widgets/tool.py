@@ -1,0 +1,186 @@
+"""The frame of all widgets: a title, controls, a notice and a body, and one guard for callbacks.
+
+A callback that fails must not be silent, must not kill the widget, and must not call itself: a
+slider moved by a callback would fire the next one. So every callback goes through
+:meth:`Tool.call`, which lets one run at a time, says in the notice what lvkit warned of or refused,
+and leaves the widget usable. Tests and notebooks under test set ``raise_on_exception`` and have
+every error raised through as well.
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ipywidgets
+
+from lvkit.errors import LvkitError
+
+from .listening import listening
+from .notice import Notice
+
+__all__ = ["Tool", "labelled"]
+
+Callback = Callable[[Any], object]
+
+
+class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """A widget with a title, controls, a notice and a body.
+
+    Parameters
+    ----------
+    title : str
+        What it is, in a few words.
+    description : str
+        What to do with it, in a sentence or two.
+    raise_on_exception : bool
+        Whether errors of callbacks are raised as well as said in the notice.
+
+    Attributes
+    ----------
+    controls : ipywidgets.Box
+        A row of controls that wraps; set its ``children``.
+    notice : Notice
+        What happened, in words.
+    body : ipywidgets.VBox
+        All below; set its ``children``.
+    raise_on_exception : bool
+        As given; may be set later.
+
+    Examples
+    --------
+    >>> tool = Tool("Halves", "Every even number is twice another.")
+    >>> number = labelled(ipywidgets.IntText, "Number", "an even number")
+    >>> def halve(change):
+    ...     if change.new % 2:
+    ...         raise LvkitError(f"saw {change.new}", expected="an even number")
+    ...     tool.notice.say(f"twice {change.new // 2}")
+    >>> tool.on(number, "value", halve)
+    >>> number.value = 6
+    >>> tool.notice.text
+    'twice 3'
+    >>> number.value = 7
+    >>> tool.notice.text
+    'saw 7; expected an even number.'
+    """
+
+    def __init__(
+        self, title: str, description: str = "", *, raise_on_exception: bool = False
+    ) -> None:
+        self.raise_on_exception = raise_on_exception
+        self._lock = threading.RLock()
+        self._busy = False
+        self._clicks: dict[Any, Callback] = {}
+        self.controls = ipywidgets.Box(layout={"flex_flow": "row wrap", "align_items": "center"})
+        self.notice = Notice()
+        self.body = ipywidgets.VBox()
+        heading = ipywidgets.HTML(_heading(title, description))
+        super().__init__(
+            [heading, self.controls, self.notice, self.body],
+            layout={"width": "100%", "max_width": "1000px"},
+        )
+
+    def on(self, widget: Any, trait: str, callback: Callback) -> None:
+        """Call `callback` with the change whenever a trait of a control changes."""
+        widget.observe(lambda change: self.call(callback, change), names=trait)
+
+    def on_click(self, button: Any, callback: Callback) -> None:
+        """Call `callback` with the button whenever it is pressed."""
+        self._clicks[button] = callback
+        button.on_click(lambda pressed: self.call(callback, pressed))
+
+    def press(self, button: Any) -> None:
+        """Press a button as a person would; errors come through if `raise_on_exception` is set.
+
+        Raises
+        ------
+        LvkitError
+            If the button is disabled, or is none of this widget's.
+        """
+        if button not in self._clicks:
+            raise LvkitError(f"the widget does nothing on a press of '{button.description}'")
+        if button.disabled:
+            raise LvkitError(
+                f"'{button.description}' cannot be pressed now",
+                remedy=self.notice.text or "Wait until it is enabled.",
+            )
+        self.call(self._clicks[button], button)
+
+    def call(self, callback: Callback, argument: Any) -> None:
+        """Run a callback behind the guard: nothing if one is running, and no error unheard.
+
+        Called from another thread it waits for its turn.
+        """
+        with self._lock:
+            if self._busy:
+                return
+            self._busy = True
+            self.notice.clear()
+            try:
+                with listening() as heard:
+                    callback(argument)
+                self._repeat(heard)
+            except Exception as error:
+                self.notice.fail(_in_words(error))
+                if self.raise_on_exception:
+                    raise
+            finally:
+                self._busy = False
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Set values of controls in a ``with`` block without calling back."""
+        with self._lock:
+            before, self._busy = self._busy, True
+            try:
+                yield
+            finally:
+                self._busy = before
+
+    def _repeat(self, heard: list[str]) -> None:
+        """Add what lvkit warned of to what the callback said."""
+        if heard:
+            self.notice.warn("\n".join([self.notice.text, *heard] if self.notice.text else heard))
+
+
+def labelled(kind: Callable[..., Any], description: str, tooltip: str, **traits: Any) -> Any:
+    """Return a control whose description is never cut off, with a tooltip.
+
+    Parameters
+    ----------
+    kind : class
+        A class of ipywidgets, such as ``ipywidgets.FloatSlider``.
+    description, tooltip : str
+        What it sets, in a word or two, and in a sentence.
+    **traits
+        What else the class takes.
+
+    Examples
+    --------
+    >>> slider = labelled(ipywidgets.FloatSlider, "Floor", "the score of guessing", max=0.9)
+    >>> slider.description, slider.style.description_width, slider.max
+    ('Floor', 'initial', 0.9)
+    """
+    control = kind(description=description, tooltip=tooltip, **traits)
+    if control.style.has_trait("description_width"):
+        control.style.description_width = "initial"
+    return control
+
+
+def _heading(title: str, description: str) -> str:
+    text = f"<p style='margin: 0; line-height: 1.4'>{html.escape(description)}</p>"
+    style = "font-weight: 600; font-size: 1.15em; margin: 4px 0"
+    return (
+        f'<div role="heading" aria-level="3" style="{style}">{html.escape(title)}</div>'
+        f"{text if description else ''}"
+    )
+
+
+def _in_words(error: Exception) -> str:
+    """Say what an error means to somebody who sees the widget only."""
+    if isinstance(error, LvkitError):
+        return str(error)
+    return f"Something went wrong: {type(error).__name__}: {error}"
