@@ -29,6 +29,20 @@ __all__ = ["Backtest", "backtest"]
 _CALIBRATION_KEEP = (1, 2)
 """How many models families keep in the hold-outs inside a training fold."""
 
+_UNTESTED = ("lineage", "family", "model", "benchmark", "y")
+
+
+@dataclass(frozen=True, eq=False)
+class _Settings:
+    """What is the same for all folds."""
+
+    panel: Panel
+    model: LatentSkillModel
+    levels: tuple[float, ...]
+    intervals: str
+    draws: int
+    seed: int
+
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
@@ -53,6 +67,10 @@ class Backtest:
         plug-in ones.
     failures : dict of str to str
         Lineages that could not be tested, and why.
+    untested : DataFrame
+        Held-out scores of the other lineages that are not in the table, as nothing can be said of
+        them: their fold's training models have no score on the benchmark. Columns ``lineage``,
+        ``family``, ``model``, ``benchmark``, ``y``.
     """
 
     table: pd.DataFrame
@@ -61,6 +79,7 @@ class Backtest:
     intervals: str
     unconverged: tuple[str, ...]
     failures: dict[str, str] = field(default_factory=dict)
+    untested: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(_UNTESTED)))
 
     def summary(self, by: str | None = None, *, complete: bool = False) -> pd.DataFrame:
         """Return how well the predictions did.
@@ -175,34 +194,60 @@ def backtest(
             where="intervals" if levels else "level",
             expected="one of " + ", ".join(INTERVALS) if levels else "at least one level",
         )
-    prepared = prepared_for(model, panel)
-    tasks = folds(panel, prepared.models, keep)
+    tasks = folds(panel, prepared_for(model, panel).models, keep)
     if not tasks:
         raise LvkitError(
             f"no lineage has a family of more than {keep} models, or there is one lineage only",
             where="keep",
             remedy="Use a smaller number.",
         )
+    settings = _Settings(panel, model, levels, kind, draws, seed)
     tables: list[pd.DataFrame] = []
     unconverged: list[str] = []
     failures: dict[str, str] = {}
-    calls = [(panel, model, fold, levels, kind, draws, seed) for fold in tasks]
     with (
         progress_bar(progress, total=len(tasks), label="Holding out") as bar,
-        closing(run(_test, calls, n_jobs)) as found,
+        closing(run(_test, [(settings, fold) for fold in tasks], n_jobs)) as found,
     ):
         for fold, (table, state) in zip(tasks, found, strict=True):
-            tables.append(table)
-            if len(table) == 0:
+            if table is None:
                 failures[fold.lineage] = state
-            elif state:
-                unconverged.append(fold.lineage)
+            else:
+                tables.append(table)
+                unconverged += [fold.lineage] if state else []
             bar.update()
-    if len(failures) == len(tasks):
-        raise LvkitError(f"no fold could be fitted ({next(iter(failures.values()))})")
-    table = pd.concat([each for each in tables if len(each)], ignore_index=True)
-    table["complete"] = _as_published(panel, prepared.models, table["model"], keep)
-    return Backtest(table, levels, keep, kind, tuple(unconverged), failures)
+    return _collected(settings, tasks, tables, tuple(unconverged), failures)
+
+
+def _collected(
+    settings: _Settings,
+    tasks: list[Fold],
+    tables: list[pd.DataFrame],
+    unconverged: tuple[str, ...],
+    failures: dict[str, str],
+) -> Backtest:
+    """Put the folds' tables together, and account for every held-out score."""
+    panel, keep = settings.panel, tasks[0].keep
+    some = [table for table in tables if len(table)]
+    if not some:
+        reason = next(iter(failures.values()), "no held-out score is on a benchmark they know")
+        raise LvkitError(f"no fold could be fitted and tested ({reason})")
+    table = pd.concat(some, ignore_index=True)
+    usable = prepared_for(settings.model, panel).models
+    table["complete"] = _as_published(panel, usable, table["model"], keep)
+    tested = [name for fold in tasks if fold.lineage not in failures for name in fold.test]
+    untested = _untested(panel, tested, table)
+    intervals, levels = settings.intervals, settings.levels
+    return Backtest(table, levels, keep, intervals, unconverged, failures, untested)
+
+
+def _untested(panel: Panel, tested: list[str], table: pd.DataFrame) -> pd.DataFrame:
+    """Return the tested models' scores that are not in the table."""
+    scores = _long(panel.scores.loc[tested])
+    cells = ["model", "benchmark"]
+    there = pd.MultiIndex.from_frame(scores[cells]).isin(pd.MultiIndex.from_frame(table[cells]))
+    left = scores[~there].join(panel.models[["family", "lineage"]], on="model")
+    return left[list(_UNTESTED)].reset_index(drop=True)
 
 
 def _as_published(panel: Panel, usable: Sequence[str], tested: pd.Series, keep: int) -> pd.Series:
@@ -212,47 +257,35 @@ def _as_published(panel: Panel, usable: Sequence[str], tested: pd.Series, keep: 
     return tested.isin({name for fold in of_them for name in fold.test})
 
 
-def _test(
-    panel: Panel,
-    model: LatentSkillModel,
-    fold: Fold,
-    levels: tuple[float, ...],
-    kind: str,
-    draws: int,
-    seed: int,
-) -> tuple[pd.DataFrame, str]:
-    """Return predictions beside scores, and what is wrong with the fit ("" if nothing is)."""
+def _test(settings: _Settings, fold: Fold) -> tuple[pd.DataFrame | None, str]:
+    """Return predictions beside scores, and what is wrong with the fit ("" if nothing is).
+
+    Without a table where the fold could not be fitted.
+    """
     try:
-        return _tested(panel, model, fold, levels, kind, draws, seed)
+        return _tested(settings, fold)
     except LvkitError as error:
-        return pd.DataFrame(), str(error)
+        return None, str(error)
 
 
-def _tested(
-    panel: Panel,
-    model: LatentSkillModel,
-    fold: Fold,
-    levels: tuple[float, ...],
-    kind: str,
-    draws: int,
-    seed: int,
-) -> tuple[pd.DataFrame, str]:
+def _tested(settings: _Settings, fold: Fold) -> tuple[pd.DataFrame, str]:
     """Fit without a fold's models, predict them, and put prediction beside score."""
-    fit = model.fit(panel.select(models=list(fold.train)), seed=seed)
-    kind = kind if fit.converged else "plugin"
+    panel, seed = settings.panel, settings.seed
+    fit = settings.model.fit(panel.select(models=list(fold.train)), seed=seed)
+    kind = settings.intervals if fit.converged else "plugin"
     if kind == "calibrated":
         fit = calibrate(fit, keep=_CALIBRATION_KEEP if fold.keep else (0,), seed=seed)
     found = predict(
         fit,
         fold.question(panel),
-        level=levels[0],
+        level=settings.levels[0],
         intervals=kind,
         new_family="population",
-        draws=draws,
+        draws=settings.draws,
         seed=seed,
     )
     table = records(fit, panel, fold, found.predictive, found.request)
-    return _beside(panel, table, found, levels), "" if fit.converged else fit.message
+    return _beside(panel, table, found, settings.levels), "" if fit.converged else fit.message
 
 
 def _beside(

@@ -108,6 +108,47 @@ def test_families_with_too_few_complete_models_are_not_among_the_published(
     assert set(table.loc[~table["complete"], "family"]) == {"yi"}  # of two, one has a gap
 
 
+@pytest.fixture(scope="module")
+def lone_benchmark(panel: lv.Panel) -> lv.Panel:
+    """Only models of one lineage that are held out in its fold are measured on bbh."""
+    table = panel.to_frame().set_index("model")
+    larger = (table["lineage"] == "yi-1.5") & (table["params_b"] > 6.0)
+    table.loc[~larger, "bbh"] = np.nan
+    return lv.Panel.from_frame(table.reset_index(), benchmarks=panel.benchmarks)
+
+
+def test_a_score_on_a_benchmark_that_the_training_models_lack_is_listed(
+    lone_benchmark: lv.Panel,
+) -> None:
+    found = run(lone_benchmark, intervals="plugin", draws=50)
+    left = found.untested
+    assert left.columns.tolist() == ["lineage", "family", "model", "benchmark", "y"]
+    assert set(left["lineage"]) == {"yi-1.5"}
+    assert set(left["family"]) == {"yi-1.5", "yi-1.5-chat"}
+    assert set(left["benchmark"]) == {"bbh"}
+    measured = lone_benchmark.scores["bbh"].dropna()
+    assert left.set_index("model")["y"].to_dict() == measured.to_dict()
+    assert found.failures == {}
+    assert "bbh" not in set(found.table["benchmark"])
+    assert "yi-1.5" in set(found.table["lineage"])
+
+
+def test_a_lineage_whose_fold_cannot_be_fitted_is_named_with_the_reason(
+    lone_benchmark: lv.Panel, panel: lv.Panel
+) -> None:
+    table = lone_benchmark.to_frame().set_index("model")
+    table.loc["pythia-160m", "bbh"] = panel.scores.loc["pythia-160m", "bbh"]
+    one_more = lv.Panel.from_frame(table.reset_index(), benchmarks=panel.benchmarks)
+    found = run(one_more, intervals="plugin", draws=50)
+    assert list(found.failures) == ["yi-1.5"]
+    assert found.failures["yi-1.5"].startswith("benchmark 'bbh': saw 1 scores")
+    assert "yi-1.5" not in set(found.table["lineage"]) | set(found.untested["lineage"])
+
+
+def test_where_nothing_is_left_out_nothing_is_listed(plugin: Backtest) -> None:
+    assert plugin.untested.empty
+
+
 def test_whole_families_are_tested_as_unknown_recipes(panel: lv.Panel) -> None:
     table = run(panel, keep=0, intervals="plugin", draws=200).table
     assert set(table["model"]) == set(panel.models.index)
