@@ -2,10 +2,15 @@
 
 PYTHON ?= python3
 JOBS ?= 2
+LAB ?= lab
+BROWSER ?= yes
 
 venv := .venv
 python := $(venv)/bin/python
 sources := pyproject.toml .ci/venv .ci/find-python
+
+# The browser tests need Chromium: `make test BROWSER=no` runs the others.
+without-browser := $(if $(filter no,$(BROWSER)),-m 'not browser')
 
 # Many small problems: one thread of linear algebra for each process is the fastest.
 export OMP_NUM_THREADS ?= 1
@@ -19,7 +24,7 @@ $(shell for stamp in .venv*/.with-*; do \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help report test lint types test-minimum test-python bench study notebooks clean distclean
+.PHONY: help report lab apps test lint types test-minimum test-python bench study notebooks clean distclean
 
 help: ## list what can be made
 	@echo 'Usage: make TARGET'
@@ -28,8 +33,14 @@ help: ## list what can be made
 report: $(venv)/.with-report ## fit the embedded data and write a report; prints where it is
 	@$(python) -m lvkit report --output report
 
-test: $(venv)/.with-test ## run all tests: library, doctests, notebooks, coverage
-	$(python) -m pytest -n $(JOBS) --dist loadfile --cov
+lab: $(venv)/.with-lab ## open JupyterLab on a copy of the notebooks, in the folder lab
+	@$(python) -m lvkit lab $(LAB)
+
+apps: $(venv)/.with-lab ## show the planner and the skills as pages without code, by Voila
+	@$(python) -m voila notebooks/apps --Voila.ip=127.0.0.1
+
+test: $(venv)/.with-test ## run all tests: library, doctests, notebooks, browser (BROWSER=no), coverage
+	$(python) -m pytest -n $(JOBS) --dist loadfile --cov $(without-browser)
 	$(python) -m pytest --override-ini addopts= -W default -p no:cacheprovider \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
 
@@ -59,7 +70,8 @@ study: $(venv)/.with-test ## run the simulation study of docs/study.md; forty mi
 
 notebooks: $(venv)/.with-test ## run the notebooks again and keep their outputs in them
 	$(python) -m jupyter nbconvert --to notebook --inplace --execute \
-		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb notebooks/apps/*.ipynb
+	$(python) -m lvkit.lab >launcher/jp_app_launcher_lvkit.yaml
 
 clean: ## remove what was made, except the environments
 	rm -rf report build dist *.egg-info .coverage .coverage.* .hypothesis \

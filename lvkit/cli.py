@@ -326,22 +326,30 @@ def notebooks(
     ] = False,
 ) -> None:
     """Copy the notebooks that come with lvkit to a folder of yours."""
-    from lvkit.files import make_folder, shipped_notebooks, write_whole
+    from lvkit.lab import COPYING, copy_notebooks
 
-    make_folder(folder)
-    for name, content in shipped_notebooks().items():
-        target = folder / name
-        if not target.exists():
-            verb = "copied"
-        elif target.is_file() and target.read_bytes() == content:
-            verb = "is there already, unchanged:"
-        elif force:
-            verb = "overwritten"
-        else:
-            verb = "KEPT as yours is (--force overwrites it):"
-        if verb in ("copied", "overwritten"):
-            write_whole(target, content)
-        say(f"{verb} {target}")
+    for target, outcome in copy_notebooks(folder, force=force):
+        say(f"{COPYING[outcome]} {target}")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def lab(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FOLDER] [OPTION]...",
+            help="The folder, lvkit-notebooks by default, then options for JupyterLab, such as "
+            "--no-browser.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Open JupyterLab on a copy of the notebooks in a folder of yours."""
+    from lvkit.lab import copied_text, copy_notebooks, folder_and_options, open_lab
+
+    folder, options = folder_and_options(arguments or [])
+    say(copied_text(copy_notebooks(folder)))
+    raise typer.Exit(open_lab(folder, options))
 
 
 def _panel(

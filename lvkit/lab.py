@@ -1,0 +1,328 @@
+"""The lab: JupyterLab on a copy of the guided path, with a card for each of its notebooks.
+
+What JupyterLab needs is written for the time it runs into a folder of its own, and named in an
+environment variable that only adds to what is there: cards for the launcher, which the extension
+jupyter_app_launcher reads, and a kernel that is this very interpreter, whatever kernels are
+registered on the machine. Nothing of the user's is touched: notebooks that are in the folder
+already stay as they are.
+
+The cards are made from the notebooks that exist, in the order of their names, each titled by the
+notebook's own heading. An installed lvkit brings cards to any JupyterLab beside it, too; those open
+fresh copies, since they cannot know where a user's copies are. Their file, ``launcher/`` in the
+sources, is written by ``python -m lvkit.lab``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from lvkit.errors import LvkitError
+from lvkit.files import make_folder, shipped_notebooks, write_whole
+
+__all__ = [
+    "COPYING",
+    "Card",
+    "Outcome",
+    "cards",
+    "copied_text",
+    "copy_notebooks",
+    "folder_and_options",
+    "fresh_cards",
+    "lab_command",
+    "open_lab",
+    "own_cards",
+    "write_lab_files",
+]
+
+Outcome = Literal["copied", "unchanged", "kept", "overwritten"]
+
+# What is told of each notebook when notebooks are copied.
+COPYING: dict[Outcome, str] = {
+    "copied": "copied",
+    "unchanged": "is there already, unchanged:",
+    "kept": "KEPT as yours is (--force overwrites it):",
+    "overwritten": "overwritten",
+}
+
+_CARDS_FILE = "jp_app_launcher_lvkit.yaml"
+_OWN = "lvkit: the guided path, your copies"
+_FRESH = "lvkit: the guided path, fresh copies"
+_NEEDED = ("jupyterlab", "jupyter_app_launcher", "ipykernel", "ipywidgets")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Card:
+    """One card of the launcher.
+
+    Attributes
+    ----------
+    title : str
+        What the card says: the place on the path, if the notebook has one, and its heading.
+    notebook : str
+        The notebook's file name.
+    """
+
+    title: str
+    notebook: str
+
+
+def copy_notebooks(
+    folder: str | os.PathLike[str], *, force: bool = False
+) -> list[tuple[Path, Outcome]]:
+    """Copy the notebooks that come with lvkit to a folder; keep what is there.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where to; made if it is not there.
+    force : bool
+        Overwrite notebooks that differ, too.
+
+    Returns
+    -------
+    list of (pathlib.Path, str)
+        Each notebook and what was done: "copied", "unchanged" (there already, the same), "kept"
+        (there already, differing) or "overwritten".
+
+    Raises
+    ------
+    LvkitError
+        If the folder or a file in it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     first, again = copy_notebooks(folder), copy_notebooks(folder)
+    >>> {outcome for _, outcome in first}, {outcome for _, outcome in again}
+    ({'copied'}, {'unchanged'})
+    """
+    make_folder(folder)
+    done = []
+    for name, content in shipped_notebooks().items():
+        target = Path(folder) / name
+        outcome = _outcome(target, content, force)
+        if outcome in ("copied", "overwritten"):
+            write_whole(target, content)
+        done.append((target, outcome))
+    return done
+
+
+def copied_text(done: Sequence[tuple[Path, Outcome]]) -> str:
+    """Return what `copy_notebooks` did, in a line or two.
+
+    Examples
+    --------
+    >>> print(copied_text([(Path("a/1.ipynb"), "copied"), (Path("a/2.ipynb"), "kept")]))
+    1 notebook copied to 'a'.
+    1 notebook is kept as yours is; for fresh copies choose another folder.
+    """
+    folder = str(done[0][0].parent) if done else ""
+    copied = sum(outcome in ("copied", "overwritten") for _, outcome in done)
+    kept = sum(outcome == "kept" for _, outcome in done)
+    lines = [f"{_notebooks(copied)} copied to '{folder}'."]
+    if kept:
+        verb, yours = ("is", "yours is") if kept == 1 else ("are", "yours are")
+        lines.append(
+            f"{_notebooks(kept)} {verb} kept as {yours}; for fresh copies choose another folder."
+        )
+    return "\n".join(lines)
+
+
+def folder_and_options(arguments: Sequence[str]) -> tuple[Path, list[str]]:
+    """Return the folder, which stands first if it is given, and the options for JupyterLab.
+
+    Examples
+    --------
+    >>> folder_and_options(["--no-browser", "--port", "8890"])[1]
+    ['--no-browser', '--port', '8890']
+    """
+    given = bool(arguments) and not arguments[0].startswith("-")
+    folder = Path(arguments[0]) if given else Path("lvkit-notebooks")
+    return folder, list(arguments[given:])
+
+
+def cards(notebooks: Mapping[str, bytes]) -> list[Card]:
+    """Return a card for each notebook, in the order of their names.
+
+    Parameters
+    ----------
+    notebooks : mapping of str to bytes
+        File names and contents, as `lvkit.files.shipped_notebooks` gives them.
+
+    Examples
+    --------
+    >>> heading = b'{"cells": [{"cell_type": "markdown", "source": ["# Load data"]}]}'
+    >>> cards({"01_load_data.ipynb": heading})
+    [Card(title='1. Load data', notebook='01_load_data.ipynb')]
+    """
+    return [Card(_title(name, notebooks[name]), name) for name in sorted(notebooks)]
+
+
+def own_cards(shown: Sequence[Card]) -> str:
+    """Return the launcher's file for a JupyterLab that runs in the folder of the notebooks."""
+    return _yaml(
+        {
+            "title": card.title,
+            "description": f"Open your copy of {card.notebook}",
+            "type": "jupyterlab-commands",
+            "source": [
+                {
+                    "label": card.title,
+                    "id": "docmanager:open",
+                    "args": {"path": card.notebook},
+                }
+            ],
+            "catalog": _OWN,
+        }
+        for card in shown
+    )
+
+
+def fresh_cards(shown: Sequence[Card]) -> str:
+    """Return the launcher's file for any JupyterLab: its notebooks lie in ``lvkit`` beside it."""
+    return _yaml(
+        {
+            "title": card.title,
+            "description": f"Put a fresh copy of {card.notebook} into the folder shown, open it",
+            "type": "notebook",
+            "source": f"lvkit/{card.notebook}",
+            "catalog": _FRESH,
+        }
+        for card in shown
+    )
+
+
+def write_lab_files(place: Path) -> None:
+    """Write the launcher's cards and the kernel as a Jupyter data path at `place`."""
+    kernel = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Python 3 (lvkit)",
+        "language": "python",
+        "env": dict.fromkeys(_THREADS, "1"),
+        "metadata": {"debugger": True},
+    }
+    launcher = make_folder(place / "jupyter_app_launcher")
+    write_whole(launcher / _CARDS_FILE, own_cards(cards(shipped_notebooks())))
+    write_whole(make_folder(place / "kernels" / "python3") / "kernel.json", json.dumps(kernel))
+
+
+def lab_command(folder: Path, options: Sequence[str] = ()) -> list[str]:
+    """Return the command that starts JupyterLab in `folder`, with more options of its own.
+
+    Each folder has its own workspace, so that the tabs that were open come back and no other
+    layout is changed.
+    """
+    workspace = f"lvkit-{zlib.crc32(os.fsencode(folder)):08x}"
+    return [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={folder}",
+        f"--LabApp.default_url=/lab/workspaces/{workspace}",
+        *options,
+    ]
+
+
+def open_lab(folder: str | os.PathLike[str], options: Sequence[str] = ()) -> int:
+    """Run JupyterLab on the notebooks in `folder` until it is shut down.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where the notebooks are; see `copy_notebooks`.
+    options : sequence of str
+        Passed on to JupyterLab, such as ``--no-browser``.
+
+    Returns
+    -------
+    int
+        JupyterLab's exit code.
+
+    Raises
+    ------
+    LvkitError
+        If JupyterLab, or what lvkit's notebooks need in it, is not installed.
+
+    Notes
+    -----
+    Ctrl-C reaches JupyterLab too, which asks whether it is meant; so this waits for its answer.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise LvkitError(
+            f"not installed: {', '.join(missing)}",
+            where="the lab",
+            remedy="pip install 'lvkit[lab]' brings JupyterLab and what the notebooks need in it.",
+        )
+    with tempfile.TemporaryDirectory(prefix="lvkit-lab-") as place:
+        write_lab_files(Path(place))
+        paths = [place, os.environ.get("JUPYTER_PATH", "")]
+        environment = os.environ | {"JUPYTER_PATH": os.pathsep.join(filter(None, paths))}
+        command = lab_command(Path(folder).resolve(), options)
+        with subprocess.Popen(command, env=environment) as process:
+            return _outwait(process)
+
+
+def _outwait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the process to end, however often Ctrl-C is pressed."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def _outcome(target: Path, content: bytes, force: bool) -> Outcome:
+    """Say what is to be done about one notebook."""
+    if not target.exists():
+        return "copied"
+    if target.is_file() and target.read_bytes() == content:
+        return "unchanged"
+    return "overwritten" if force else "kept"
+
+
+def _notebooks(count: int) -> str:
+    """Return "1 notebook", "2 notebooks" and so on."""
+    return f"{count} notebook" + ("" if count == 1 else "s")
+
+
+def _title(name: str, content: bytes) -> str:
+    """Return a card's title: by the notebook's heading on the path, else by the file's name."""
+    number = re.match(r"\d+", name)
+    plain = Path(name).stem.replace("_", " ").strip("0123456789 ").capitalize()
+    if number is None:
+        return plain
+    found = re.search(r"^# +(?:\d+\W+)?(.+?)[ #]*$", _prose(content), re.MULTILINE)
+    return f"{int(number[0])}. {found[1] if found else plain}"
+
+
+def _prose(content: bytes) -> str:
+    """Return the text of a notebook's markdown cells."""
+    cells = json.loads(content)["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
+def _yaml(items: Iterable[Mapping[str, object]]) -> str:
+    """Return a list of mappings as YAML; a value in JSON is one in YAML."""
+    lines = ["# Made from the headings of the notebooks by `python -m lvkit.lab`."]
+    for item in items:
+        pairs = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in item.items()]
+        lines.append("- " + "\n  ".join(pairs))
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":  # pragma: no cover
+    sys.stdout.write(fresh_cards(cards(shipped_notebooks())))

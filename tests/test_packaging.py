@@ -1,0 +1,149 @@
+"""Packaging: one list of packages, held in every place, and a wheel that brings all it should.
+
+The wheel is built from a copy of the sources and installed into a fresh environment, which borrows
+the packages of the one that runs the tests, so that only lvkit itself comes from the wheel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lvkit.files import shipped_notebooks
+from lvkit.lab import cards, fresh_cards
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# What conda-forge calls by another name.
+CONDA = {"playwright": "playwright-python"}
+SHARED = "share/jupyter/jupyter_app_launcher"
+
+
+def requirements(*extras: str) -> dict[str, str]:
+    """Lower bound by package: the core's and those of some extras, which may name each other."""
+    bounds: dict[str, str] = {}
+    waiting = [PROJECT["dependencies"]]
+    waiting += [PROJECT["optional-dependencies"][extra] for extra in extras]
+    for requirement in (text for texts in waiting for text in texts):
+        inner = re.fullmatch(r"lvkit\[(.+)\]", requirement)
+        if inner:
+            bounds |= requirements(*inner[1].split(","))
+        else:
+            name, bound = requirement.split(">=")
+            bounds[name] = bound
+    return bounds
+
+
+@pytest.mark.parametrize(
+    ("path", "extra"), [("environment.yml", "test"), ("binder/environment.yml", "all")]
+)
+def test_the_conda_environments_hold_what_pyproject_asks_for(path: str, extra: str) -> None:
+    given = yaml.safe_load((ROOT / path).read_text())["dependencies"]
+    pairs = dict(text.split(">=") for text in given if isinstance(text, str) and ">=" in text)
+    assert pairs.pop("python") == PROJECT["requires-python"].removeprefix(">=")
+    assert pairs == {CONDA.get(name, name): least for name, least in requirements(extra).items()}
+
+
+@pytest.mark.parametrize("path", ["environment.yml", "binder/environment.yml"])
+def test_the_conda_environments_are_grouped_by_comments(path: str) -> None:
+    groups = re.findall(r"^  # (\w+)", (ROOT / path).read_text(), flags=re.MULTILINE)
+    assert groups[:4] == ["language", "numbers", "tables", "plots"]
+
+
+def test_the_lower_bounds_are_the_versions_tested() -> None:
+    lines = (ROOT / "requirements" / "minimum.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    assert pins == requirements("test")
+
+
+def test_binder_installs_lvkit_itself_with_its_cards() -> None:
+    script = ROOT / "binder" / "postBuild"
+    assert os.access(script, os.X_OK)
+    subprocess.run(["sh", "-n", script], check=True)
+    assert "\npython -m pip install --no-deps .\n" in script.read_text()
+
+
+def test_the_cards_of_the_wheel_are_made_from_the_notebooks_as_they_are() -> None:
+    written = (ROOT / "launcher" / "jp_app_launcher_lvkit.yaml").read_text()
+    assert written == fresh_cards(cards(shipped_notebooks())), "make them: make notebooks"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of the sources as they are, built apart from them."""
+    sources = tmp_path_factory.mktemp("sources")
+    for name in ("lvkit", "widgets", "notebooks", "launcher"):
+        shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, sources)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-input"]
+    subprocess.run([*command, "--wheel-dir", sources / "dist", sources], check=True)
+    return next((sources / "dist").glob("lvkit-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def fresh(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with the wheel in it; all other packages are borrowed."""
+    folder = tmp_path_factory.mktemp("fresh")
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    theirs = subprocess.check_output([python, "-c", ask], text=True).strip()
+    (Path(theirs) / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-input", wheel]
+    subprocess.run(install, check=True)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_cards_the_notebooks_and_no_tests(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    data = f"{'-'.join(wheel.name.split('-')[:2])}.data/data/{SHARED}"
+    for notebook in shipped_notebooks():
+        assert f"lvkit/notebooks/{notebook}" in names
+        assert f"{data}/lvkit/{notebook}" in names
+    assert f"{data}/jp_app_launcher_lvkit.yaml" in names
+    assert [name for name in names if "test" in name] == []
+    assert wheel.stat().st_size < 6_000_000
+
+
+@pytest.mark.slow
+def test_jupyterlab_beside_an_installed_wheel_shows_the_cards(fresh: Path, tmp_path: Path) -> None:
+    ask = (
+        "import json, lvkit\n"
+        "from jupyter_app_launcher.handler_factory_manager import HandlerFactoryManager\n"
+        "from jupyter_app_launcher.handlers import JupyterAppLauncher\n"
+        "JupyterAppLauncher.handler_factory_manager = HandlerFactoryManager()\n"
+        "shown = JupyterAppLauncher._init_launcher(JupyterAppLauncher, {})\n"
+        "print(json.dumps([lvkit.__file__, shown]))\n"
+    )
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    answer = subprocess.check_output(
+        [fresh / "bin" / "python", "-c", ask], env=environment, cwd=tmp_path
+    )
+    file, shown = json.loads(answer)
+    assert Path(file).is_relative_to(fresh)
+    expected = cards(shipped_notebooks())
+    assert [card["title"] for card in shown] == [card.title for card in expected]
+    for card, made in zip(shown, expected, strict=True):
+        assert card["sourceCode"].encode() == shipped_notebooks()[made.notebook]
+
+
+@pytest.mark.slow
+def test_an_installed_lvkit_copies_its_notebooks(fresh: Path, tmp_path: Path) -> None:
+    command = [fresh / "bin" / "lvkit", "notebooks", tmp_path / "mine"]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    copied = {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
+    assert copied == shipped_notebooks()
