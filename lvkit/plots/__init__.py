@@ -23,6 +23,7 @@ from lvkit.plots.prediction import (
     plot_backtest_errors,
     plot_prediction,
 )
+from lvkit.plots.response import plot_response
 from lvkit.plots.study import plot_study_errors, plot_study_normality
 from lvkit.plots.uncertainty import (
     plot_family_density,
@@ -43,6 +44,7 @@ __all__ = [
     "plot_loadings",
     "plot_missing",
     "plot_prediction",
+    "plot_response",
     "plot_scores",
     "plot_study_errors",
     "plot_study_normality",

@@ -30,6 +30,7 @@ from lvkit.prediction_facts import (
 from lvkit.reporting.words import company, count, errors, extremes, features_of, listed, pairs
 
 if TYPE_CHECKING:
+    from lvkit.curve import ResponseCurve
     from lvkit.holdout import Backtest
     from lvkit.panel import Panel
     from lvkit.posterior import FamilyPosterior
@@ -50,6 +51,7 @@ __all__ = [
     "describe_loadings",
     "describe_missing",
     "describe_prediction",
+    "describe_response",
     "describe_scores",
     "describe_trace",
 ]
@@ -82,6 +84,25 @@ def describe_missing(panel: Panel) -> str:
         f"({panel.n_scores / cells:.0%}). {count(int(measured.all(axis=1).sum()), 'model')} "
         f"have them all. {labels[most]} has most ({counts.max():,}), "
         f"{labels[fewest]} fewest ({counts.min():,})."
+    )
+
+
+def describe_response(
+    curve: ResponseCurve, *, skill: float | None = None, level: float = 0.9
+) -> str:
+    """Say what :func:`lvkit.plots.plot_response` shows."""
+    way = "rises" if curve.loading > 0 else "falls"
+    if curve.middle is None:
+        start = f"The expected score is {float(curve.mean(0.0)):.2f} at every skill"
+    else:
+        half = f"half-way at skill {curve.middle + 0.0:.1f}"
+        start = f"The expected score {way} between {curve.floor:.2f} and 1, {half}"
+    if skill is None:
+        return f"{start}."
+    lower, upper = curve.interval(skill, level)
+    return (
+        f"{start}. At skill {skill:.1f} it is {float(curve.mean(skill)):.2f}, and {level:.0%} of "
+        f"scores lie between {float(lower):.2f} and {float(upper):.2f}."
     )
 
 

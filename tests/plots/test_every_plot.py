@@ -101,7 +101,7 @@ def test_odd_names_are_drawn_as_they_are() -> None:
 
 
 def test_every_plot_is_tried_here() -> None:
-    tried = {"plot_criterion"} | {f"plot_{name}" for name in EVERY} | {
+    tried = {"plot_criterion", "plot_response"} | {f"plot_{name}" for name in EVERY} | {
         "plot_loading_intervals", "plot_family_density", "plot_backtest_calibration",
         "plot_backtest_errors",
     }  # fmt: skip

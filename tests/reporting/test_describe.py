@@ -6,6 +6,7 @@ import pytest
 from pictures import made_backtest
 
 import lvkit as lv
+from lvkit.curve import ResponseCurve
 from lvkit.facts import fitted_errors
 from lvkit.reporting import describe
 
@@ -179,3 +180,19 @@ def test_a_map_of_all_families_says_so(fit: lv.Fit) -> None:
     text = describe.describe_family_map(fit, skills=fit.skills[1:3], top=None, level=0.9)
     assert text.startswith(f"All families on {fit.skills[1]} and {fit.skills[2]}")
     assert "Marked" not in text
+
+
+def test_a_response_curve_is_told_with_the_scores_at_a_skill() -> None:
+    curve = ResponseCurve(loading=2.0, intercept=-1.0, floor=0.25, precision=20.0)
+    start = "The expected score rises between 0.25 and 1, half-way at skill 0.5."
+    assert describe.describe_response(curve) == start
+    low, high = (float(end) for end in curve.interval(0.5))
+    assert describe.describe_response(curve, skill=0.5) == (
+        f"{start} At skill 0.5 it is 0.62, and 90% of scores lie between {low:.2f} and {high:.2f}."
+    )
+
+
+def test_a_falling_and_a_level_response_are_told() -> None:
+    assert "falls between" in describe.describe_response(ResponseCurve(loading=-1.0))
+    level = describe.describe_response(ResponseCurve(loading=0.0))
+    assert level == "The expected score is 0.50 at every skill."
