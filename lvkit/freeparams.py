@@ -116,6 +116,31 @@ class FreeParameters:
             pieces.append(params.slope_sd)
         return np.concatenate(pieces)
 
+    def placed(self, params: Parameters, values: Array) -> Parameters:
+        """Return parameters with the free ones replaced; the inverse of :meth:`values`.
+
+        Parameters
+        ----------
+        params : Parameters
+            What is not free is taken from them.
+        values : ndarray, shape (n_params,)
+            The free parameters, in the order of :attr:`names`.
+        """
+        later, earlier = np.tril_indices(params.n_skills, -1)
+        loadings, floors = params.loadings.copy(), params.floors.copy()
+        correlation = params.correlation.copy()
+        n_skills = 0 if params.slope_sd is None else params.n_skills
+        sizes = (
+            int(self.free_loadings.sum()), params.n_benchmarks, params.n_benchmarks,
+            len(self.free_floors), params.slopes.size, len(later), n_skills,
+        )  # fmt: skip
+        parts = np.split(values, np.cumsum(sizes[:-1]))
+        loadings[self.free_loadings], floors[self.free_floors] = parts[0], parts[3]
+        correlation[later, earlier] = correlation[earlier, later] = parts[5]
+        slope_sd = None if params.slope_sd is None else parts[6]
+        slopes = parts[4].reshape(params.slopes.shape)
+        return Parameters(loadings, parts[1], parts[2], floors, slopes, correlation, slope_sd)
+
     def stretch(self, estimate: Array, ceiling: Array) -> Array:
         """Return the derivative of each parameter's unbounded scale by the parameter.
 

@@ -25,6 +25,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.checks import check_level
+from lvkit.edges import at_edge, lean
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.freeparams import FreeParameters
 from lvkit.nodes import fine_nodes
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["COVARIANCES", "Covariance", "Curvature", "delta", "survey"]
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 Covariance = Literal["information", "sandwich"]
 
@@ -50,13 +52,6 @@ _LEAST_SHARE = 1e-9
 
 _TOUCHED = 0.01
 """A parameter with more than this share of its variance in such directions is not determined."""
-
-_AT_BOUND = 0.01
-"""A floor within this share of its range from an end of the range is at that end."""
-
-_AT_EDGE = 2.0
-"""A bounded parameter with a larger standard error than this, on the scale where it can take any
-value, is within half a standard error of its bound: a correlation of one, a spread of zero."""
 
 _CONSTANT = 1e-16
 """A function with less variance than this is constant but for rounding."""
@@ -105,7 +100,7 @@ class Curvature:
         return share, directions
 
     @cached_property
-    def _determined(self) -> npt.NDArray[np.bool_]:
+    def _determined(self) -> Mask:
         return self._spectrum[0] > _UNDETERMINED
 
     @cached_property
@@ -198,21 +193,30 @@ class Curvature:
         return self.jacobian(self.free.values)
 
     @cached_property
-    def undetermined(self) -> npt.NDArray[np.bool_]:
+    def undetermined(self) -> Mask:
         """Which free parameters the data do not determine, shape (n_params,).
 
         A parameter at the edge of its range counts: a floor at an end of its own, where the
         likelihood has no maximum inside, a correlation of one, a spread of zero.
         """
-        floors = self.fit.params.floors[self.free.free_floors]
-        share = floors / self.chart.floors.ceiling[self.free.free_floors]
-        lost = self.touched(self.free_jacobian)
-        lost[self.free.kinds == "floor"] |= (share < _AT_BOUND) | (share > 1.0 - _AT_BOUND)
-        error = _errors(self, self.free_jacobian, "information")
-        stretch = self.free.stretch(self.free.values(self.fit.params), self.chart.floors.ceiling)
-        return np.asarray(lost | (self.free.bounded & (error * stretch > _AT_EDGE)))
+        edge = at_edge(self.free, self.fit.params, self.chart.floors.ceiling, self._free_errors)
+        return np.asarray(self.touched(self.free_jacobian) | edge)
 
-    def touched(self, jacobian: Array) -> npt.NDArray[np.bool_]:
+    @cached_property
+    def _free_errors(self) -> Array:
+        return _errors(self, self.free_jacobian, "information")
+
+    def leaning(self, function: Callable[[Parameters], Array], error: Array) -> Mask:
+        """Return which values of a function vary with parameters at the edge of their range.
+
+        Beside what the other parameters' errors make of them, shape (r,).
+        """
+        ceiling = self.chart.floors.ceiling
+        variance = lean(self.free, self.fit.params, ceiling, self._free_errors, function)
+        most = _TOUCHED / (1.0 - _TOUCHED) * error**2  # variance is a larger share of both
+        return np.asarray((variance > most) & (variance > _CONSTANT))
+
+    def touched(self, jacobian: Array) -> Mask:
         """Return which functions of the parameters vary along undetermined directions."""
         share, directions = self._spectrum
         variance = np.square(jacobian @ directions) / np.maximum(share, _LEAST_SHARE)
@@ -348,6 +352,7 @@ def delta(fit: Fit, function: Callable[[Parameters], Any], level: float, kind: s
 
     estimate = values(fit.params)
     error = _errors(fit.curvature, fit.curvature.jacobian(values), kind)
+    error[fit.curvature.leaning(values, error)] = np.nan
     half = ndtri(0.5 + level / 2.0) * error
     columns = {
         "estimate": estimate,

@@ -290,6 +290,8 @@ class Fit:
         -------
         DataFrame
             A row for each number; columns ``estimate``, ``std_error``, ``ci_lower``, ``ci_upper``.
+            The last three are NaN for what varies with directions that the data do not determine,
+            or with a parameter at the edge of its range (a floor of zero, a correlation of one).
 
         Examples
         --------

@@ -84,6 +84,18 @@ def test_a_fit_names_as_many_parameters_as_it_has(paper_fit: lv.Fit) -> None:
     assert len(paper_fit.free_parameters.names) == paper_fit.n_params
 
 
+@pytest.mark.parametrize("slope_sd", [True, False])
+def test_placing_is_the_inverse_of_listing(slope_sd: bool) -> None:
+    free = FreeParameters.of(ANCHORS, BENCHMARKS, ["size"], free_floors=[0], slope_sd=slope_sd)
+    params = parameters() if slope_sd else parameters(slope_sd=None)
+    values = free.values(params) + 0.01 * np.arange(len(free.names))
+    placed = free.placed(params, values)
+    np.testing.assert_array_equal(free.values(placed), values)
+    np.testing.assert_array_equal(placed.correlation, placed.correlation.T)
+    assert placed.loadings[1, 1] == placed.loadings[2, 0] == placed.floors[1] == 0.0
+    assert params.correlation[0, 1] == 0.5
+
+
 def test_the_stretch_is_the_derivative_of_the_unbounded_scale(free: FreeParameters) -> None:
     def unbounded(at: np.ndarray) -> np.ndarray:
         out = at.copy()

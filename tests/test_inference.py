@@ -297,6 +297,11 @@ def test_floors_at_an_end_of_their_range_are_named_and_have_no_error(
     assert covariance.loc[lost].isna().all(axis=None)
     assert covariance[lost].isna().all(axis=None)
     assert covariance.drop(index=lost, columns=lost).notna().all(axis=None)
+    free = fit.free_parameters
+    table = fit.delta(lambda params: pd.Series(free.values(params), free.names))
+    np.testing.assert_allclose(table["std_error"], summary["std_error"], rtol=1e-9)
+    floors = fit.delta(lambda params: pd.Series(params.floors, fit.benchmarks))
+    assert floors.index[floors["std_error"].isna()].tolist() == ["bbh", "hellaswag"]
 
 
 @pytest.mark.parametrize(("families", "correlation", "seed"), [(6, 0.999, 0), (10, 0.95, 1)])
@@ -312,6 +317,9 @@ def test_a_correlation_of_one_is_named_and_has_no_error(
     assert caught[0].filename == __file__
     assert summary.index[~summary["determined"]].tolist() == ["correlation[first, second]"]
     assert np.isnan(summary.loc["correlation[first, second]", "std_error"])
+    table = fit.delta(lambda params: [params.correlation[0, 1], params.precisions[0]])
+    assert table.iloc[0, 1:].isna().all()
+    assert table.iloc[1].notna().all()
 
 
 def test_slopes_that_do_not_differ_are_named_and_have_no_error() -> None:
@@ -319,6 +327,8 @@ def test_slopes_that_do_not_differ_are_named_and_have_no_error() -> None:
     with pytest.warns(lv.LvkitWarning, match=r"do not determine slope_sd\[first\]"):
         summary = fit.summary()
     assert summary.index[~summary["determined"]].tolist() == ["slope_sd[first]"]
+    assert fit.delta(lambda params: params.slope_sd)["std_error"].isna().all()
+    assert fit.delta(lambda params: params.slopes)["std_error"].notna().all()
 
 
 def test_slopes_that_differ_have_an_error_and_a_positive_interval() -> None:
