@@ -69,9 +69,10 @@ class Study:
 
         Index ``families`` and ``parameter``; columns ``truth``, ``mean`` and ``bias`` of the
         estimates, ``rmse`` (root mean squared error), ``median_error`` (median absolute error),
-        ``spread`` (standard deviation of the estimates), ``std_error`` (their mean standard error),
-        ``ratio`` (of that to the spread), ``coverage`` (share of the intervals that hold the
-        truth), ``fits`` (that converged) and ``intervals`` (how many of these determine it).
+        ``fits`` (that converged) and ``intervals`` (how many of these determine it). Of the latter
+        alone: ``spread`` (standard deviation of the estimates), ``std_error`` (their mean standard
+        error), ``ratio`` (of that to the spread) and ``coverage`` (share of the intervals that hold
+        the truth).
         """
         rows = self.estimates[self.estimates["converged"]]
         error = rows["estimate"] - rows["truth"]
@@ -80,11 +81,12 @@ class Study:
         rows = rows.assign(
             error=error, squared=error**2, absolute=error.abs(),
             inside=inside.astype(float).where(known), known=known,
+            determined=rows["estimate"].where(known),
         )  # fmt: skip
         found = rows.groupby(["families", "parameter"], sort=False).agg(
             truth=("truth", "first"), mean=("estimate", "mean"), bias=("error", "mean"),
             rmse=("squared", "mean"), median_error=("absolute", "median"),
-            spread=("estimate", "std"), std_error=("std_error", "mean"),
+            spread=("determined", "std"), std_error=("std_error", "mean"),
             coverage=("inside", "mean"), fits=("known", "size"), intervals=("known", "sum"),
         )  # fmt: skip
         found["rmse"] **= 0.5

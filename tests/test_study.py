@@ -265,6 +265,16 @@ def test_parameters_that_are_not_determined_have_no_coverage_but_are_counted() -
     assert found.summary()["determined"].tolist() == [7 / 8, 7 / 8]
 
 
+def test_errors_are_set_beside_the_spread_of_the_same_fits() -> None:
+    table = made_up().estimates
+    off = (table["parameter"] == "b") & (table["replication"] == 3)
+    table.loc[off, ["std_error", "lower", "upper"]] = np.nan
+    row = made_up(estimates=table).table.loc[(400, "b")]
+    assert row["spread"] == pytest.approx(np.std([-1, 0, 1], ddof=1))
+    assert row["ratio"] == pytest.approx(1.0)
+    assert row["bias"] == pytest.approx(0.75)
+
+
 def test_a_study_in_which_nothing_converged_says_so() -> None:
     found = made_up(estimates=made_up().estimates.assign(converged=False))
     assert found.table.empty
