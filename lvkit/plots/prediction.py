@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from lvkit.panel import Panel
     from lvkit.predict import Prediction
 
-__all__ = ["plot_backtest_calibration", "plot_backtest_errors", "plot_prediction"]
+__all__ = [
+    "plot_backtest_calibration",
+    "plot_backtest_errors",
+    "plot_forecast",
+    "plot_prediction",
+]
 
 _COLUMNS = 3
 
@@ -93,6 +98,52 @@ def plot_prediction(
     ax.legend(*legend, ncols=3, frameon=False, fontsize=8, loc="lower right",
               bbox_to_anchor=(1.0, 1.0))  # fmt: skip
     draw.tidy(ax, spines=False)
+    return ax
+
+
+def plot_forecast(
+    prediction: Prediction,
+    model: str | None = None,
+    *,
+    observed: Panel | pd.DataFrame | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the predicted scores of one model with their intervals, all benchmarks at once.
+
+    Read off it where a model will be strong and how sure that is: an interval is a line, its median
+    a dot, a score that is known a diamond. The simple form of :func:`plot_prediction`, for one
+    model; it is drawn in half the time, which is what a slider needs.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        What ``fit.predict()`` returned.
+    model : str, optional
+        One of its models; None takes the first.
+    observed : Panel or DataFrame, optional
+        Measured scores, as in :func:`plot_prediction`; None shows those given to the prediction.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    LvkitError
+        For a model that was not predicted.
+    """
+    name = str(prediction.table["model"].iloc[0]) if model is None else model
+    rows = predicted(prediction, [name], observed)
+    labels = draw.benchmark_labels(prediction._fit.panel)
+    label = f"score ({prediction.level:.0%} intervals: {KINDS[prediction.intervals]})"
+    height = 0.9 + 0.23 * len(rows)
+    ax = draw.canvas(ax, width=6.2, height=height, xlabel=label, ylabel="benchmark")
+    _intervals(ax, rows)
+    names = [draw.shown(labels[benchmark]) for benchmark in rows["benchmark"]]
+    ax.set_yticks(range(len(rows)), names, fontsize=9)
+    ax.legend(ncols=3, frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     return ax
 
 

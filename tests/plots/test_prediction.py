@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from pictures import made_backtest, texts
 from scipy.special import ndtr, ndtri
 
 import lvkit as lv
 from lvkit import plots
 from lvkit.holdout import Backtest
+from lvkit.plots.prediction import plot_forecast
 from lvkit.predict import Prediction
 
 
@@ -40,6 +42,26 @@ def test_one_model_can_be_drawn(prediction: Prediction) -> None:
     ax = plots.plot_prediction(prediction, [prediction.table["model"].iloc[0]])
     assert len(ax.child_axes) == 1
     assert {"interval", "median", "measured"} <= set(texts(ax))
+
+
+def test_a_forecast_draws_one_model_on_all_benchmarks(prediction: Prediction) -> None:
+    panel, name = prediction._fit.panel, str(prediction.table["model"].iloc[-1])
+    ax = plot_forecast(prediction, name, observed=panel)
+    table = prediction.table[prediction.table["model"] == name]
+    ends = [segment[:, 0] for segment in ax.collections[0].get_segments()]
+    np.testing.assert_array_equal(ends, table[["lower", "upper"]])
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), table["median"])
+    measured = panel.scores.loc[name, list(table["benchmark"])]
+    np.testing.assert_array_equal(ax.lines[1].get_xdata(), measured)
+    assert [tick.get_text() != "" for tick in ax.get_yticklabels()] == [True] * len(table)
+
+
+def test_a_forecast_takes_the_first_model_and_the_users_axes(prediction: Prediction) -> None:
+    mine = Figure().add_subplot(xlabel="mine", ylabel="mine too")
+    assert plot_forecast(prediction, ax=mine) is mine
+    first = prediction.table[prediction.table["model"] == prediction.table["model"].iloc[0]]
+    np.testing.assert_array_equal(mine.lines[0].get_xdata(), first["median"])
+    assert (mine.get_xlabel(), mine.get_ylabel()) == ("mine", "mine too")
 
 
 def test_names_of_benchmarks_stand_in_the_first_column_only(prediction: Prediction) -> None:

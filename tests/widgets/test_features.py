@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import ipywidgets
+import pandas as pd
+import pytest
+
+import lvkit as lv
+from lvkit.widgets.features import (
+    agreed,
+    beyond,
+    feature_controls,
+    fitted_column,
+    log_slider,
+    set_controls,
+)
+
+
+@pytest.fixture(scope="module")
+def fit() -> lv.Fit:
+    rows = [
+        {"model": f"{family}-{size}", "family": family, "params_b": size, "kind": kind,
+         "heat": heat, "chat": chat, "mmlu": 0.3 + 0.01 * size + heat / 20 + 0.003 * at,
+         "arc": 0.35 + 0.011 * size - 0.003 * at}
+        for at, (family, size, kind, heat, chat) in enumerate([
+            ("a", 1.0, "x", 0.1, True), ("a", 9.0, "x", 0.3, True), ("b", 2.0, "y", 0.9, False),
+            ("b", 8.0, "x", 0.2, False), ("c", 3.0, "y", 0.4, True), ("c", 12.0, "y", 0.4, False),
+            ("d", 4.0, "x", 0.6, False), ("d", 7.0, "y", 0.5, False),
+        ])
+    ]  # fmt: skip
+    model = lv.LatentSkillModel(n_skills=1, features="log_params + kind + heat + chat")
+    table = pd.DataFrame(rows)
+    return model.fit(lv.Panel.from_frame(table, benchmarks={"heat": None}))
+
+
+def test_each_kind_of_column_has_its_control(fit: lv.Fit) -> None:
+    controls = feature_controls(fit)
+    kinds = {column: type(control) for column, control in controls.items()}
+    assert kinds == {
+        "params_b": ipywidgets.FloatLogSlider, "kind": ipywidgets.Dropdown,
+        "heat": ipywidgets.FloatText, "chat": ipywidgets.Checkbox,
+    }  # fmt: skip
+    assert controls["kind"].options == ("x", "y")
+    assert controls["chat"].value is False
+    assert controls["params_b"].value == pytest.approx(fitted_column(fit, "params_b").median())
+
+
+def test_some_columns_can_be_asked_for(fit: lv.Fit) -> None:
+    assert list(feature_controls(fit, ["heat"])) == ["heat"]
+
+
+def test_a_log_slider_reaches_its_ends_and_can_be_typed_in() -> None:
+    slider = log_slider(0.5, 200.0, 7.0, "Size", "how large")
+    slider.value = 1e9
+    assert slider.value == pytest.approx(200.0)
+    assert "can be typed" in slider.tooltip
+
+
+def test_what_a_family_agrees_on_is_taken_over(fit: lv.Fit) -> None:
+    controls = feature_controls(fit)
+    set_controls(controls, agreed(fit, "c", controls))
+    assert controls["kind"].value == "y"
+    assert agreed(fit, "a", ["kind", "heat", "chat"]) == {"kind": "x", "chat": True}
+    assert agreed(fit, "nobody", ["kind"]) == {}
+
+
+def test_sizes_outside_the_data_are_told(fit: lv.Fit) -> None:
+    assert beyond(fit, {"params_b": 5.0}) == []
+    assert "24 parameters (billions) are more than any fitted model has (12)" in str(
+        beyond(fit, {"params_b": 24.0})
+    )
+    assert "fewer than any fitted model has (1)" in str(beyond(fit, {"params_b": 0.5}))
