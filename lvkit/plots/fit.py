@@ -29,7 +29,13 @@ __all__ = [
 _CRITERIA = {"aic": ("AIC", 0, "o"), "bic": ("BIC", 1, "s")}
 
 
-def plot_criterion(selection: Selection, *, criterion: str = "aic", ax: Axes | None = None) -> Axes:
+def plot_criterion(
+    selection: Selection,
+    *,
+    criterion: str = "aic",
+    chosen: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw AIC or BIC against the number of skills.
 
     Read off it how many skills the data ask for: the ring marks the lowest value, which the
@@ -43,6 +49,8 @@ def plot_criterion(selection: Selection, *, criterion: str = "aic", ax: Axes | N
         What :func:`lvkit.select_skills` returned.
     criterion : {"aic", "bic"}
         Which to draw.
+    chosen : int, optional
+        A number of skills to mark with a line: the one that you carry on with.
     ax : matplotlib Axes, optional
         Where to draw; None makes a figure.
 
@@ -53,7 +61,7 @@ def plot_criterion(selection: Selection, *, criterion: str = "aic", ax: Axes | N
     Raises
     ------
     LvkitError
-        If the criterion is another.
+        If the criterion is another, or the chosen number of skills is not in the selection.
     """
     if criterion not in _CRITERIA:
         raise LvkitError(
@@ -64,6 +72,8 @@ def plot_criterion(selection: Selection, *, criterion: str = "aic", ax: Axes | N
     values, places = table[criterion], list(table.index)
     label = "number of skills K" + (", Akaike weight below" if criterion == "aic" else "")
     ax = draw.canvas(ax, width=6.4, height=3.8, xlabel=label, ylabel="criterion (lower is better)")
+    if chosen is not None:
+        _mark_chosen(ax, chosen, places)
     best = places[int(values.to_numpy().argmin())]
     ax.plot(places, values, "-" + marker, color=colour, ms=5, label=f"{name}, lowest at K = {best}")
     failed = values[~table["converged"].astype(bool)]
@@ -77,6 +87,16 @@ def plot_criterion(selection: Selection, *, criterion: str = "aic", ax: Axes | N
     ax.legend(frameon=False)
     draw.tidy(ax, grid="y")
     return ax
+
+
+def _mark_chosen(ax: Axes, chosen: int, places: list[int]) -> None:
+    """Draw a line where the number of skills is chosen."""
+    if chosen not in places:
+        raise LvkitError(
+            f"saw {chosen}", where="argument 'chosen'",
+            expected="one of " + ", ".join(map(str, places)),
+        )  # fmt: skip
+    ax.axvline(chosen, color=draw.INK, lw=1.2, ls=":", label=f"chosen: K = {chosen}")
 
 
 def plot_loadings(fit: Fit, *, errors: bool = False, ax: Axes | None = None) -> Axes:

@@ -50,6 +50,14 @@ def test_no_words_of_the_criterion_plot_overlap(best: int) -> None:
         assert not any(box.overlaps(other) for other in boxes[:number])
 
 
+def test_the_chosen_number_of_skills_is_marked(selection: lv.Selection) -> None:
+    ax = plots.plot_criterion(selection, chosen=2)
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == ":"] == [2]
+    assert "chosen: K = 2" in texts(ax)
+    with pytest.raises(lv.LvkitError, match="argument 'chosen': saw 7; expected one of 1, 2"):
+        plots.plot_criterion(selection, chosen=7)
+
+
 def test_a_fit_that_did_not_converge_is_crossed_out(selection: lv.Selection) -> None:
     doubtful = lv.Selection(selection.fits, selection.table.assign(converged=[True, False]))
     (crosses,) = [x for x in plots.plot_criterion(doubtful).lines if x.get_marker() == "x"]
