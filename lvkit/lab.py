@@ -207,16 +207,12 @@ def fresh_cards(shown: Sequence[Card]) -> str:
 
 def write_lab_files(place: Path) -> None:
     """Write the launcher's cards and the kernel as a Jupyter data path at `place`."""
-    kernel = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": "Python 3 (lvkit)",
-        "language": "python",
-        "env": dict.fromkeys(_THREADS, "1"),
-        "metadata": {"debugger": True},
-    }
+    from ipykernel.kernelspec import write_kernel_spec
+
+    settings = {"display_name": "Python 3", "env": dict.fromkeys(_THREADS, "1")}
+    write_kernel_spec(make_folder(place / "kernels") / "python3", overrides=settings)
     launcher = make_folder(place / "jupyter_app_launcher")
     write_whole(launcher / _CARDS_FILE, own_cards(cards(shipped_notebooks())))
-    write_whole(make_folder(place / "kernels" / "python3") / "kernel.json", json.dumps(kernel))
 
 
 def lab_command(folder: Path, options: Sequence[str] = ()) -> list[str]:

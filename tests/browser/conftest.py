@@ -1,0 +1,46 @@
+"""Chromium for the tests that need one; without one they fail and say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from browsing import FLAGS, NO_BROWSER, find_browser
+from playwright.sync_api import sync_playwright
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser; for one module, since its event loop must end before other tests start theirs."""
+    path = find_browser()
+    if path is None:
+        pytest.fail(NO_BROWSER, pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def is_near(url: str) -> bool:
+    """Whether an address is on this machine."""
+    return url.startswith(("data:", "blob:")) or urlsplit(url).hostname in (
+        "localhost",
+        "127.0.0.1",
+    )
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    """A fresh page of 1280 by 900 points; at the end nothing may have gone wrong in it."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    shown = context.new_page()
+    errors: list[str] = []
+    shown.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    shown.on("pageerror", lambda error: errors.append(str(error)))
+    shown.on("request", lambda r: None if is_near(r.url) else errors.append(f"fetched {r.url}"))
+    yield shown
+    shown.close()
+    context.close()
+    assert errors == []

@@ -1,0 +1,217 @@
+"""A real JupyterLab or Voila on loopback, and what a person does in it with mouse and keyboard.
+
+Servers run with a home of their own, so that nothing of the user's is read or changed. A page keeps
+what the browser's console says; a test that ends with an error in it fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 120  # seconds; a shared machine is sometimes slow
+NO_BROWSER = (
+    f"No browser was found among {', '.join(BROWSERS)}. On Debian and Ubuntu: apt-get install "
+    "chromium. To leave these tests out: make test BROWSER=no."
+)
+
+
+def find_browser() -> str | None:
+    """Where Chromium, or a browser of its kind, is."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def until(true: Callable[[], Any], what: str, *, seconds: float = PATIENCE) -> Any:
+    """Wait until something is true, and return it."""
+    end = time.monotonic() + seconds
+    while not (value := true()):
+        assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.1)
+    return value
+
+
+def at_home(home: Path) -> dict[str, str]:
+    """An environment in which Jupyter finds nothing of the user's."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("JUPYTER", "XDG_", "IPYTHON", "COV_", "PYTEST"))
+    }
+    config = home / "config"
+    (config / "labconfig").mkdir(parents=True, exist_ok=True)
+    # JupyterLab asks at its first start whether it may fetch news.
+    news = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    (config / "labconfig" / "page_config.json").write_text(json.dumps(news))
+    return environment | {
+        "HOME": str(home),
+        "JUPYTER_CONFIG_DIR": str(config),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@contextmanager
+def running(command: Sequence[str], home: Path, **more: str) -> Iterator[None]:
+    """Run a server; end it, and what it started, when the block is left."""
+    with open(home / "server.log", "ab") as log:
+        process = subprocess.Popen(
+            [*map(str, command)], cwd=home, env=at_home(home) | more, stdout=log, stderr=log
+        )
+        try:
+            yield
+        finally:
+            servers = [*(home / "runtime").glob("jpserver-*.json")]
+            pids = [json.loads(file.read_text())["pid"] for file in servers] or [process.pid]
+            for pid in pids:  # `lvkit lab` ends when the server it started has ended
+                os.kill(pid, signal.SIGTERM)
+            process.wait(60)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def jupyterlab(home: Path, command: Sequence[str], **more: str) -> Iterator[str]:
+    """Start JupyterLab by a command; yield its address, with the token in it to be filled in."""
+    options = [
+        "--no-browser",
+        "--allow-root",
+        f"--port={free_port()}",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    home.mkdir(parents=True, exist_ok=True)
+    with running([*command, *options], home, JUPYTER_TOKEN="secret", **more):
+        (file,) = until(lambda: [*home.glob("runtime/jpserver-*.json")], "JupyterLab")
+        info = until(lambda: file.read_text(), "its address")
+        yield str(json.loads(info)["url"])
+
+
+@contextmanager
+def lab_in(home: Path) -> Iterator[str]:
+    """Start JupyterLab as a user does: ``lvkit lab``; the notebooks are in ``home / "mine"``."""
+    with jupyterlab(home, [sys.executable, "-m", "lvkit", "lab", str(home / "mine")]) as url:
+        yield url
+
+
+@contextmanager
+def voila_on(home: Path, notebooks: Path) -> Iterator[str]:
+    """Start Voila on a folder of notebooks, as `make apps` does."""
+    url = f"http://localhost:{(port := free_port())}/"
+    home.mkdir(parents=True, exist_ok=True)
+    options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    with running([sys.executable, "-m", "voila", str(notebooks), *options], home):
+        until(lambda: answers(url), "Voila")
+        yield url
+
+
+def answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    """Write a notebook of code cells."""
+    made = [nbformat.v4.new_code_cell(cell, id=f"cell-{n}") for n, cell in enumerate(cells)]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, path)
+
+
+class Lab:
+    """JupyterLab in a browser, as somebody who works in it."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page, self.url = page, url
+        page.set_default_timeout(PATIENCE * 1000)
+
+    def open_launcher(self) -> None:
+        self.page.goto(f"{self.url}lab/workspaces/empty?reset&token=secret")
+        self.page.wait_for_selector(".jp-LauncherCard")
+
+    def cards(self, section: str) -> Any:
+        found = self.page.locator(".jp-Launcher-section", has_text=section)
+        return found.locator(".jp-LauncherCard")
+
+    def open(self, name: str) -> None:
+        self.page.goto(f"{self.url}lab/workspaces/test/tree/{name}?reset&token=secret")
+        self.wait_open(name)
+
+    def wait_open(self, name: str) -> None:
+        self.page.wait_for_selector(f'.lm-TabBar-tab.jp-mod-current:has-text("{name}")')
+        self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
+        self.wait_idle()
+
+    def wait_idle(self) -> None:
+        """Wait until the kernel has nothing to do and no cell waits for it."""
+        idle = self.page.locator("#jp-main-statusbar", has_text=re.compile(r"\| Idle"))
+        waiting = self.page.locator(".jp-InputPrompt", has_text="[*]")
+        until(lambda: idle.count() == 1 and waiting.count() == 0, "an idle kernel")
+
+    def run_all(self) -> None:
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self.page.wait_for_timeout(500)
+        self.wait_idle()
+
+    def save(self) -> None:
+        self.page.keyboard.press("Control+s")
+        until(lambda: self.page.locator(".jp-mod-dirty").count() == 0, "a saved notebook")
+
+    @property
+    def picture(self) -> Any:
+        """The only image of the notebook; more than one are an error."""
+        return self.page.locator(".jp-OutputArea img")
+
+    @property
+    def tool(self) -> Any:
+        return self.page.locator(".jp-OutputArea .widget-vbox").first
+
+    def slider(self, name: str) -> Any:
+        label = self.page.locator(".widget-hslider", has_text=name)
+        return label.locator(".noUi-handle")
+
+    def button(self, name: str) -> Any:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def changed(self, before: str) -> str:
+        """Wait until the picture is another than before, and return its bytes."""
+        shown = until(
+            lambda: (src := self.picture.first.get_attribute("src")) != before and src,
+            "another picture",
+        )
+        return str(shown)
