@@ -501,7 +501,7 @@ PANELS: list[Callable[[], Panel]] = [
     lambda: Panel.from_frame(table()),
     lambda: Panel.from_frame(table(tokens_t=None, chess=0.5), benchmarks={"chess": 0.1}),
     lambda: Panel.from_frame(table(instruct=[True, None, False, True], note=[None, "a", "b", "c"])),
-    lambda: Panel.from_frame(table(year=[2023, 2024, None, 2024], lineage=["l", None, "m", "m"])),
+    lambda: Panel.from_frame(table(year=[2023, 2024, None, 2024], lineage=["m", "m", None, None])),
 ]
 
 

@@ -1,16 +1,19 @@
-"""A family from a model's name, for tables that do not say.
+"""Families: taken from the models' names where a table does not say, and each of one lineage.
 
 A family is a recipe: the models that share it differ in size (and perhaps in training tokens) and
 in nothing else. Names follow that idea closely, so the simplest rule is also a good one: the family
 is the name without its size. Base and chat variants keep different names and so become different
-families, which is what the model wants, because a chat variant is another recipe.
+families, which is what the model wants, because a chat variant is another recipe. Families that are relatives
+form a lineage. A family has one lineage, or else hold-out tests, which hold lineages out, would
+leave half of it where the other half is asked for.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
-__all__ = ["family_from_name"]
+__all__ = ["family_from_name", "strays"]
 
 # 34b, 1.5b, 1_6b, 560m, 8x22b, and the form with the unit inside the number: 1b1, 7b1, 1b5.
 _SIZE = re.compile(
@@ -61,3 +64,39 @@ def family_from_name(name: str) -> str:
     joint = before[-1:] if before[-1:] in _SEPARATORS else "-"
     parts = [before.rstrip(_SEPARATORS), match["experts"] or "", after.lstrip(_SEPARATORS)]
     return organisation + slash + ((joint or "-").join(p for p in parts if p) or short)
+
+
+def strays(
+    families: Sequence[str],
+    lineages: Sequence[str],
+    names: Sequence[str],
+    place: Callable[[int, str], str],
+) -> list[tuple[int, str]]:
+    """Return the rows whose lineage is not that of their family's first row, with what is seen.
+
+    Parameters
+    ----------
+    families, lineages, names : sequence of str
+        Of each row; the family of a row that has none is "".
+    place : callable
+        Says where a row stands, from its number and its model's name.
+
+    Returns
+    -------
+    list of (int, str)
+
+    Examples
+    --------
+    >>> def at(row, name):
+    ...     return f"line {row + 2}, model '{name}'"
+    >>> strays(["yi", "yi"], ["yi", "llama"], ["yi-6b", "yi-9b"], at)
+    [(1, "saw lineage 'llama' for family 'yi', which is of lineage 'yi' in line 2, model 'yi-6b'")]
+    """
+    first: dict[str, int] = {}
+    out = []
+    for row, (family, lineage) in enumerate(zip(families, lineages, strict=True)):
+        before = first.setdefault(family, row)
+        if family and lineage != lineages[before]:
+            there = f"which is of lineage '{lineages[before]}' in {place(before, names[before])}"
+            out.append((row, f"saw lineage '{lineage}' for family '{family}', {there}"))
+    return out

@@ -28,7 +28,7 @@ from lvkit.reading.cells import (
     text_remedy,
 )
 from lvkit.reading.doubts import doubtful_features, note_on_doubts, raw_count
-from lvkit.reading.families import family_from_name
+from lvkit.reading.families import family_from_name, strays
 from lvkit.reading.header import (
     MODEL_COLUMNS,
     BenchmarksLike,
@@ -301,7 +301,11 @@ class _Reader:
 
     def _lineages(self, families: list[str]) -> list[str]:
         pairs = zip(self.frame.get("lineage", families), families, strict=True)
-        return [family if is_blank(cell) else str(cell).strip() for cell, family in pairs]
+        out = [family if is_blank(cell) else str(cell).strip() for cell, family in pairs]
+        astray = strays(families, out, self.names, self.places.row)
+        remedy = "Give its models the same lineage (a blank is the family itself), or split it."
+        self._report("lineage", astray, "one lineage for all models of a family", remedy)
+        return out
 
     def _sizes(self, column: str, meaning: str) -> _Floats:
         """Return sizes or tokens; only tokens may be missing."""

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from lvkit.data import load_leaderboard
-from lvkit.reading.families import family_from_name
+from lvkit.reading.families import family_from_name, strays
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,21 @@ def test_the_rule_agrees_with_the_embedded_table_as_documented() -> None:
     ]
     assert sum(companions) == 192
     assert "186 of the 197" in (family_from_name.__doc__ or "")
+
+
+def at(row: int, name: str) -> str:
+    return f"row {row} ({name})"
+
+
+def test_families_of_one_lineage_each_have_no_strays() -> None:
+    assert strays(["a", "b", "a"], ["x", "x", "x"], ["a1", "b1", "a2"], at) == []
+
+
+def test_every_row_that_strays_is_told_beside_the_familys_first() -> None:
+    found = strays(["a", "b", "a", "a"], ["x", "x", "y", "z"], ["a1", "b1", "a2", "a3"], at)
+    assert [row for row, _ in found] == [2, 3]
+    assert found[0][1] == ("saw lineage 'y' for family 'a', which is of lineage 'x' in row 0 (a1)")
+
+
+def test_rows_without_a_family_do_not_stray() -> None:
+    assert strays(["", ""], ["x", "y"], ["a1", "a2"], at) == []

@@ -102,3 +102,19 @@ def test_cells_are_not_read_where_rows_cannot_be_told_apart() -> None:
 def test_infinite_features_are_refused_and_missing_ones_are_not() -> None:
     assert "saw inf" in str(refusal(table(depth=[1.0, np.inf, 3.0])))
     assert validated(table(depth=[1.0, None, 3.0])).models["depth"].isna().sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("lineages", "first", "second"),
+    [(["insects", "hive", "hive"], "insects", "hive"), (["insects", None, None], "insects", "ant")],
+)
+def test_a_family_of_two_lineages_is_refused_with_both_models(
+    lineages: list[str | None], first: str, second: str
+) -> None:
+    (problem,) = refusal(table(lineage=lineages)).problems
+    assert problem.where == "row 3 (model 'ant-3b'), column 'lineage'"
+    assert problem.seen == (
+        f"saw lineage '{second}' for family 'ant', which is of lineage '{first}' in row 2 "
+        "(model 'ant-1b')"
+    )
+    assert problem.expected == "one lineage for all models of a family"
