@@ -18,18 +18,23 @@ from lvkit.reporting.words import listed
 from lvkit.select import USUAL_RANGE, Selection, select_skills, skill_range
 
 from .picture import PictureBox
+from .table import TableBox
 from .tool import Tool, labelled
 from .work import Work
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from lvkit.model import LatentSkillModel
     from lvkit.panel import Panel
     from lvkit.results import Fit
 
-__all__ = ["SkillChoice", "choose_skills", "doubts", "drawn_criteria", "table_of"]
+__all__ = ["SkillChoice", "choose_skills", "doubts", "drawn_criteria", "readable"]
 
+_FORMATS = dict.fromkeys(
+    ["log-likelihood", "AIC", "BIC", "AIC above lowest", "seconds"], ",.1f"
+) | {"Akaike weight": ".2f"}
 _NOTHING = "Nothing is fitted yet: press Fit."
 
 
@@ -69,7 +74,8 @@ def choose_skills(
     Examples
     --------
     >>> import lvkit as lv
-    >>> widget = choose_skills(lv.load_leaderboard().complete(), largest=1)
+    >>> panel = lv.load_leaderboard().complete().select(benchmarks=["mmlu", "arc"])
+    >>> widget = choose_skills(panel, largest=1)
     >>> widget.selection is None, widget.fit is None
     (True, True)
     >>> widget.run()
@@ -95,6 +101,8 @@ class SkillChoice(Tool):
         The controls.
     picture : PictureBox
         AIC and BIC against the number of skills.
+    table : TableBox
+        The criteria, as numbers.
     """
 
     def __init__(
@@ -118,10 +126,10 @@ class SkillChoice(Tool):
         self.fit: Fit | None = None
         self._add_controls(most)
         self.picture, self._words = PictureBox(), ipywidgets.HTML(_paragraph(_NOTHING))
-        self._table = ipywidgets.HTML()
+        self.table = TableBox()
         self.work = Work(self, finished=self._finish, locked=[self.fit_button, self.largest])
         self.controls.children = [self.largest, self.fit_button, self.work.view]
-        self.body.children = [self.picture, self.pick, self._words, self._table]
+        self.body.children = [self.picture, self.pick, self._words, self.table]
         self.on_click(self.fit_button, lambda _: self.work.start(self._search))
         self.on(self.pick, "value", lambda change: self._take(change.new))
 
@@ -195,7 +203,10 @@ class SkillChoice(Tool):
         alt = f"{describe_criterion(selection)} Picked: K = {k}."
         self.picture.show(lambda: drawn_criteria(selection, k), alt=alt, size=None)
         self._words.value = _paragraph(f"widget.fit is {self.fit!r}. {describe_loadings(self.fit)}")
-        self._table.value = table_of(selection)
+        self.table.show(
+            selection.table.reset_index(), read=readable(selection), formats=_FORMATS,
+            caption="The criteria for each number of skills K", file="skills.csv",
+        )  # fmt: skip
         self._warn_of(selection)
 
     def _finish(self, work: Work) -> None:
@@ -229,20 +240,13 @@ def doubts(selection: Selection) -> str:
     return f"{told} {advice} not to be trusted: take another K." if failed else ""
 
 
-def table_of(selection: Selection) -> str:
-    """Return the criteria as a table in HTML, with numbers as people write them."""
-    table = selection.table
-    shown = table.assign(
-        **{name: table[name].map("{:,.1f}".format) for name in ("loglik", "aic", "bic", "seconds")},
-        delta_aic=table["delta_aic"].map("{:.1f}".format),
-        weight=table["weight"].map("{:.2f}".format),
-        converged=table["converged"].map({True: "yes", False: "NO"}),
-    )
+def readable(selection: Selection) -> pd.DataFrame:
+    """Return the criteria with a row for each K, and columns named as people call them."""
     names = {
         "loglik": "log-likelihood", "n_params": "parameters", "aic": "AIC", "bic": "BIC",
         "delta_aic": "AIC above lowest", "weight": "Akaike weight",
     }  # fmt: skip
-    return str(shown.rename(columns=names).rename_axis(index=None, columns="K").to_html())
+    return selection.table.rename(columns=names).reset_index()
 
 
 def _paragraph(text: str) -> str:
