@@ -7,6 +7,7 @@ table to a panel, through the one door of :mod:`lvkit.reading.validation`.
 
 from __future__ import annotations
 
+import html
 import os
 import warnings
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from lvkit.reading.leaderboard import convert, is_export
 from lvkit.reading.tables import Table, is_parquet, open_table, parse_csv, with_types
 from lvkit.reading.validation import validated
 
-__all__ = ["CheckReport", "Layout", "check_file", "panel_from_csv", "read_panel"]
+__all__ = ["CheckReport", "Layout", "check_file", "check_panel", "panel_from_csv", "read_panel"]
 
 Layout = Literal["auto", "lvkit", "leaderboard"]
 
@@ -53,6 +54,15 @@ class CheckReport:
     def ok(self) -> bool:
         """Whether the file holds a panel."""
         return self.panel is not None
+
+    def _repr_html_(self) -> str:
+        """Return what was found for notebooks: the panel and the notes, or what is wrong."""
+        name = html.escape(Path(self.path).name)
+        if self.panel is None:
+            faults = "".join(f"<li>{html.escape(str(problem))}</li>" for problem in self.problems)
+            return f"<p>{name} holds no panel:</p><ol>{faults}</ol>"
+        notes = "".join(f"<li>{html.escape(note)}.</li>" for note in self.notes)
+        return f"<p>{name}</p>{self.panel._repr_html_()}" + (f"<ul>{notes}</ul>" if notes else "")
 
 
 def read_panel(
@@ -110,13 +120,45 @@ def check_file(
     benchmarks: BenchmarksLike = None,
     layout: Layout = "auto",
     drop_invalid: bool = False,
+    content: bytes | None = None,
 ) -> CheckReport:
-    """Return what is in a file and what is wrong with it; takes what :func:`read_panel` takes."""
+    r"""Return what is in a file and what is wrong with it; takes what :func:`read_panel` takes.
+
+    Parameters
+    ----------
+    path, family, benchmarks, layout, drop_invalid
+        As :func:`read_panel` takes them.
+    content : bytes, optional
+        What the file holds, where that is at hand (an upload); `path` is then only its name.
+
+    Returns
+    -------
+    CheckReport
+        Shows itself in notebooks.
+
+    Examples
+    --------
+    >>> report = check_file("mine.csv", content=b"model,family,params_b,mmlu\nant-1b,ant,1,0.5")
+    >>> report.panel
+    <Panel: 1 model in 1 family, 1 benchmark, 1 score>
+    """
     try:
-        panel, notes = _read(path, family, benchmarks, layout, drop_invalid)
+        panel, notes = _read(path, family, benchmarks, layout, drop_invalid, content)
     except LvkitError as error:
         return CheckReport(str(path), None, error.problems)
     return CheckReport(str(path), panel, (), (*notes, *_remarks(panel)))
+
+
+def check_panel(panel: Panel, name: str = "panel") -> CheckReport:
+    """Return the report on a panel that was read already.
+
+    Examples
+    --------
+    >>> import lvkit as lv
+    >>> check_panel(lv.load_leaderboard()).notes
+    ('13 model(s) without tokens_t: left out of fits that use log_tokens', ...)
+    """
+    return CheckReport(name, panel, (), tuple(_remarks(panel)))
 
 
 def panel_from_csv(text: str) -> Panel:
@@ -132,6 +174,7 @@ def _read(
     benchmarks: BenchmarksLike,
     layout: Layout,
     drop_invalid: bool,
+    content: bytes | None = None,
 ) -> tuple[Panel, tuple[str, ...]]:
     """Return the panel in a file, and what was left out."""
     if layout not in ("auto", "lvkit", "leaderboard"):
@@ -146,7 +189,7 @@ def _read(
             remedy="For a DataFrame use Panel.from_frame.",
         )
     path = Path(path)
-    table = open_table(path)
+    table = open_table(path, content)
     notes: tuple[str, ...] = ()
     columns = ["" if is_blank(name) else str(name).strip() for name in table.frame.columns]
     if layout == "leaderboard" or (layout == "auto" and is_export(columns)):

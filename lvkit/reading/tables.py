@@ -39,8 +39,21 @@ class Table(NamedTuple):
     places: Places
 
 
-def open_table(path: Path) -> Table:
-    """Return the table in a file, whatever its kind."""
+def open_table(path: Path, content: bytes | None = None) -> Table:
+    """Return the table in a file, whatever its kind.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : bytes, optional
+        Its bytes, where they are at hand; the path then only names it. None reads them.
+
+    Raises
+    ------
+    LvkitError
+        If it cannot be read, or is none of the kinds lvkit knows.
+    """
     kind = path.suffix.lower()
     if kind != ".csv" and not is_parquet(path):
         raise LvkitError(
@@ -49,7 +62,9 @@ def open_table(path: Path) -> Table:
             expected="a name that ends in .csv, .parquet or .pq",
             remedy="Save the table as CSV (UTF-8, commas) or Parquet.",
         )
-    content = _content(path)
+    content = _content(path) if content is None else content
+    if not content.strip():
+        raise LvkitError("the file is empty", where=f"'{path}'", expected="a header and rows")
     try:
         return parse_csv(_decoded(content)) if kind == ".csv" else _parse_parquet(content)
     except LvkitError as error:
@@ -71,7 +86,7 @@ def is_parquet(path: Path) -> bool:
 def _content(path: Path) -> bytes:
     """Return the bytes of a file, or say why there are none."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError as error:
         try:
             others = [file.name for file in path.parent.iterdir()]
@@ -84,9 +99,6 @@ def _content(path: Path) -> bytes:
         seen = "that is a folder" if folder else f"cannot be read: {error}"
         remedy = "Give the name of a file in it." if folder else ""
         raise LvkitError(seen, where=f"'{path}'", remedy=remedy) from error
-    if not content.strip():
-        raise LvkitError("the file is empty", where=f"'{path}'", expected="a header and rows")
-    return content
 
 
 def _decoded(content: bytes) -> str:

@@ -13,7 +13,7 @@ import pytest
 from lvkit.data import load_leaderboard
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.panel import Panel
-from lvkit.reading.readers import check_file, panel_from_csv, read_panel
+from lvkit.reading.readers import check_file, check_panel, panel_from_csv, read_panel
 
 GOOD = """model,family,params_b,tokens_t,mmlu,gsm8k
 ant-1b,ant,1,1,0.26,0.02
@@ -321,3 +321,39 @@ def test_the_report_tells_what_was_left_out(tmp_path: Path) -> None:
     report = check_file(written(tmp_path, BAD), drop_invalid=True)
     assert report.ok
     assert report.notes[0].startswith("left out 4 unusable row(s)")
+
+
+def test_an_upload_is_checked_as_the_file_is(tmp_path: Path) -> None:
+    for name in ("all.csv", "all.parquet"):
+        path = tmp_path / name
+        frame = load_leaderboard().to_frame()
+        frame.to_csv(path, index=False) if name == "all.csv" else frame.to_parquet(path)
+        there, here = check_file(path), check_file(name, content=path.read_bytes())
+        assert here.panel == there.panel
+        assert here.notes == there.notes
+
+
+def test_an_upload_that_is_wrong_is_told_by_its_name(tmp_path: Path) -> None:
+    there = check_file(written(tmp_path, BAD)).problems
+    here = check_file("mine.csv", content=BAD.encode()).problems
+    assert [p.seen for p in here] == [p.seen for p in there]
+    assert [p.where for p in here] == [p.where for p in there]
+    (empty,) = check_file("mine.csv", content=b" ").problems
+    assert str(empty) == "'mine.csv': the file is empty; expected a header and rows."
+    assert not check_file("mine.xlsx", content=b"PK").ok
+
+
+def test_a_panel_is_reported_on_as_its_file_is(tmp_path: Path) -> None:
+    report = check_file(written(tmp_path))
+    assert report.panel is not None
+    assert check_panel(report.panel, report.path) == report
+
+
+def test_a_report_shows_itself_with_names_escaped(tmp_path: Path) -> None:
+    rows = "model,family,params_b,mmlu,<i>\na,<b>,1,0.5,x\n"
+    good = check_file("<u>.csv", content=rows.encode())._repr_html_()
+    for part in ("&lt;u&gt;.csv", "&lt;b&gt;", "&lt;i&gt;", "no column tokens_t"):
+        assert part in good
+    bad = check_file("mine.csv", content=rows.replace("0.5", "<s>").encode())._repr_html_()
+    assert "mine.csv holds no panel:</p><ol><li>row 2 " in bad
+    assert "&lt;s&gt;" in bad
