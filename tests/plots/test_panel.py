@@ -10,7 +10,7 @@ from lvkit import plots
 def test_scores_are_drawn_on_a_logarithmic_axis_by_family(leaderboard: lv.Panel) -> None:
     ax = plots.plot_scores(leaderboard, "bbh", against="tokens_t")
     assert ax.get_xscale() == "log"
-    drawn = sum(len(line.get_xdata()) for line in ax.lines)
+    drawn = sum(np.isfinite(line.get_ydata()).sum() for line in ax.lines)
     both = leaderboard.scores["bbh"].notna() & leaderboard.models["tokens_t"].notna()
     assert drawn == both.sum()
     assert len(ax.get_legend().get_texts()) == 8
@@ -26,12 +26,28 @@ def test_the_families_asked_for_are_in_colour(leaderboard: lv.Panel) -> None:
 def test_more_families_than_colours_stay_grey(leaderboard: lv.Panel) -> None:
     ax = plots.plot_scores(leaderboard, "mmlu", families=leaderboard.families)
     assert len(ax.get_legend().get_texts()) == 8
-    assert sum(len(line.get_xdata()) for line in ax.lines) == leaderboard.scores["mmlu"].count()
+    drawn = sum(np.isfinite(line.get_ydata()).sum() for line in ax.lines)
+    assert drawn == leaderboard.scores["mmlu"].count()
+
+
+def test_a_grey_line_joins_models_of_one_family_only(leaderboard: lv.Panel) -> None:
+    some = leaderboard.select(families=["opt", "bloom", "qwen2"])
+    grey, _ = plots.plot_scores(some, "mmlu", families=["qwen2"]).lines
+    x, y = grey.get_data()
+    breaks = np.flatnonzero(np.isnan(y))
+    joined = [
+        set(zip(*part, strict=True))
+        for part in zip(np.split(x, breaks), np.split(y, breaks), strict=True)
+    ]
+    families = some.models.assign(y=some.scores["mmlu"]).dropna(subset="y").groupby("family")
+    pairs = {name: set(zip(rows["params_b"], rows["y"], strict=True)) for name, rows in families}
+    found = [{(a, b) for a, b in part if b == b} for part in joined if len(part) > 1]
+    assert sorted(map(sorted, found)) == sorted([sorted(pairs["opt"]), sorted(pairs["bloom"])])
 
 
 def test_one_family_can_be_drawn(leaderboard: lv.Panel) -> None:
     family = leaderboard.select(families="opt")
-    assert len(plots.plot_scores(family, "mmlu").lines) == 1
+    assert len(plots.plot_scores(family, "mmlu").get_legend().get_texts()) == 1
     assert plots.plot_missing(family).get_xlabel() == "models, by family and size"
 
 
