@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.beta import response
+from lvkit import expected
 from lvkit.checks import check_level, check_names, check_whole
 from lvkit.errors import LvkitError
 from lvkit.freeparams import FreeParameters
@@ -455,37 +455,12 @@ class Fit:
     @property
     def family_effects(self) -> pd.DataFrame:
         """Posterior means of the families' latent variables, families x skills."""
-        return pd.DataFrame(
-            self.latent_means @ self.frame.factor[0].T,
-            pd.Index(self.families, name="family"),
-            pd.Index(self.skills, name="skill"),
-        )
-
-    def _latent_weights(self) -> Array:
-        """How the whitened latent vector enters each fitted model's skills, shape (I, K, q)."""
-        table = self.prepared.table
-        design = np.zeros((self.n_models, table.design.shape[1]))
-        design[table.model] = table.design
-        return np.asarray(np.einsum("ir,rkq->ikq", design, self.frame.factor))
-
-    def _of_models(self) -> tuple[npt.NDArray[np.intp], Array]:
-        """Family and centred features of each fitted model, shapes (I,) and (I, p)."""
-        table = self.prepared.table
-        family = np.zeros(self.n_models, dtype=np.intp)
-        features = np.zeros((self.n_models, table.features.shape[1]))
-        family[table.model], features[table.model] = table.family, table.features
-        return family, features
+        return expected.family_effects(self)
 
     @property
     def skill_scores(self) -> pd.DataFrame:
         """Posterior means of the fitted models' skills, models x skills."""
-        family, features = self._of_models()
-        latent = np.einsum("ikq,iq->ik", self._latent_weights(), self.latent_means[family])
-        return pd.DataFrame(
-            latent + features @ self.frame.slopes.T,
-            pd.Index(self.prepared.models, name="model"),
-            pd.Index(self.skills, name="skill"),
-        )
+        return expected.skill_scores(self)
 
     @property
     def fitted_scores(self) -> pd.DataFrame:
@@ -493,19 +468,7 @@ class Fit:
 
         The response is averaged over a normal approximation of the family's posterior.
         """
-        family, _ = self._of_models()
-        loadings = self.frame.loadings
-        centre = self.skill_scores.to_numpy() @ loadings.T + self.frame.intercepts
-        weights = np.einsum("jk,ikq->ijq", loadings, self._latent_weights())
-        spread = np.einsum("ijq,iqh,ijh->ij", weights, self.latent_covariances[family], weights)
-        points, mass = np.polynomial.hermite_e.hermegauss(15)
-        eta = centre[:, :, None] + np.sqrt(spread)[:, :, None] * points
-        mean = response(eta, self.frame.floors[:, None]) @ (mass / mass.sum())
-        return pd.DataFrame(
-            mean,
-            pd.Index(self.prepared.models, name="model"),
-            pd.Index(self.benchmarks, name="benchmark"),
-        )
+        return expected.fitted_scores(self)
 
     # -- anchors --------------------------------------------------------------------------------
 

@@ -3,9 +3,9 @@
 A family is a recipe: the models that share it differ in size (and perhaps in training tokens) and
 in nothing else. Names follow that idea closely, so the simplest rule is also a good one: the family
 is the name without its size. Base and chat variants keep different names and so become different
-families, which is what the model wants, because a chat variant is another recipe. Families that are relatives
-form a lineage. A family has one lineage, or else hold-out tests, which hold lineages out, would
-leave half of it where the other half is asked for.
+families, which is what the model wants, because a chat variant is another recipe. Families that
+are relatives form a lineage. A family has one lineage, or else hold-out tests, which hold lineages
+out, would leave half of it where the other half is asked for.
 """
 
 from __future__ import annotations
