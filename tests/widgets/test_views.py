@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+import lvkit as lv
+from lvkit.posterior import FamilyPosterior
+from lvkit.widgets import views
+from lvkit.widgets.picture import PictureBox
+
+SKILLS = ("general", "instruction")
+
+
+@pytest.fixture(scope="module")
+def post(small_fit: lv.Fit) -> FamilyPosterior:
+    return small_fit.sample_families()
+
+
+def test_error_bars_are_in_the_picture_and_in_the_words(small_fit: lv.Fit) -> None:
+    plain, errors = (views.loadings_view(small_fit, errors=on) for on in (False, True))
+    assert "Standard errors go from" in errors.alt
+    assert "Standard errors" not in plain.alt
+    assert any("±" in text.get_text() for text in errors.paint().texts)
+    assert not any("±" in text.get_text() for text in plain.paint().texts)
+
+
+def test_one_skills_error_bars_are_its_intervals(small_fit: lv.Fit) -> None:
+    view = views.loadings_view(small_fit, errors=True, skill="general")
+    assert view.alt.startswith("Loadings on general with 95% intervals")
+    assert view.paint().get_xlabel().startswith("loading on general")
+
+
+def test_a_skill_without_error_bars_is_the_heat_map(small_fit: lv.Fit) -> None:
+    view = views.loadings_view(small_fit, skill="general")
+    assert view.alt == views.loadings_view(small_fit).alt
+
+
+def test_correlations_are_told(small_fit: lv.Fit) -> None:
+    value = small_fit.correlation.iloc[0, 1]
+    assert f"general and instruction {value:.2f}" in views.correlation_view(small_fit).alt
+
+
+def test_families_are_placed_on_the_skills_asked_for(small_fit: lv.Fit) -> None:
+    family = small_fit.families[0]
+    view = views.map_view(small_fit, SKILLS[::-1], families=[family], top=5)
+    ax = view.paint()
+    assert ax.get_xlabel().startswith("instruction (")
+    assert "The 5 best known families on instruction and general" in view.alt
+    assert f"Marked: {family}" in view.alt
+
+
+def test_families_of_one_skill_are_ranked(small_panel: lv.Panel) -> None:
+    two = small_panel.select(benchmarks=["mmlu", "gsm8k"])
+    fit = lv.LatentSkillModel(anchors={"all": "mmlu"}, features="log_params").fit(two)
+    view = views.map_view(fit, ("all", "all"), top=4)
+    assert len(view.paint().get_yticks()) == 4
+    assert view.alt.startswith("The families with the most scores (4)")
+
+
+def test_two_families_are_told_apart_with_their_odds(post: FamilyPosterior) -> None:
+    a, b = post.families[:2]
+    view = views.pair_view(post, a, b, SKILLS)
+    assert f"The probability that {a} stands higher is" in view.alt
+    assert {a, b} <= {text.get_text() for text in view.paint().texts}
+
+
+def test_the_comparison_has_a_row_for_each_skill(post: FamilyPosterior) -> None:
+    a, b = post.families[:2]
+    table = views.compared(post, a, b)
+    assert list(table["skill"]) == list(SKILLS)
+    told = table[f"probability that {a} stands higher"]
+    assert told.tolist() == post.compare(a, b)["probability"].tolist()
+
+
+def test_pictures_of_one_shape_have_everything_in_the_same_place(small_fit: lv.Fit) -> None:
+    other = small_fit.reanchor({"general": "arc", "instruction": "ifeval"})
+    assert views.loadings_view(small_fit).keep == views.loadings_view(other).keep
+    kept, fresh, box = PictureBox(), PictureBox(), views.loadings_view
+    for fit in (small_fit, other):
+        kept.show(box(fit).paint, size=None, keep=box(fit).keep)
+    fresh.show(box(other).paint, size=None)
+    assert kept.png == fresh.png
