@@ -15,6 +15,7 @@ import pandas as pd
 
 from lvkit.calibration import calibrate, records
 from lvkit.checks import check_level, check_whole, check_workers
+from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.fitting import prepared_for
 from lvkit.folds import Fold, folds
@@ -71,6 +72,9 @@ class Backtest:
         Held-out scores of the other lineages that are not in the table, as nothing can be said of
         them: their fold's training models have no score on the benchmark. Columns ``lineage``,
         ``family``, ``model``, ``benchmark``, ``y``.
+    labels : dict of str to str
+        What to call each benchmark in pictures and sentences; one that is not among them goes by
+        its name.
     """
 
     table: pd.DataFrame
@@ -80,6 +84,7 @@ class Backtest:
     unconverged: tuple[str, ...]
     failures: dict[str, str] = field(default_factory=dict)
     untested: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(_UNTESTED)))
+    labels: dict[str, str] = field(default_factory=dict)
 
     def summary(self, by: str | None = None, *, complete: bool = False) -> pd.DataFrame:
         """Return how well the predictions did.
@@ -238,7 +243,8 @@ def _collected(
     tested = [name for fold in tasks if fold.lineage not in failures for name in fold.test]
     untested = _untested(panel, tested, table)
     intervals, levels = settings.intervals, settings.levels
-    return Backtest(table, levels, keep, intervals, unconverged, failures, untested)
+    labels = benchmark_labels(panel)
+    return Backtest(table, levels, keep, intervals, unconverged, failures, untested, labels)
 
 
 def _untested(panel: Panel, tested: list[str], table: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from lvkit.calibration import own_residuals
 from lvkit.checks import check_level, check_whole
+from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.panel import Panel
 from lvkit.predictive import Predictive, predictive
@@ -66,6 +67,11 @@ class Prediction:
     request: Request = field(repr=False)
     _own: Array | None = field(repr=False)
     _fit: Fit = field(repr=False)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What to call each benchmark of the fitted panel in pictures and sentences."""
+        return benchmark_labels(self._fit.panel)
 
     def quantiles(self, probabilities: Sequence[float]) -> pd.DataFrame:
         """Return quantiles of the predictive distributions.

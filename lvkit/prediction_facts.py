@@ -143,7 +143,7 @@ def interval_coverage(test: Backtest) -> pd.Series[float]:
 
 
 def errors_by_family(test: Backtest) -> pd.DataFrame:
-    """Return the mean absolute error of each family on each benchmark, in points.
+    """Return the medians' mean absolute error for each family and benchmark, in points.
 
     Returns
     -------
@@ -153,6 +153,6 @@ def errors_by_family(test: Backtest) -> pd.DataFrame:
         the ``mae`` of ``test.summary()``.
     """
     table = test.table
-    error = (table["mean"] - table["y"]).abs() * 100.0
+    error = (table["median"] - table["y"]).abs() * 100.0
     errors = error.groupby([table["family"], table["benchmark"]]).mean().unstack("benchmark")
     return errors[errors.mean().sort_values(kind="stable").index]

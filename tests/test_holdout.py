@@ -79,6 +79,10 @@ def test_a_fold_is_predicted_as_a_user_would_predict_it(plugin: Backtest, panel:
         np.testing.assert_allclose(found[name], expected[name], atol=1e-12)
 
 
+def test_benchmarks_are_labelled_as_in_the_panel(plugin: Backtest, panel: lv.Panel) -> None:
+    assert plugin.labels == panel.benchmarks["label"].to_dict()
+
+
 def test_several_levels_are_nested(plugin: Backtest) -> None:
     table = plugin.table
     assert (table["lower"] < table["lower_0.5"]).all()

@@ -102,6 +102,13 @@ def test_mean_and_median_lie_within_the_interval(plugin: Prediction, honest: Pre
         assert table[["mean", "median", "lower", "upper"]].stack().between(0.0, 1.0).all()
 
 
+def test_each_benchmark_has_a_label_or_goes_by_its_name(
+    plugin: Prediction, small_panel: lv.Panel
+) -> None:
+    assert set(plugin.table["benchmark"]) <= set(plugin.labels)
+    assert plugin.labels["gsm8k"] == small_panel.benchmarks.loc["gsm8k", "label"] == "GSM8K"
+
+
 def test_a_prediction_shows_itself_as_a_table(plugin: Prediction) -> None:
     assert "<table" in plugin._repr_html_()
     assert "hellaswag" in plugin._repr_html_()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,8 +96,10 @@ def test_interval_coverage_is_that_of_the_summary() -> None:
     assert list(shares.index) == [0.5, 0.95]
 
 
-def test_errors_are_averaged_as_in_the_summary() -> None:
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_errors_are_averaged_as_in_the_summary(shift: float) -> None:
     test = made_backtest()
+    test = replace(test, table=test.table.assign(mean=test.table["mean"] + shift))
     some = errors_by_family(test)
     np.testing.assert_allclose(some.loc["falcon"], [3.0, 10.0])
     assert list(some.columns) == ["arc", "gsm8k"]

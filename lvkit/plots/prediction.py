@@ -71,7 +71,7 @@ def plot_prediction(
         For a model that was not predicted, and for more than six.
     """
     rows = predicted(prediction, models, observed)
-    labels = draw.benchmark_labels(prediction._fit.panel)
+    labels = prediction.labels
     groups = list(rows.groupby("model", sort=False))
     benchmarks = [draw.shown(labels[name], 20) for name in pd.unique(rows["benchmark"])]
     columns = min(_COLUMNS, len(groups))
@@ -136,7 +136,7 @@ def plot_forecast(
     """
     name = str(prediction.table["model"].iloc[0]) if model is None else model
     rows = predicted(prediction, [name], observed)
-    labels = draw.benchmark_labels(prediction._fit.panel)
+    labels = prediction.labels
     label = f"score ({prediction.level:.0%} intervals: {KINDS[prediction.intervals]})"
     height = 0.9 + 0.23 * len(rows)
     ax = draw.canvas(ax, width=6.2, height=height, xlabel=label, ylabel="benchmark")
@@ -236,7 +236,8 @@ def plot_backtest_errors(test: Backtest, *, ax: Axes | None = None) -> Axes:
                 label="_one family" if place else "one family")  # fmt: skip
     ax.plot(errors.mean(), places, "D", color=orange, ms=7, mec="white", label="mean of families")
     means = zip(errors.columns, errors.mean(), strict=True)
-    names = [f"{draw.shown(name)}  {mean:.1f}" for name, mean in means]
+    called = [(test.labels.get(str(name), str(name)), mean) for name, mean in means]
+    names = [f"{draw.shown(label)}  {mean:.1f}" for label, mean in called]
     ax.set_yticks(places, names, fontsize=8)
     ax.set_xlim(left=0)
     ax.invert_yaxis()

@@ -238,7 +238,7 @@ def describe_prediction(
     """Say what :func:`lvkit.plots.plot_prediction` shows."""
     rows = predicted(prediction, models, observed)
     width = (rows["upper"] - rows["lower"]).groupby(rows["benchmark"], sort=False).mean()
-    labels, groups = benchmark_labels(prediction._fit.panel), rows.groupby("model", sort=False)
+    labels, groups = prediction.labels, rows.groupby("model", sort=False)
     widest, narrowest = str(width.idxmax()), str(width.idxmin())
     inside = [
         f"{int(table['inside'].sum())} of {table['observed'].count()} for {name}"
@@ -269,7 +269,8 @@ def describe_backtest_calibration(test: Backtest) -> str:
 def describe_backtest_errors(test: Backtest) -> str:
     """Say what :func:`lvkit.plots.plot_backtest_errors` shows."""
     table = errors_by_family(test)
-    means = [f"{name} {mean:.1f}" for name, mean in table.mean().items()]
+    called = ((test.labels.get(str(name), str(name)), mean) for name, mean in table.mean().items())
+    means = [f"{label} {mean:.1f}" for label, mean in called]
     return (
         f"Mean absolute error of predictions in points, averaged over "
         f"{len(table)} families, best predicted first: {', '.join(means)}; "

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -99,6 +101,13 @@ def test_errors_are_drawn_for_each_family_and_their_mean(held_out: Backtest) -> 
     assert list(means.get_xdata()) == pytest.approx([2.0, 7.0])
     assert [label.get_text() for label in ax.get_yticklabels()] == ["arc  2.0", "gsm8k  7.0"]
     assert ax.yaxis_inverted()
+
+
+def test_benchmarks_go_by_their_labels_where_they_have_one() -> None:
+    test = replace(made_backtest(), labels={"gsm8k": "GSM8K (maths)"})
+    ax = plots.plot_backtest_errors(test)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["arc  2.0", "GSM8K (maths)  7.0"]
 
 
 def test_more_than_six_models_are_refused(prediction: Prediction) -> None:

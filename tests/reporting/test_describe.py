@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from pictures import made_backtest
@@ -162,6 +163,8 @@ def test_errors_of_predictions_are_told_from_the_smallest() -> None:
         "Mean absolute error of predictions in points, averaged over 2 families, best predicted "
         "first: arc 2.0, gsm8k 7.0; 4.5 over all benchmarks."
     )
+    told = describe.describe_backtest_errors(replace(made_backtest(), labels={"arc": "ARC"}))
+    assert "first: ARC 2.0, gsm8k 7.0;" in told
 
 
 def test_a_map_of_families_is_told_with_its_extremes_and_marked_families(fit: lv.Fit) -> None:
