@@ -208,7 +208,7 @@ class Evidence:
     log_complement: Array
     offset: Array
 
-    def rows(self, which: slice) -> Evidence:
+    def rows(self, which: slice | npt.NDArray[np.intp]) -> Evidence:
         """Return the same for a run of scores."""
         return Evidence(self.log_odds[which], self.log_complement[which], self.offset[which])
 
@@ -224,7 +224,8 @@ class ScoreTerms:
     """Log density of each score and its derivatives, each of the shape of ``eta``.
 
     The suffixes name the variables: ``e`` the linear predictor, ``r`` the log precision, ``c`` the
-    floor. What was not asked for is None.
+    floor. `information` is the mean of minus ``ee`` over what the score might have been, which is
+    never negative. What was not asked for is None.
     """
 
     value: Array
@@ -237,6 +238,7 @@ class ScoreTerms:
     ec: Array | None = None
     cr: Array | None = None
     cc: Array | None = None
+    information: Array | None = None
 
 
 def score_terms(
@@ -327,9 +329,9 @@ def _second_order(
     mixed += pull  # d2 value / d mean d log phi
     tilt = down - up
     tilt *= e
-    ee = spread * rise
-    ee *= rise
-    np.subtract(tilt, ee, out=ee)
+    information = spread * rise
+    information *= rise
+    ee = np.subtract(tilt, information, out=tilt)
     er = mixed * rise
     rr = r + trigamma_phi * square
     tri_a *= mean
@@ -337,6 +339,7 @@ def _second_order(
     tri_b *= rest
     rr -= tri_b
     if c is None:
-        return ScoreTerms(value, e, r, None, ee, er, rr)
+        return ScoreTerms(value, e, r, None, ee, er, rr, information=information)
     ec = -pull * up * down - spread * rise * down
-    return ScoreTerms(value, e, r, c, ee, er, rr, ec, mixed * down, -spread * down * down)
+    cr, cc = mixed * down, -spread * down * down
+    return ScoreTerms(value, e, r, c, ee, er, rr, ec, cr, cc, information)

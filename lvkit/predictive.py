@@ -30,7 +30,13 @@ if TYPE_CHECKING:
     from lvkit.inference import Curvature
     from lvkit.results import Fit
 
-__all__ = ["Predictive", "latent_noise", "latent_posteriors", "predictive"]
+__all__ = [
+    "Predictive",
+    "family_posteriors",
+    "latent_noise",
+    "latent_posteriors",
+    "predictive",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -185,7 +191,7 @@ def predictive(
     if curvature is not None:
         frames = curvature.draws(min(draws, parameter_draws), seed)
     each = -(-draws // len(frames))
-    noise = latent_noise(request, fit.frame.factor.shape[2], (len(frames), each), seed)
+    noise = latent_noise(request.keys, fit.frame.factor.shape[2], (len(frames), each), seed)
     posterior = latent_posteriors(fit, request, frames)
     pieces = [
         _piece(request, frame, mean, covariance, noise[:, at])
@@ -197,19 +203,19 @@ def predictive(
     return Predictive(expected, precision[:, :draws], skills, fit.model.clip)
 
 
-def latent_noise(request: Request, q: int, shape: tuple[int, int], seed: int) -> Array:
+def latent_noise(keys: Sequence[str], q: int, shape: tuple[int, int], seed: int) -> Array:
     """Return standard normal noise, shape (n, frames, q, each).
 
-    Models of one family share it, as they share the latent vector; others do not. It is seeded by
-    name, so that it depends neither on the other models nor on their order.
+    Models of one family have the same key and share it, as they share the latent vector; others do
+    not. It is seeded by key, so that it depends neither on the other models nor on their order.
     """
     frames, each = shape
     by_key: dict[str, Array] = {}
-    for key in request.keys:
+    for key in keys:
         if key not in by_key:
             rng = np.random.default_rng([seed, 1, *key.encode()])
             by_key[key] = rng.standard_normal((frames, q, each))
-    return np.stack([by_key[key] for key in request.keys])
+    return np.stack([by_key[key] for key in keys])
 
 
 def latent_posteriors(fit: Fit, request: Request, frames: Sequence[Frame]) -> tuple[Array, Array]:
@@ -228,23 +234,38 @@ def latent_posteriors(fit: Fit, request: Request, frames: Sequence[Frame]) -> tu
     -------
     mean, covariance : ndarray, shapes (F, n, q) and (F, n, q, q)
         Of the whitened latent vectors; those of the population where nothing is known.
+    """
+    q, count = fit.frame.factor.shape[2], len(frames)
+    means, covariances = np.zeros((count, 1, q)), np.tile(np.eye(q), (count, 1, 1, 1))
+    if request.evidence is not None:
+        of_families = family_posteriors(fit, request.evidence, frames)
+        means = np.concatenate([of_families[0], means], axis=1)
+        covariances = np.concatenate([of_families[1], covariances], axis=1)
+    return means[:, request.group], covariances[:, request.group]
+
+
+def family_posteriors(fit: Fit, table: ScoreTable, frames: Sequence[Frame]) -> tuple[Array, Array]:
+    """Return posterior means and covariances of families under each set of parameters.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    table : ScoreTable
+        The scores of L families.
+    frames : sequence of Frame
+        Sets of parameters, F of them.
+
+    Returns
+    -------
+    mean, covariance : ndarray, shapes (F, L, q) and (F, L, q, q)
+        Of the whitened latent vectors.
 
     Notes
     -----
     All sets are looked at in one pass over copies of the scores: the modes at the fit's own
     parameters are where each search begins.
     """
-    q, count = fit.frame.factor.shape[2], len(frames)
-    means, covariances = np.zeros((count, 1, q)), np.tile(np.eye(q), (count, 1, 1, 1))
-    if request.evidence is not None:
-        of_families = _of_families(fit, request.evidence, frames)
-        means = np.concatenate([of_families[0], means], axis=1)
-        covariances = np.concatenate([of_families[1], covariances], axis=1)
-    return means[:, request.group], covariances[:, request.group]
-
-
-def _of_families(fit: Fit, table: ScoreTable, frames: Sequence[Frame]) -> tuple[Array, Array]:
-    """Posterior means and covariances of families with evidence, shapes (F, L, q), (F, L, q, q)."""
     start = posterior_modes(table, fit.frame.coefficients(), tolerance=_TOLERANCE).mode
     q = start.shape[1]
     nodes = make_nodes(q, search_nodes(q), fit.seed)

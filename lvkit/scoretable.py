@@ -105,6 +105,23 @@ class ScoreTable:
         """Number of scores."""
         return len(self.family)
 
+    def of_family(self, at: int) -> ScoreTable:
+        """Return the scores of one family, which becomes the first; benchmarks keep their places."""
+        row = np.flatnonzero(self.family == at)
+        benchmark = self.benchmark[row]
+        return ScoreTable(
+            family=np.zeros(len(row), dtype=np.intp),
+            model=self.model[row],
+            benchmark=benchmark,
+            seen=self.seen.rows(row),
+            features=self.features[row],
+            design=self.design[row],
+            n_families=1,
+            n_benchmarks=self.n_benchmarks,
+            family_starts=np.zeros(1, dtype=np.intp),
+            group_starts=np.flatnonzero(np.diff(benchmark, prepend=-1)),
+        )
+
     def repeated(self, times: int) -> ScoreTable:
         """Return the table several times over, each time with families and benchmarks of its own.
 

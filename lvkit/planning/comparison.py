@@ -1,0 +1,196 @@
+"""Plans side by side: where the best splits of two skills, or of two families, part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lvkit.errors import LvkitError
+from lvkit.planning.cost import Cost, log_ratio
+from lvkit.planning.limits import Limits
+from lvkit.planning.plan import Plan, plan_compute
+from lvkit.planning.words import amount, as_html, association
+
+if TYPE_CHECKING:
+    from lvkit.results import Fit
+
+__all__ = ["CHINCHILLA", "PlanComparison", "compare_plans"]
+
+Array = npt.NDArray[np.float64]
+
+CHINCHILLA = 20.0
+"""Tokens per parameter that minimise the loss of a training run, by the rule of Hoffmann et al.
+(2022, arXiv:2203.15556)."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlanComparison:
+    """Plans for several targets or families on the same budgets.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``target``, ``family`` and the columns of :attr:`lvkit.planning.Plan.table`, and
+        ``chinchilla``: tokens per parameter as a multiple of the rule of 20.
+    differences : DataFrame
+        A row for each pair of plans and budget: ``first``, ``second``, ``budget``, ``factor`` (the
+        first's tokens per parameter over the second's) with ``lower`` and ``upper``, and ``parts``
+        (whether the interval leaves out 1). The plans share their draws, so that what is uncertain
+        in both cancels.
+    plans : tuple of Plan
+        The plans.
+    """
+
+    table: pd.DataFrame
+    differences: pd.DataFrame
+    plans: tuple[Plan, ...] = field(repr=False)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What the comparison says, in sentences."""
+        last = self.table[self.table["budget"] == self.table["budget"].max()]
+        beside = [
+            f"{_called(row)}: {amount(row['tokens_per_param'])} tokens per parameter, "
+            f"{amount(row['chinchilla'])} times the rule of {CHINCHILLA:g}."
+            for _, row in last.iterrows()
+        ]
+        return (*beside, *self._partings(), association(self.plans[0].fit))
+
+    def _partings(self) -> list[str]:
+        said = []
+        for (first, second), rows in self.differences.groupby(["first", "second"], sort=False):
+            if rows["lower"].isna().all():
+                continue
+            parts = int(rows["parts"].sum())
+            row = rows.iloc[-1]
+            ends = f"{amount(row['lower'])} to {amount(row['upper'])}"
+            if parts:
+                where = "on every budget" if parts == len(rows) else f"on {parts} budgets"
+                said.append(
+                    f"The best splits of {first} and {second} part {where}: "
+                    f"{amount(row['factor'])} times the tokens per parameter, {ends}."
+                )
+            else:
+                said.append(
+                    f"The data do not tell the best splits of {first} and {second} apart: the "
+                    f"factor may be anything from {ends}."
+                )
+        return said
+
+    def _repr_html_(self) -> str:
+        shown = ["target", "family", "budget", "params_b", "tokens_t", "tokens_per_param"]
+        return as_html(self.words, self.table[[*shown, "chinchilla", "value", "corner"]])
+
+
+def compare_plans(
+    fit: Fit,
+    budgets: float | Sequence[float] | Array,
+    *,
+    targets: Sequence[str | Mapping[str, float]],
+    families: Sequence[str | None] | None = None,
+    level: float | None = 0.95,
+    limits: Limits | None = None,
+    cost: Cost | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> PlanComparison:
+    """Plan for several targets or families on the same budgets, and say where their optima part.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    budgets : float or sequence of float
+        FLOPs.
+    targets : sequence
+        Targets as in :func:`lvkit.plan_compute`.
+    families : sequence, optional
+        Families as there; a new recipe if left out.
+    level, limits, cost, attributes, seed
+        As there.
+
+    Returns
+    -------
+    PlanComparison
+
+    Raises
+    ------
+    LvkitError
+        With fewer than two plans to compare, and for whatever :func:`lvkit.plan_compute` refuses.
+    """
+    chosen = [targets] if isinstance(targets, str | Mapping) else list(targets)
+    whose = [families] if isinstance(families, str) else list(families or [None])
+    if len(chosen) * len(whose) < 2:
+        raise LvkitError(
+            f"saw {len(chosen)} target and {len(whose)} family",
+            where="compare_plans",
+            expected="two or more targets, or two or more families",
+            remedy="Use lv.plan_compute for one.",
+        )
+    plans = tuple(
+        plan_compute(
+            fit,
+            budgets,
+            target=target,
+            family=family,
+            level=level,
+            limits=limits,
+            cost=cost,
+            attributes=attributes,
+            seed=seed,
+        )
+        for target in chosen
+        for family in whose
+    )
+    tables = [plan.table.assign(target=plan.target.label, family=plan.family) for plan in plans]
+    table = pd.concat(tables, ignore_index=True)
+    table["chinchilla"] = table["tokens_per_param"] / CHINCHILLA
+    front = ["target", "family"]
+    table = table[[*front, *(c for c in table.columns if c not in front)]]
+    return PlanComparison(table, _differences(plans), plans)
+
+
+def _called(row: pd.Series[Any]) -> str:
+    return f"{row['target']} of {row['family']}"
+
+
+def _differences(plans: tuple[Plan, ...]) -> pd.DataFrame:
+    """Return the pairs' ratios of tokens per parameter, with intervals from shared draws."""
+    names = [f"{plan.target.label} of {plan.family}" for plan in plans]
+    drawn = [_drawn_ratios(plan) for plan in plans]
+    tables = []
+    for a, b in combinations(range(len(plans)), 2):
+        first, second = plans[a].table, plans[b].table
+        factor = first["tokens_per_param"] / second["tokens_per_param"]
+        rows = pd.DataFrame({"budget": first["budget"], "factor": factor})
+        rows.insert(0, "first", names[a])
+        rows.insert(1, "second", names[b])
+        rows["lower"], rows["upper"] = _interval(plans[a].level, drawn[a], drawn[b])
+        rows["parts"] = (rows["lower"] > 1.0) | (rows["upper"] < 1.0)
+        tables.append(rows)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _drawn_ratios(plan: Plan) -> Array | None:
+    """Return draws of the log of tokens per parameter, shape (F, n)."""
+    if plan.level is None:
+        return None
+    span = plan.aim.span(plan.table["budget"].to_numpy())
+    sizes = plan.aim.best_drawn(span)
+    return log_ratio(sizes, span.tokens(sizes))
+
+
+def _interval(
+    level: float | None, first: Array | None, second: Array | None
+) -> tuple[Array | float, Array | float]:
+    if level is None or first is None or second is None:
+        return np.nan, np.nan
+    ends = np.quantile(first - second, [0.5 - 0.5 * level, 0.5 + 0.5 * level], axis=0)
+    return 10.0 ** ends[0], 10.0 ** ends[1]

@@ -1,0 +1,429 @@
+"""How to spend a compute budget: the size and tokens that make the most of it.
+
+The plan describes what went along with what in the fitted models. It is not an experiment: tokens
+vary within few families, so that the slope of tokens mostly compares recipes
+(:func:`lvkit.within_between` tells how far).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lvkit.checks import check_level, check_whole
+from lvkit.errors import LvkitError
+from lvkit.planning import outlook
+from lvkit.planning.cost import Cost, log_ratio
+from lvkit.planning.limits import Limits, Span
+from lvkit.planning.optimum import bend, parabola_top, search_top
+from lvkit.planning.outlook import Centre, Draws, check_family
+from lvkit.planning.region import Region
+from lvkit.planning.surface import Surface, learn_surface
+from lvkit.planning.target import Target, read_target
+
+if TYPE_CHECKING:
+    from lvkit.results import Fit
+
+__all__ = ["Aim", "Plan", "plan_compute"]
+
+Array = npt.NDArray[np.float64]
+
+_CORNER = 1e-6
+"""A best size closer than this, in powers of ten, to an end of its span is at the end."""
+
+_ROWS = 64
+"""Budgets whose draws are worked on at once."""
+
+_LOOKED_AT = 17
+"""Budgets at which draws are searched; between them, draws of the best size are interpolated."""
+
+_MORE = 1.01
+"""A little more of the budget, to see whether it raises the target."""
+
+_LEAST_BUDGET, _MOST_BUDGET = 1e12, 1e35
+
+_ENDS = ("", "_lower", "_upper")
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """Everything a plan needs to know, read and checked once.
+
+    Attributes
+    ----------
+    fit : Fit
+        The fit.
+    target : Target
+        What is aimed at.
+    family : str or None
+        For whom.
+    limits : Limits
+        Where it may go.
+    cost : Cost
+        What it costs.
+    surface : Surface
+        Features over size and tokens.
+    centre : Centre
+        The family's outlook at the estimate.
+    """
+
+    fit: Fit
+    target: Target
+    family: str | None
+    limits: Limits
+    cost: Cost
+    surface: Surface
+    centre: Centre
+    seed: int
+
+    @classmethod
+    def read(
+        cls,
+        fit: Fit,
+        target: str | Mapping[str, float],
+        family: str | None,
+        limits: Limits | None,
+        cost: Cost | None,
+        attributes: Mapping[str, Any] | None,
+        seed: int,
+    ) -> Aim:
+        """Check what the user said, and look at the family's outlook."""
+        check_family(fit, family)
+        surface = learn_surface(fit, family, attributes)
+        for value, kind in ((limits, Limits), (cost, Cost)):
+            if value is not None and not isinstance(value, kind):
+                name = kind.__name__
+                raise LvkitError(
+                    f"saw {value!r}", where=name.lower(), expected=f"an lv.{name}, or None"
+                )
+        return cls(
+            fit,
+            read_target(fit, target),
+            family,
+            limits or Limits(),
+            cost or Cost(),
+            surface,
+            outlook.centre(fit, surface, family),
+            check_whole(seed, "seed", 0),
+        )
+
+    @cached_property
+    def draws(self) -> Draws:
+        """Draws of the family's outlook, made when first asked for."""
+        return outlook.draws(self.fit, self.surface, self.family, self.seed)
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether the best size has a closed form."""
+        form = self.centre.form(self.target)
+        return form is not None and self._parabolic
+
+    @property
+    def _parabolic(self) -> bool:
+        return self.surface.quadratic and not self.cost.serves
+
+    @property
+    def bend(self) -> float | None:
+        """Coefficient of s^2 along a budget without serving; None without a closed form."""
+        form = self.centre.form(self.target)
+        return float(bend(form)) if form is not None and self._parabolic else None
+
+    def bend_interval(self, level: float) -> tuple[float, float]:
+        """Return the interval of :attr:`bend`."""
+        forms = self.draws.forms(self.target)
+        assert forms is not None
+        lower, upper = np.quantile(bend(forms), [0.5 - 0.5 * level, 0.5 + 0.5 * level])
+        return float(lower), float(upper)
+
+    def span(self, budgets: Array) -> Span:
+        """Return the allowed part of the budgets' curves."""
+        return Span.of(budgets, self.limits, self.cost)
+
+    def best(self, span: Span) -> Array:
+        """Return the best log size on each budget, shape (n,)."""
+        form = self.centre.form(self.target)
+        if form is not None and self._parabolic:
+            return parabola_top(form, span)
+        if form is not None:
+            return search_top(lambda s, t: np.asarray(self.surface.basis(s, t) @ form), span)
+        return search_top(lambda s, t: self.centre.value(self.target, s, t), span)
+
+    def best_drawn(self, span: Span) -> Array:
+        """Return the best log size in each draw of the parameters, shape (F, n).
+
+        Each draw knows its own parameters and latent vector. Where a search is needed, at most 17
+        budgets are searched and draws interpolated between them, in their share of the span.
+        """
+        forms = self.draws.forms(self.target)
+        if forms is not None and self._parabolic:
+            return parabola_top(forms, span)
+        n, lead = len(span.low), (len(self.draws.floors),)
+        order = np.argsort(span.spent, kind="stable")
+        at = order[np.unique(np.linspace(0, n - 1, min(n, _LOOKED_AT)).round().astype(int))]
+        few = span.rows(at)
+        found = search_top(lambda s, t: self.draws.value(self.target, s, t), few, lead)
+        width = np.maximum(few.high - few.low, np.finfo(float).tiny)
+        shares = (found - few.low) / width
+        known, asked = np.log10(few.spent), np.log10(span.spent)
+        share = np.stack([np.interp(asked, known, row) for row in shares])
+        return np.asarray(span.low + share * (span.high - span.low))
+
+    def drawn_values(self, s: Array, t: Array) -> Array:
+        """Return draws of the target at n points, shape (n, draws)."""
+        rows = range(0, len(s), _ROWS)
+        pieces = [
+            self.draws.values(self.target, s[at : at + _ROWS], t[at : at + _ROWS]) for at in rows
+        ]
+        return np.concatenate(pieces)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What to train on which budget.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each budget:
+
+        ``budget`` and ``spent``, in FLOPs, which differ only where limits keep a part from being
+        spent;
+        ``params_b``, ``tokens_t`` and ``tokens_per_param``: the best size (billions), tokens
+        (trillions) and their ratio, each with the ends of an interval, ``_lower`` and ``_upper``;
+        ``value``: the target's expectation there, with ``median``, ``lower`` and ``upper`` of its
+        distribution (expected scores, without the scatter of a single measurement);
+        ``corner``: which bound the best point lies on, "" if it lies inside;
+        ``interior``: share of the draws whose best point lies inside;
+        ``falls``: whether a little more of the budget would lower the target;
+        ``extrapolates`` and ``distance``: whether, and by how many powers of ten, the point lies
+        outside the convex hull of the fitted models' log sizes and log tokens.
+
+        Columns that need draws are NaN with ``level=None``.
+    level : float or None
+        Level of the intervals.
+    aim : Aim
+        What was asked for.
+    """
+
+    table: pd.DataFrame
+    level: float | None
+    aim: Aim = field(repr=False)
+
+    @property
+    def fit(self) -> Fit:
+        """The fit."""
+        return self.aim.fit
+
+    @property
+    def target(self) -> Target:
+        """What is aimed at."""
+        return self.aim.target
+
+    @property
+    def family(self) -> str:
+        """For whom, in words."""
+        return check_family(self.aim.fit, self.aim.family)
+
+    @property
+    def models(self) -> pd.DataFrame:
+        """The planned models, as ``fit.predict`` takes them."""
+        known = self.aim.family if self.aim.family in self.fit.families else None
+        names = [f"plan for {budget:.3g} FLOPs" for budget in self.table["budget"]]
+        return pd.DataFrame(
+            {
+                "model": names,
+                "family": known,
+                "params_b": self.table["params_b"].to_numpy(),
+                "tokens_t": self.table["tokens_t"].to_numpy(),
+                **self.aim.surface.attributes,
+            }
+        )
+
+    def surface(self, params_b: npt.ArrayLike, tokens_t: npt.ArrayLike) -> Array:
+        """Return the target's expectation at any sizes and tokens, which broadcast."""
+        s, t = (np.log10(np.asarray(x, dtype=float)) for x in (params_b, tokens_t))
+        return self.aim.centre.value(self.target, s, t)
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What the plan says, in sentences."""
+        from lvkit.planning.words import plan_words
+
+        return plan_words(self)
+
+    def _repr_html_(self) -> str:
+        from lvkit.planning.words import as_html
+
+        shown = ["budget", "params_b", "tokens_t", "tokens_per_param", "value", "lower", "upper"]
+        return as_html(self.words, self.table[[*shown, "corner", "extrapolates"]])
+
+
+def plan_compute(
+    fit: Fit,
+    budgets: float | Sequence[float] | Array,
+    *,
+    target: str | Mapping[str, float],
+    family: str | None = None,
+    level: float | None = 0.95,
+    limits: Limits | None = None,
+    cost: Cost | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Return the size and tokens that make the most of compute budgets.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit whose features hold size and tokens.
+    budgets : float or sequence of float
+        In FLOPs, such as ``1e22``.
+    target : str or mapping of str to float
+        What to make the most of: a skill, a benchmark's expected score, or names with weights (all
+        skills or all benchmarks). ``"skill:x"`` and ``"benchmark:x"`` tell apart what has the same
+        name.
+    family : str, optional
+        A fitted family; None for a new recipe, drawn from the population; ``"average recipe"`` for
+        the population's average.
+    level : float, optional
+        Level of the intervals; None for none, which is quick.
+    limits : Limits, optional
+        Least and greatest size, tokens and tokens per parameter. Without limits, from 0.001 to 10
+        million tokens per parameter are looked at.
+    cost : Cost, optional
+        What training costs, and serving if it is to be paid from the budget; ``C = 6 N D`` if left
+        out.
+    attributes : mapping, optional
+        Values of other columns that the features need, such as ``{"instruct": True}``; by default
+        what all models of the family have in common.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    LvkitError
+        For budgets that are no positive numbers or too small for the limits, unknown names,
+        weights that add up to zero, features without size or tokens, and a fit that did not
+        converge asked for intervals.
+
+    Notes
+    -----
+    Every budget is spent exactly unless limits prevent it. The intervals of size and tokens come
+    from draws of the parameters (and of the family's latent vector, where the best point depends
+    on it); those of the value are at the planned point, from draws of both.
+
+    Examples
+    --------
+    >>> import lvkit as lv
+    >>> fit = lv.LatentSkillModel(n_skills=1).fit(lv.load_leaderboard().complete())
+    >>> plan = lv.plan_compute(fit, [1e22, 1e24], target="mmlu", level=None)
+    >>> ratio = plan.table["tokens_per_param"]
+    >>> bool(abs(ratio[0] / ratio[1] - 1.0) < 1e-9)  # the same for every budget
+    True
+    """
+    given = _budgets(budgets)
+    level = None if level is None else check_level(level)
+    aim = Aim.read(fit, target, family, limits, cost, attributes, seed)
+    span = aim.span(given)
+    s = aim.best(span)
+    t = span.tokens(s)
+    table = pd.DataFrame({"budget": given, "spent": span.spent})
+    _put_point(table, "", s, t)
+    table["value"] = aim.centre.value(aim.target, s, t)
+    drawn = _drawn(aim, span, s, t, level)
+    for name in (*_interval_names(), "median", "lower", "upper", "interior"):
+        table[name] = drawn.get(name, np.nan)
+    table["corner"] = _corners(aim, span, s, t)
+    table["falls"] = _falls(aim, span, s, table["value"].to_numpy())
+    distance = Region.of(fit).distance(s, t)
+    table["extrapolates"], table["distance"] = distance > 0.0, distance
+    return Plan(table, level, aim)
+
+
+def _interval_names() -> list[str]:
+    names = ("params_b", "tokens_t", "tokens_per_param")
+    return [name + end for name in names for end in _ENDS[1:]]
+
+
+def _budgets(budgets: object) -> Array:
+    """Return budgets as an array, shape (n,)."""
+    try:
+        given = np.atleast_1d(np.asarray(budgets, dtype=float))
+    except (TypeError, ValueError):
+        given = np.array([np.nan])
+    if given.ndim != 1 or not len(given):
+        raise LvkitError(
+            f"saw {budgets!r}", where="budgets", expected="FLOPs, one or several, such as 1e22"
+        )
+    wrong = np.flatnonzero(~((given >= _LEAST_BUDGET) & (given <= _MOST_BUDGET)))
+    if len(wrong):
+        seen = given[wrong[0]] if np.isfinite(given[wrong[0]]) else budgets
+        raise LvkitError(
+            f"saw {seen!s}",
+            where=f"budgets, number {wrong[0] + 1}",
+            expected=f"FLOPs from {_LEAST_BUDGET:g} to {_MOST_BUDGET:g}, such as 1e22",
+            remedy="Give FLOPs themselves, not their logarithm."
+            if 0.0 < given[wrong[0]] < 40
+            else "",
+        )
+    return given
+
+
+def _put_point(table: pd.DataFrame | dict[str, Array], end: str, s: Array, t: Array) -> None:
+    """Put size, tokens and their ratio into a table."""
+    table["params_b" + end] = 10.0**s
+    table["tokens_t" + end] = 10.0**t
+    table["tokens_per_param" + end] = 10.0 ** log_ratio(s, t)
+
+
+def _drawn(aim: Aim, span: Span, s: Array, t: Array, level: float | None) -> dict[str, Array]:
+    """Return everything that needs draws, column by column; nothing without a level."""
+    if level is None:
+        return {}
+    low, high = 0.5 - 0.5 * level, 0.5 + 0.5 * level
+    sizes = aim.best_drawn(span)
+    inside = (sizes > span.low + _CORNER) & (sizes < span.high - _CORNER)
+    lower, upper = np.quantile(sizes, [low, high], axis=0)
+    out: dict[str, Array] = {"interior": inside.mean(axis=0)}
+    few: dict[str, Array] = {}
+    many: dict[str, Array] = {}
+    _put_point(few, "", lower, span.tokens(lower))
+    _put_point(many, "", upper, span.tokens(upper))
+    out["params_b_lower"], out["params_b_upper"] = few["params_b"], many["params_b"]
+    for name in ("tokens_t", "tokens_per_param"):  # fall as the size grows
+        out[name + "_lower"], out[name + "_upper"] = many[name], few[name]
+    values = np.quantile(aim.drawn_values(s, t), [0.5, low, high], axis=1)
+    out["median"], out["lower"], out["upper"] = values
+    return out
+
+
+def _corners(aim: Aim, span: Span, s: Array, t: Array) -> list[str]:
+    """Return which bound each best point lies on."""
+    at_end = (s < span.low + _CORNER) | (s > span.high - _CORNER)
+    return [
+        aim.limits.binding(float(size), float(tokens)) if end else ""
+        for size, tokens, end in zip(s, t, at_end, strict=True)
+    ]
+
+
+def _falls(aim: Aim, span: Span, s: Array, value: Array) -> npt.NDArray[np.bool_]:
+    """Return whether a little more of each budget would lower the target.
+
+    A point inside may keep its size: at a top, size and tokens are worth the same (the envelope
+    theorem). A point at an end stays there.
+    """
+    more = aim.span(span.budget * _MORE)
+    size = np.where(s > span.high - _CORNER, more.high, s)
+    size = np.where(s < span.low + _CORNER, more.low, size)
+    lowered = aim.centre.value(aim.target, size, more.tokens(size)) < value - 1e-12
+    return np.asarray(lowered)

@@ -1,0 +1,222 @@
+"""What plans say: numbers put into plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from lvkit.planning.plan import Plan
+    from lvkit.results import Fit
+
+__all__ = ["amount", "as_html", "association", "flops", "plan_words", "size", "tokens"]
+
+_SAME = 1e-6
+"""Tokens per parameter that differ by a smaller share are the same."""
+
+_WIDE = 100.0
+"""An interval of tokens per parameter whose ends differ by more than this factor says little."""
+
+_SURE = 0.95
+"""Share of the draws that have to agree that the best point lies inside, or at an end."""
+
+
+def amount(value: float) -> str:
+    """Return a positive number with three digits, without exponents where people avoid them.
+
+    Examples
+    --------
+    >>> amount(7123.0), amount(0.0123456), amount(25.0)
+    ('7,120', '0.0123', '25')
+    """
+    if not 1e-4 <= value < 1e7:
+        return f"{value:.3g}"
+    rounded = float(f"{value:.3g}")
+    digits = max(0, 2 - int(np.floor(np.log10(rounded))))
+    text = f"{rounded:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def size(params_b: float) -> str:
+    """Return a size in words.
+
+    Examples
+    --------
+    >>> size(7.0), size(0.35), size(1800.0)
+    ('7 billion parameters', '350 million parameters', '1.8 trillion parameters')
+    """
+    if params_b >= 1000.0:
+        return f"{amount(params_b / 1000.0)} trillion parameters"
+    if params_b >= 1.0:
+        return f"{amount(params_b)} billion parameters"
+    return f"{amount(params_b * 1000.0)} million parameters"
+
+
+def tokens(tokens_t: float) -> str:
+    """Return a number of tokens in words.
+
+    Examples
+    --------
+    >>> tokens(15.0), tokens(0.3)
+    ('15 trillion tokens', '300 billion tokens')
+    """
+    if tokens_t >= 1.0:
+        return f"{amount(tokens_t)} trillion tokens"
+    if tokens_t >= 1e-3:
+        return f"{amount(tokens_t * 1e3)} billion tokens"
+    return f"{amount(tokens_t * 1e6)} million tokens"
+
+
+def flops(budget: float) -> str:
+    """Return a budget in words.
+
+    Examples
+    --------
+    >>> flops(1e22), flops(3.2e23)
+    ('1e22 FLOPs', '3.2e23 FLOPs')
+    """
+    mantissa, exponent = f"{budget:.2e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)} FLOPs"
+
+
+def association(fit: Fit) -> str:
+    """Return what a plan may not be taken for, with the fit's own counts."""
+    models = fit.panel.models.loc[list(fit.prepared.models)]
+    varying = int((models.groupby("family")["tokens_t"].nunique() > 1).sum())
+    return (
+        f"This describes fitted models, it is no experiment: tokens differ within {varying} of "
+        f"{fit.n_families} families only, so that the slope of tokens mostly compares recipes "
+        "(lv.within_between tells them apart)."
+    )
+
+
+def plan_words(plan: Plan) -> tuple[str, ...]:
+    """Return what a plan says, in sentences."""
+    said = [*_best(plan), *_constant(plan), *_corners(plan), *_unsure(plan), *_unspent(plan)]
+    said += [*_falling(plan), *_outside(plan), association(plan.fit)]
+    return tuple(said)
+
+
+def _whose(plan: Plan) -> str:
+    return f"{plan.target.label} of {plan.family}"
+
+
+def _best(plan: Plan) -> Iterable[str]:
+    row = plan.table.iloc[-1]
+    if "bracket" in row["corner"]:
+        return
+    text = (
+        f"For {_whose(plan)}, {flops(row['budget'])} go furthest with {size(row['params_b'])} on "
+        f"{tokens(row['tokens_t'])}: {amount(row['tokens_per_param'])} tokens per parameter"
+    )
+    if plan.level is None:
+        yield text + "."
+        return
+    ends = [amount(row[f"tokens_per_param_{end}"]) for end in ("lower", "upper")]
+    yield f"{text} ({plan.level:.0%} interval {ends[0]} to {ends[1]})."
+
+
+def _constant(plan: Plan) -> Iterable[str]:
+    """Say where the ratio cannot depend on the budget, so that nobody looks for a trend."""
+    ratio = plan.table["tokens_per_param"]
+    alike = float(ratio.max() / ratio.min() - 1.0) < _SAME
+    if len(ratio) > 1 and alike and plan.aim.closed_form:
+        yield (
+            "The best tokens per parameter are the same on every budget"
+            + ("" if plan.fit.model.family_slopes else " and for every family")
+            + ": with these features they follow from the slopes alone."
+        )
+
+
+def _corners(plan: Plan) -> Iterable[str]:
+    rows = plan.table[plan.table["corner"] != ""]
+    for corner in map(str, rows["corner"].unique()):
+        budgets = _these(plan, rows[rows["corner"] == corner])
+        if "bracket" in corner:
+            yield (
+                f"{budgets}, no best point lies inside: the target is highest at the end of what "
+                f"is looked at, the {corner.removesuffix(' (bracket)')}. That is no "
+                f"recommendation.{_interplay(plan)}"
+            )
+        else:
+            yield f"{budgets}, the best point is where {corner} binds."
+
+
+def _interplay(plan: Plan) -> str:
+    """Say whether size and tokens are known to need each other, where that decides."""
+    bend = plan.aim.bend
+    if bend is None:
+        return ""
+    if plan.level is None:
+        known = "bends down" if bend < 0.0 else "does not bend down"
+        return f" Along a budget the target {known}, by {bend:.2g}."
+    lower, upper = plan.aim.bend_interval(plan.level)
+    told = "is" if upper < 0.0 or lower > 0.0 else "is not"
+    return (
+        f" How the target bends along a budget ({bend:.2g}, {plan.level:.0%} interval {lower:.2g} "
+        f"to {upper:.2g}; a best point inside needs less than 0) {told} told apart from a straight "
+        "line" + ("." if told == "is" else ", so that the best split is hardly determined.")
+    )
+
+
+def _unsure(plan: Plan) -> Iterable[str]:
+    if plan.level is None or (plan.table["corner"] != "").any():
+        return
+    share = float(plan.table["interior"].min())
+    wide = float(
+        (plan.table["tokens_per_param_upper"] / plan.table["tokens_per_param_lower"]).max()
+    )
+    if share < _SURE:
+        yield (
+            f"The best point is hardly determined: in {1.0 - share:.0%} of the draws there is none "
+            "inside. Plan by the interval, not by the point."
+        )
+    elif wide > _WIDE:
+        yield (
+            f"The interval of tokens per parameter spans a factor of {amount(wide)}: the data say "
+            "little about the best split."
+        )
+
+
+def _unspent(plan: Plan) -> Iterable[str]:
+    rows = plan.table[plan.table["spent"] < plan.table["budget"] * (1.0 - 1e-9)]
+    if len(rows):
+        yield f"{_these(plan, rows)}, the limits keep a part of the budget from being spent."
+
+
+def _falling(plan: Plan) -> Iterable[str]:
+    rows = plan.table[plan.table["falls"]]
+    if len(rows):
+        yield f"{_these(plan, rows)}, a larger budget would lower {plan.target.label}."
+
+
+def _outside(plan: Plan) -> Iterable[str]:
+    rows = plan.table[plan.table["extrapolates"]]
+    if len(rows):
+        farthest = float(rows["distance"].max())
+        yield (
+            f"{_these(plan, rows)}, the plan lies outside the sizes and tokens of the fitted "
+            f"models, by up to a factor of {amount(10.0**farthest)}: it rests on the model's form "
+            "there."
+        )
+
+
+def _these(plan: Plan, rows: pd.DataFrame) -> str:
+    """Return which budgets are meant, to begin a sentence."""
+    if len(rows) == len(plan.table):
+        return "On every budget" if len(rows) > 1 else f"On {flops(rows['budget'].iloc[0])}"
+    if len(rows) <= 3:
+        return "On " + ", ".join(flops(value) for value in rows["budget"])
+    low, high = rows["budget"].min(), rows["budget"].max()
+    return f"On {len(rows)} of the budgets between {flops(low)} and {flops(high)}"
+
+
+def as_html(words: Iterable[str], table: pd.DataFrame, most: int = 24) -> str:
+    """Return sentences and a table for a notebook."""
+    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in words)
+    shown = table.to_html(index=False, float_format="{:.3g}".format, max_rows=most)
+    return f"{said}{shown}"
