@@ -1,0 +1,350 @@
+"""Pictures of plans: where a budget is best spent, what it reaches, and how targets differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lvkit import drawing as draw
+from lvkit.planning.comparison import CHINCHILLA
+from lvkit.planning.cost import log_ratio
+from lvkit.planning.region import Region
+from lvkit.planning.words import amount, flops
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from lvkit.planning.comparison import PlanComparison
+    from lvkit.planning.plan import Plan
+
+__all__ = ["plot_plan", "plot_plan_comparison", "plot_plan_value"]
+
+Array = npt.NDArray[np.float64]
+View = tuple[tuple[float, float], tuple[float, float]]
+"""Least and greatest size, and tokens, that are in view."""
+
+_GRID = 81
+"""Points of the surface, in each direction."""
+
+_MOST_LINES = 6
+"""So many budgets have a line of their own."""
+
+_MOST_DOTS = 40
+"""With more budgets than these, dots are small."""
+
+_MARGIN = 1.7
+"""Factor between what is drawn and the edge."""
+
+_SAME = 1e-6
+"""Ratios whose logarithms differ by less are one."""
+
+
+def plot_plan(plan: Plan, *, ax: Axes | None = None) -> Axes:
+    """Draw the target over size and tokens, and where each budget is best spent.
+
+    Read off it what a budget buys: along a dashed line every point costs the same, and the dot is
+    where the target is highest. The contours say how much is lost beside it; the band is the
+    interval of the best point. Grey dots are the fitted models: outside the dotted line around
+    them the surface is extrapolated. What the limits exclude is hatched.
+
+    Parameters
+    ----------
+    plan : Plan
+        What :func:`lvkit.plan_compute` returned.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    label = "parameters (billions)"
+    ax = draw.canvas(ax, width=7.2, height=5.6, xlabel=label, ylabel="training tokens (trillions)")
+    models = plan.fit.panel.models.loc[list(plan.fit.prepared.models)]
+    view = _view(models, plan.table)
+    _surface(ax, plan, view)
+    _shade(ax, plan, view)
+    ax.plot(models["params_b"], models["tokens_t"], "o", color=draw.INK, alpha=0.35, ms=3.5, mew=0,
+            label="fitted models")  # fmt: skip
+    around = 10.0 ** Region.of(plan.fit).corners
+    ax.plot(*np.vstack([around, around[:1]]).T, ":", color=draw.INK, lw=1.2, label="_region")
+    _budget_lines(ax, plan, view)
+    _path(ax, plan)
+    (left, right), (low, high) = view
+    ax.set(xscale="log", yscale="log", xlim=(left, right), ylim=(low, high))
+    _plain_axes(ax)
+    ax.legend(frameon=True, framealpha=0.9, fontsize=8, loc="lower left")
+    draw.tidy(ax)
+    return ax
+
+
+def _view(models: pd.DataFrame, table: pd.DataFrame) -> View:
+    """Return what is in view: the fitted models and the best points, with a margin."""
+
+    def around(name: str) -> tuple[float, float]:
+        seen = pd.concat([models[name], table[name]])
+        return float(seen.min()) / _MARGIN, float(seen.max()) * _MARGIN
+
+    return around("params_b"), around("tokens_t")
+
+
+def _surface(ax: Axes, plan: Plan, view: View) -> None:
+    """Draw the contours of the target."""
+    from matplotlib.ticker import MaxNLocator
+
+    sizes, tokens = (np.geomspace(*end, _GRID) for end in view)
+    values = plan.surface(sizes[None, :], tokens[:, None])
+    levels = MaxNLocator(12).tick_values(float(values.min()), float(values.max()))
+    ax.contourf(sizes, tokens, values, levels=levels, cmap="Blues", alpha=0.45)
+    lines = ax.contour(sizes, tokens, values, levels=levels, colors=[draw.GREY], linewidths=0.8)
+    ax.clabel(lines, fontsize=8, colors=draw.INK, fmt="%g")
+
+
+def _shade(ax: Axes, plan: Plan, view: View) -> None:
+    """Hatch what the limits exclude."""
+    limits, (sizes, tokens) = plan.aim.limits, view
+    grey: dict[str, Any] = {"facecolor": "none", "edgecolor": draw.GREY, "hatch": "//", "lw": 0.0}
+    labels = iter(["excluded by limits"])
+
+    def hatch(low: tuple[float, float], high: tuple[float, float]) -> None:
+        ax.fill_between(sizes, low, high, label=next(labels, "_limit"), **grey)
+
+    if limits.min_params_b is not None:
+        ax.axvspan(sizes[0], limits.min_params_b, label=next(labels, "_limit"), **grey)
+    if limits.max_params_b is not None:
+        ax.axvspan(limits.max_params_b, sizes[1], label=next(labels, "_limit"), **grey)
+    bottom, top = (tokens[0], tokens[0]), (tokens[1], tokens[1])
+    if limits.min_tokens_t is not None:
+        hatch(bottom, (limits.min_tokens_t, limits.min_tokens_t))
+    if limits.max_tokens_t is not None:
+        hatch((limits.max_tokens_t, limits.max_tokens_t), top)
+    if limits.min_tokens_per_param is not None:
+        hatch(bottom, _at_ratio(sizes, limits.min_tokens_per_param))
+    if limits.max_tokens_per_param is not None:
+        hatch(_at_ratio(sizes, limits.max_tokens_per_param), top)
+
+
+def _at_ratio(params_b: tuple[float, float], ratio: float) -> tuple[float, float]:
+    """Return the tokens, in trillions, of two sizes at some tokens per parameter."""
+    one = float(10.0 ** log_ratio(0.0, 0.0))
+    return params_b[0] * ratio / one, params_b[1] * ratio / one
+
+
+def _budget_lines(ax: Axes, plan: Plan, view: View) -> None:
+    """Draw some budgets as lines of equal cost, each with its name where it enters."""
+    budgets = np.unique(plan.table["budget"])
+    some = budgets[_spread(len(budgets))]
+    sizes, (low, high) = np.geomspace(*view[0], 400), view[1]
+    for number, budget in enumerate(some):
+        tokens = _on_budget(plan, sizes, np.full(len(sizes), budget))
+        seen = (tokens >= low) & (tokens <= high)
+        ax.plot(sizes[seen], tokens[seen], "--", color=draw.INK, lw=0.9,
+                label="_budget" if number else "budget (FLOPs)")  # fmt: skip
+        if seen.any():
+            _name(ax, _typed(budget), sizes[seen][-1], tokens[seen][-1], (-3, 3), "right")
+
+
+def _name(ax: Axes, text: str, x: float, y: float, away: tuple[float, float], ha: str) -> None:
+    """Write a few words beside a point, legible on any ground."""
+    from matplotlib.patheffects import withStroke
+
+    white = withStroke(linewidth=2.5, foreground="white")
+    ax.annotate(text, (x, y), away, textcoords="offset points", ha=ha, va="bottom", fontsize=8,
+                color=draw.INK, path_effects=[white])  # fmt: skip
+
+
+def _on_budget(plan: Plan, params_b: Array, budget: Array) -> Array:
+    """Return the tokens, in trillions, that are left for a size; 0 where there are none."""
+    return np.asarray(10.0 ** plan.aim.cost.log_tokens(np.log10(params_b), budget))
+
+
+def _path(ax: Axes, plan: Plan) -> None:
+    """Draw the best points, joined by budget, and the band of their intervals."""
+    table, colour = plan.table.sort_values("budget"), draw.palette()[3]
+    ax.plot(table["params_b"], table["tokens_t"], "-", color=colour, lw=2.0, label="_path")
+    _dots(ax, table, table["params_b"], table["tokens_t"], colour)
+    if plan.level is None:
+        return
+    ends = table[["params_b_lower", "params_b_upper"]].to_numpy(dtype=float)
+    strips = [_strip(plan, end, spent) for end, spent in zip(ends, table["spent"], strict=True)]
+    label = f"its {plan.level:.0%} interval"
+    if len(table) == 1:
+        ax.plot(*strips[0].T, color=colour, alpha=0.5, lw=5.0, label=label)
+        return
+    left, right = (np.array([strip[at] for strip in strips]) for at in (0, -1))
+    around = np.concatenate([strips[0], right, strips[-1][::-1], left[::-1]])
+    ax.fill(*around.T, color=colour, alpha=0.25, lw=0, label=label)
+
+
+def _dots(ax: Axes, table: pd.DataFrame, x: Any, y: Any, colour: Any, *, what: str = "") -> None:
+    """Draw best points: dots where they lie inside, crosses where they lie on a bound."""
+    inside = (table["corner"] == "").to_numpy()
+    crowded = len(table) > _MOST_DOTS
+    for chosen, marker, size, label in ((inside, "o", 6.5, "best"), (~inside, "X", 8.0, "corner")):
+        if chosen.any():
+            ax.plot(np.asarray(x)[chosen], np.asarray(y)[chosen], marker, color=colour,
+                    ms=0.5 * size if crowded else size, mec=colour if crowded else "white",
+                    label=label, zorder=3)  # fmt: skip
+
+
+def _strip(plan: Plan, ends: Array, spent: float) -> Array:
+    """Return points along a budget's line between two sizes, shape (points, 2)."""
+    sizes = np.geomspace(float(ends[0]), float(ends[1]), 40)
+    return np.column_stack([sizes, _on_budget(plan, sizes, np.full(len(sizes), spent))])
+
+
+def _plain_axes(ax: Axes) -> None:
+    """Write 0.5, 7 and 70 along both logarithmic axes, not powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    draw.plain_ticks(ax)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def plot_plan_value(plan: Plan, *, ax: Axes | None = None) -> Axes:
+    """Draw what the target reaches on each budget, with its interval.
+
+    Read off it what more compute is worth, and how sure that is. Where dots are open the plan lies
+    outside the sizes and tokens of the fitted models, and rests on the model's form.
+
+    Parameters
+    ----------
+    plan : Plan
+        What :func:`lvkit.plan_compute` returned.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    what = f"{draw.shown(plan.target.label, 48)} ({plan.target.unit})"
+    ax = draw.canvas(ax, width=6.4, height=4.0, xlabel="budget (FLOPs)", ylabel=what)
+    table, colour = plan.table.sort_values("budget"), draw.palette()[0]
+    if plan.level is not None:
+        label = f"{plan.level:.0%} interval"
+        if len(table) > 1:
+            ax.fill_between(table["budget"], table["lower"], table["upper"], color=colour,
+                            alpha=0.2, lw=0, label=label)  # fmt: skip
+        else:
+            ax.vlines(table["budget"], table["lower"], table["upper"], color=colour, lw=2.2,
+                      alpha=0.55, label=label)  # fmt: skip
+    ax.plot(table["budget"], table["value"], "-", color=colour, lw=2.0, label="_line")
+    known = ~table["extrapolates"].to_numpy(dtype=bool)
+    dots: dict[str, Any] = {"ms": 6 if len(table) <= _MOST_DOTS else 3, "mec": colour}
+    for chosen, fill, label in (
+        (known, colour, "expected"),
+        (~known, "white", "expected, outside the fitted models"),
+    ):
+        if chosen.any():
+            ax.plot(table["budget"][chosen], table["value"][chosen], "o", mfc=fill, label=label,
+                    **dots)  # fmt: skip
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda budget, _: _typed(budget)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.legend(frameon=False, loc="upper left")
+    draw.tidy(ax, grid="both")
+    return ax
+
+
+def plot_plan_comparison(comparison: PlanComparison, *, ax: Axes | None = None) -> Axes:
+    """Draw the best tokens per parameter of several targets, beside the Chinchilla rule of 20.
+
+    Read off it whether targets ask for different models; where intervals do not overlap, they
+    do. A cross is a corner: the best point lies on a bound, not inside. Budgets with the same best
+    ratio are one dot, and only where ratios differ are their budgets written beside them.
+
+    Parameters
+    ----------
+    comparison : PlanComparison
+        What :func:`lvkit.compare_plans` returned.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    table = _distinct(comparison.table)
+    rows, colour = list(dict.fromkeys(table["row"])), draw.palette()[0]
+    height = 1.3 + 0.36 * len(table)
+    label = "training tokens per parameter"
+    ax = draw.canvas(ax, width=7.0, height=height, xlabel=label, ylabel="target")
+    ax.axvline(CHINCHILLA, color=draw.INK, ls="--", lw=1.1, label=f"rule of {CHINCHILLA:g}")
+    places = np.array([rows.index(row) for row in table["row"]]) + table["offset"].to_numpy()
+    ratios = table["tokens_per_param"]
+    _dots(ax, table, ratios, places, colour)
+    level = comparison.plans[0].level
+    if level is not None:
+        lower, upper = table["tokens_per_param_lower"], table["tokens_per_param_upper"]
+        ax.hlines(places, lower, upper, color=colour, lw=2.2, alpha=0.55,
+                  label=f"{level:.0%} interval")  # fmt: skip
+    if table["offset"].any():
+        for place, ratio, said in zip(places, ratios, table["budgets"], strict=True):
+            _name(ax, said, ratio, place, (0, 4), "center")
+    ax.margins(x=0.08)
+    _ratio_axis(ax)
+    ax.set_yticks(range(len(rows)), [draw.shown(row, 40) for row in rows], fontsize=9)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.legend(frameon=False, fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+    draw.tidy(ax, grid="x")
+    return ax
+
+
+def _distinct(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each target, family and best ratio; budgets with the same ratio are one."""
+    several = table["family"].nunique() > 1
+    table = table.assign(
+        row=table["target"] + (" of " + table["family"].astype(str) if several else ""),
+        key=np.log10(table["tokens_per_param"]).div(_SAME).round(),
+    )
+    pieces = []
+    for _, group in table.sort_values("budget").groupby("row", sort=False):
+        parts = [part for _, part in group.groupby("key", sort=False)]
+        parts = [parts[at] for at in _spread(len(parts))]
+        for number, part in enumerate(parts):
+            offset = 0.0 if len(parts) == 1 else 0.6 * (number / (len(parts) - 1) - 0.5)
+            pieces.append(part.iloc[[0]].assign(budgets=_range(part["budget"]), offset=offset))
+    found = pd.concat(pieces, ignore_index=True)
+    order = {row: at for at, row in enumerate(dict.fromkeys(table["row"]))}
+    return found.sort_values("row", key=lambda rows: rows.map(order), kind="stable")
+
+
+def _spread(count: int) -> list[int]:
+    """Return at most so many of `count` positions as are drawn one by one, ends included."""
+    chosen = np.linspace(0, count - 1, min(count, _MOST_LINES)).round().astype(int)
+    return [int(at) for at in np.unique(chosen)]
+
+
+def _range(budgets: pd.Series[float]) -> str:
+    """Return which budgets are meant: 1e22, or 1e22 to 1e24."""
+    ends = dict.fromkeys(_typed(end) for end in (budgets.min(), budgets.max()))
+    return " to ".join(ends)
+
+
+def _typed(budget: float) -> str:
+    """Return a budget as it is typed.
+
+    Examples
+    --------
+    >>> _typed(3e22)
+    '3e22'
+    """
+    return flops(float(budget)).removesuffix(" FLOPs")
+
+
+def _ratio_axis(ax: Axes) -> None:
+    """Write ratios over many powers of ten as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(numticks=7))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: amount(ratio)))
+    ax.xaxis.set_minor_formatter(NullFormatter())
