@@ -35,7 +35,7 @@ _NODES = 21
 _DEGREES = 16
 """Hermite polynomials that stand for a response curve; a skill, being straight, needs one."""
 
-_SPACING = 1.5
+_SPACING = 1.0
 """Distance of the quadrature's scores, in standard deviations of a score at mid-range."""
 
 _FEWEST, _MOST = 160, 4_000
