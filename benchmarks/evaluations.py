@@ -23,6 +23,7 @@ from common import ANCHORS, HERE, machine, markdown
 
 import lvkit as lv
 from lvkit import drawing as draw
+from lvkit.documents import plain
 from lvkit.files import write_whole
 from lvkit.fitting import refit
 from lvkit.folds import Fold, folds
@@ -34,7 +35,7 @@ from lvkit.scoretable import ScoreTable
 
 RANDOM_ORDERS = 20
 _NODES = 256
-_GRID = np.linspace(0.0, 1.0, 101)
+_GRID = np.linspace(0.0, 1.0, 41)
 """Shares of the cost of everything, at which curves by cost are compared."""
 
 Order = tuple[str, ...]
@@ -84,18 +85,24 @@ def held_out(panel: lv.Panel, fold: Fold) -> str | None:
     return str(complete.sort_values("params_b", ascending=False, kind="stable").index[0])
 
 
-def orders_of(reveal: Reveal, seed: int) -> tuple[dict[tuple[str, str, str], Order], list[Order]]:
-    """Return planned orders by (target, cost, way), and random ones."""
+Planned = dict[tuple[str, str, str], Order]
+Forecasts = dict[tuple[str, str], list[float]]
+
+
+def orders_of(reveal: Reveal, seed: int) -> tuple[Planned, list[Order], Forecasts]:
+    """Return planned orders by (target, cost, way), random ones, and what the plans expect."""
     targets = {name: name for name in reveal.fit.skills} | {"all skills": None}
-    orders: dict[tuple[str, str, str], Order] = {}
+    orders: Planned = {}
+    forecasts: Forecasts = {}
     for label, target in targets.items():
         for cost, costs in (("count", None), ("items", "items")):
             plan = plan_evaluations(reveal.fit, reveal.row, target=target, costs=costs)
             orders[label, cost, "planned"] = tuple(plan.table["benchmark"])
+            forecasts[label, cost] = [plan.table["sd_before"].iloc[0], *plan.table["sd_after"]]
             orders[label, cost, "planned anew"] = reveal.again(target, costs)
     rng = np.random.default_rng([2512, seed])
     names = reveal.fit.benchmarks
-    return orders, [tuple(rng.permutation(names)) for _ in range(RANDOM_ORDERS)]
+    return orders, [tuple(rng.permutation(names)) for _ in range(RANDOM_ORDERS)], forecasts
 
 
 def prefixes(order: Order) -> list[frozenset[str]]:
@@ -105,7 +112,7 @@ def prefixes(order: Order) -> list[frozenset[str]]:
 
 def curves(reveal: Reveal, seed: int) -> list[dict[str, Any]]:
     """Return standard deviations and errors along each order, a row for each step."""
-    orders, chance = orders_of(reveal, seed)
+    orders, chance, forecasts = orders_of(reveal, seed)
     sets = list({some for order in (*orders.values(), *chance) for some in prefixes(order)})
     mean, covariance = reveal.posteriors(sets)
     place = {some: at for at, some in enumerate(sets)}
@@ -130,6 +137,12 @@ def curves(reveal: Reveal, seed: int) -> list[dict[str, Any]]:
         ]  # fmt: skip
 
     out = [row for key, order in orders.items() for row in rows(*key, order)]
+    out += [
+        {"target": label, "cost": cost, "way": "forecast", "m": m, "variance": sd**2}
+        for (label, cost), steps in forecasts.items()
+        if cost == "count"
+        for m, sd in enumerate(steps)
+    ]
     for label in (*reveal.fit.skills, "all skills"):
         for number, order in enumerate(chance):
             for cost in ("count", "items"):
@@ -195,7 +208,7 @@ def summary(count: pd.DataFrame, cost: pd.DataFrame) -> list[dict[str, Any]]:
                 row[f"{way}, {m}"] = curve.loc[(way, m), "sd"]
                 row[f"{way}, {m}, error"] = curve.loc[(way, m), "error"]
         row["random needs"] = dict(zip((1, 2, 3, 4), equivalents(curve, (1, 2, 3, 4)), strict=True))
-        shares = [float(priced.index.levels[1][at]) for at in (5, 10, 20)]
+        shares = [float(priced.index.levels[1][at]) for at in (2, 4, 8)]
         row["share of cost random needs"] = dict(
             zip(("5%", "10%", "20%"), equivalents(priced, shares), strict=True)
         )
@@ -203,10 +216,33 @@ def summary(count: pd.DataFrame, cost: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
+def wins(table: pd.DataFrame, m: int) -> dict[str, dict[str, int]]:
+    """In how many models planned order is ahead after m benchmarks, by target."""
+    some = table[(table["cost"] == "count") & (table["m"] == m)]
+    sd = np.sqrt(some.pivot(index=["target", "model"], columns="way", values="variance"))
+    chance = sd.filter(like="random")
+    ahead = pd.DataFrame(
+        {
+            "of the mean random order": sd["planned"] < chance.mean(axis=1),
+            "of every random order": sd["planned"] <= chance.min(axis=1) + 1e-9,
+        }
+    )
+    return ahead.groupby("target").sum().to_dict("index")
+
+
+def as_lists(curves: pd.DataFrame, axis: str) -> dict[str, Any]:
+    """Return curves as lists along their axis, by target, way and measure."""
+    out: dict[str, Any] = {axis: [round(float(x), 3) for x in curves.index.unique(axis)]}
+    for (target, way), curve in curves.round(4).groupby(["target", "way"]):
+        out[f"{target}, {way}"] = {name: curve[name].tolist() for name in curve}
+    return out
+
+
 def table_of(rows: list[dict[str, Any]]) -> str:
     """Return the summary as a table."""
     head = ["target", "after 1: planned / random", "after 2", "after 3", "after 4",
-            "random needs, for planned 1 / 2 / 3 / 4", "share of items random needs, for 5 / 10 / 20 %"]  # fmt: skip
+            "random needs, for planned 1 / 2 / 3 / 4",
+            "share of items random needs, for 5 / 10 / 20 %"]  # fmt: skip
     lines = []
     for row in rows:
         cells = [f"{row[f'planned, {m}']:.2f} / {row[f'random, {m}']:.2f}" for m in (1, 2, 3, 4)]
@@ -247,7 +283,21 @@ def figure(count: pd.DataFrame, models: int) -> draw.Picture:
     ax.legend(*square.get_legend_handles_labels(), ncols=4, frameon=False, fontsize=8,
               loc="lower center", bbox_to_anchor=(0.5, 1.0))  # fmt: skip
     draw.tidy(ax, spines=False)
-    return draw.picture(ax, "")
+    return draw.picture(ax, described(count, models))
+
+
+def described(count: pd.DataFrame, models: int) -> str:
+    """Return what is to be seen in the figure."""
+    after = [
+        f"{target} {count.loc[(target, 'planned', 3), 'sd']:.2f} and "
+        f"{count.loc[(target, 'random', 3), 'sd']:.2f}"
+        for target in dict.fromkeys(count.index.get_level_values("target"))
+    ]
+    return (
+        "Standard deviation of each skill against the number of benchmarks run, in planned and in "
+        f"random order, mean of {models} held-out models. After three benchmarks, planned and "
+        f"random: {', '.join(after)}. Errors fall in the same way."
+    )
 
 
 def main() -> None:
@@ -261,12 +311,15 @@ def main() -> None:
         "models": sorted(table["model"].unique()),
         "random_orders": RANDOM_ORDERS,
         "summary": rows,
-        "by_count": count.reset_index().to_dict("records"),
-        "by_cost": cost.reset_index().to_dict("records"),
+        "ahead": {str(m): wins(table, m) for m in (1, 2, 3, 4)},
+        "by_count": as_lists(count, "m"),
+        "by_cost": as_lists(cost, "share"),
     }
-    write_whole(HERE / "results" / "evaluations.json", (json.dumps(stored) + "\n").encode())
+    text = json.dumps(plain(stored)) + "\n"
+    write_whole(HERE / "results" / "evaluations.json", text.encode())
     made = figure(count, table["model"].nunique())
     write_whole(Path(HERE).parent / "docs" / "figures" / "evaluations.png", made.png)
+    print(made.alt)
     print(table_of(rows))
 
 
