@@ -26,6 +26,7 @@ __all__ = ["PictureBox"]
 
 _DPI = 96
 _COLOURS = 128
+_MARGIN = 0.08  # inches: room for a tick label that grows by a digit in a kept shape
 _drawing = threading.Lock()  # matplotlib's caches are for one thread at a time
 
 Places = list[Any]
@@ -106,7 +107,7 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
             known = known and len(figure.axes) == len(self._places)
             if known:
                 _put(figure, self._places)
-            image = _render(figure)
+            image = _rendered(figure)
             if not known:
                 self._shape, self._places = shape, [ax.get_position() for ax in figure.axes]
         return Picture(alt=alt, png=_encoded(image), width=image.width)
@@ -115,8 +116,9 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
 def _blank(size: tuple[float, float]) -> Figure:
     """Return a figure with one set of axes that pyplot knows nothing of."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=_MARGIN, h_pad=_MARGIN))
     figure.add_subplot()
     return figure
 
@@ -128,12 +130,14 @@ def _put(figure: Figure, places: Places) -> None:
         ax.set_position(place)
 
 
-def _render(figure: Figure) -> Any:
+def _rendered(figure: Figure) -> Any:
     """Return the figure as an image of few colours, which is small and quick to write."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     figure.set_dpi(_DPI)
+    for ax in figure.axes:
+        ax.minorticks_off()  # the small ticks of a logarithmic axis take a quarter of the time
     canvas: Any = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")

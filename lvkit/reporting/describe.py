@@ -78,12 +78,16 @@ def describe_missing(panel: Panel) -> str:
     cells = panel.n_models * panel.n_benchmarks
     counts = measured.sum()
     most, fewest = str(counts.idxmax()), str(counts.idxmin())
+    spread = (
+        f"Each benchmark has {counts.max():,}"
+        if counts.max() == counts.min()
+        else f"{labels[most]} has most ({counts.max():,}), {labels[fewest]} fewest ({counts.min():,})"
+    )
     return (
         f"Of {cells:,} possible scores ({count(panel.n_models, 'model')}, "
         f"{count(panel.n_benchmarks, 'benchmark')}), {panel.n_scores:,} were measured "
         f"({panel.n_scores / cells:.0%}). {count(int(measured.all(axis=1).sum()), 'model')} "
-        f"have them all. {labels[most]} has most ({counts.max():,}), "
-        f"{labels[fewest]} fewest ({counts.min():,})."
+        f"have them all. {spread}."
     )
 
 

@@ -41,7 +41,12 @@ def test_one_score_has_no_correlation(leaderboard: lv.Panel) -> None:
 def test_what_is_missing_is_counted(leaderboard: lv.Panel) -> None:
     text = describe.describe_missing(leaderboard)
     assert "Of 2,364 possible scores (197 models, 12 benchmarks), 1,680 were measured (71%)" in text
-    assert "83 models have them all" in text
+    assert text.endswith("83 models have them all. MMLU has most (163), IFEval fewest (117).")
+
+
+def test_benchmarks_with_as_many_scores_each_are_told_so(leaderboard: lv.Panel) -> None:
+    text = describe.describe_missing(leaderboard.complete())
+    assert text.endswith("83 models have them all. Each benchmark has 83.")
 
 
 def test_the_criteria_are_told_for_each_number_of_skills(selection: lv.Selection) -> None:

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driving import check_controls, control, pictures, press
+
+import lvkit as lv
+from lvkit.widgets import explore_panel
+from lvkit.widgets.panel import filtered, told_chances
+
+BAD = "model,family,params_b,mmlu\nant-1b,ant,1,0.3\nant-3b,ant,three,0.4\nbee-1b,bee,1,<b>\n"
+GOOD = "model,family,params_b,mmlu\nant-1b,ant,1,0.3\nant-3b,ant,3,0.4\n"
+
+
+@pytest.fixture
+def widget(small_panel: lv.Panel) -> Any:
+    return explore_panel(small_panel)
+
+
+def upload(widget: Any, content: str | bytes, name: str = "mine.csv") -> None:
+    """What the browser does when a file is chosen."""
+    raw = content.encode() if isinstance(content, str) else content
+    when = datetime.datetime(2024, 8, 1, tzinfo=datetime.UTC)
+    file = {"name": name, "type": "", "size": len(raw), "last_modified": when}
+    control(widget, "Upload").value = ({**file, "content": memoryview(raw)},)
+
+
+def test_the_embedded_data_are_explored_without_a_panel(leaderboard: lv.Panel) -> None:
+    widget = explore_panel()
+    assert widget.panel == leaderboard
+    assert control(widget, "Data").value == "embedded leaderboard"
+    assert "13 model(s) without tokens_t" in widget.report.notes[0]
+
+
+def test_a_panel_of_the_users_comes_first(widget: Any, small_panel: lv.Panel) -> None:
+    assert widget.panel == small_panel
+    assert control(widget, "Data").options == ("your panel", "embedded leaderboard")
+    (picture,) = pictures(widget)
+    assert picture.alt.startswith(f"Scores of {small_panel.n_models} models on MMLU")
+
+
+def test_the_embedded_data_can_be_chosen_instead(widget: Any, leaderboard: lv.Panel) -> None:
+    before = widget.picture.png
+    control(widget, "Data").value = "embedded leaderboard"
+    assert widget.panel == leaderboard
+    assert widget.picture.png != before
+
+
+def test_what_is_no_panel_is_refused() -> None:
+    with pytest.raises(lv.LvkitError, match="saw a str; expected a Panel or None"):
+        explore_panel("mine.csv")
+
+
+def test_what_was_read_is_shown(widget: Any, small_panel: lv.Panel) -> None:
+    shown = widget.body.children[1].value
+    assert f"<th>models</th><td>{small_panel.n_models}</td>" in shown
+    assert widget.report.ok
+
+
+# -- filters -------------------------------------------------------------------------------------
+
+
+def test_filters_leave_what_is_chosen(widget: Any, small_panel: lv.Panel) -> None:
+    two = small_panel.families[:2]
+    before = widget.picture.png
+    control(widget, "Families").value = two
+    control(widget, "Benchmarks").value = ("gsm8k", "bbh")
+    assert widget.panel == small_panel.select(families=two, benchmarks=["gsm8k", "bbh"])
+    assert [name for _, name in control(widget, "Benchmark").options] == ["gsm8k", "bbh"]
+    assert widget.picture.png != before
+    assert "on GSM8K against" in widget.picture.alt
+
+
+def test_the_benchmark_that_is_drawn_stays_where_it_can(widget: Any) -> None:
+    control(widget, "Benchmark").value = "ifeval"
+    control(widget, "Benchmarks").value = ("gsm8k", "ifeval")
+    assert "on IFEval against" in widget.picture.alt
+
+
+def test_complete_models_can_be_asked_for(leaderboard: lv.Panel) -> None:
+    widget = explore_panel(leaderboard)
+    control(widget, "Complete models only").value = True
+    assert widget.panel == leaderboard.complete()
+
+
+@pytest.mark.parametrize("what", ["Families", "Benchmarks"])
+def test_an_empty_filter_is_told_and_can_be_mended(
+    widget: Any, small_panel: lv.Panel, what: str
+) -> None:
+    control(widget, what).value = ()
+    assert widget.panel is None
+    assert "so nothing is left. Choose at least one" in widget.notice.text
+    assert pictures(widget) == []
+    press(widget, "Keep all")
+    assert widget.panel == small_panel
+    assert widget.notice.text == ""
+    assert len(pictures(widget)) == 1
+
+
+def test_looking_at_nothing_says_what_to_do(widget: Any) -> None:
+    control(widget, "Families").value = ()
+    control(widget, "Show").value = "missing"
+    assert widget.notice.text == "there is nothing to draw. Press 'Keep all'."
+
+
+def test_errors_are_raised_through_when_asked(small_panel: lv.Panel) -> None:
+    widget = explore_panel(small_panel, raise_on_exception=True)
+    with pytest.raises(lv.LvkitError, match="no family is chosen"):
+        control(widget, "Families").value = ()
+
+
+def test_a_filter_that_no_model_passes_is_told(leaderboard: lv.Panel) -> None:
+    lacking = leaderboard.scores.isna().any(axis=1)
+    widget = explore_panel(leaderboard.select(models=leaderboard.models.index[lacking]))
+    control(widget, "Complete models only").value = True
+    assert "no model has every benchmark measured" in widget.notice.text
+    assert widget.panel is None
+
+
+# -- pictures ------------------------------------------------------------------------------------
+
+
+def test_scores_are_drawn_against_size_and_tokens_and_gaps(widget: Any) -> None:
+    seen = {widget.picture.png}
+    control(widget, "Show").value = "tokens_t"
+    assert "against their training tokens" in widget.picture.alt
+    seen.add(widget.picture.png)
+    control(widget, "Show").value = "missing"
+    assert widget.picture.alt.startswith("Of 216 possible scores")
+    assert control(widget, "Benchmark").disabled
+    seen.add(widget.picture.png)
+    control(widget, "Show").value = "params_b"
+    assert not control(widget, "Benchmark").disabled
+    assert len(seen) == 3
+
+
+def test_each_benchmark_has_its_picture_and_there_is_one(widget: Any) -> None:
+    seen = set()
+    for _, name in control(widget, "Benchmark").options:
+        control(widget, "Benchmark").value = name
+        seen.add(widget.picture.png)
+    assert len(seen) == 6
+    assert len(pictures(widget)) == 1
+
+
+def test_what_is_to_be_seen_is_said_below_the_picture(widget: Any) -> None:
+    assert widget.picture.alt in widget.body.children[-1].value
+
+
+def test_data_without_tokens_are_told(widget: Any) -> None:
+    upload(widget, GOOD)
+    control(widget, "Show").value = "tokens_t"
+    assert widget.notice.text == "no model has both a score on 'mmlu' and 'tokens_t'."
+    assert pictures(widget) == []
+    control(widget, "Show").value = "params_b"
+    assert len(pictures(widget)) == 1
+
+
+def test_every_control_says_what_it_is(widget: Any) -> None:
+    check_controls(widget)
+
+
+# -- uploads -------------------------------------------------------------------------------------
+
+
+def test_an_upload_is_explored(widget: Any) -> None:
+    before = widget.picture.png
+    upload(widget, GOOD)
+    assert widget.notice.text == ""
+    assert (widget.panel.n_models, widget.panel.n_benchmarks) == (2, 1)
+    assert control(widget, "Data").value == "mine.csv"
+    assert control(widget, "Families").options == ("ant",)
+    assert widget.picture.png != before
+
+
+def test_a_parquet_file_can_be_uploaded(widget: Any, small_panel: lv.Panel, tmp_path: Path) -> None:
+    small_panel.to_frame().to_parquet(tmp_path / "mine.parquet")
+    upload(widget, (tmp_path / "mine.parquet").read_bytes(), "mine.parquet")
+    assert widget.panel == small_panel
+
+
+def test_a_bad_upload_is_told_and_the_data_before_stay(widget: Any, small_panel: lv.Panel) -> None:
+    before = widget.picture.png
+    upload(widget, BAD)
+    assert widget.notice.text.startswith(
+        "mine.csv: the file cannot be used; its 2 faults are listed below."
+    )
+    shown = widget.body.children[1].value
+    assert "row 3 (model &#x27;ant-3b&#x27;)" in shown
+    assert "<b>" not in shown
+    assert (widget.panel, widget.picture.png) == (small_panel, before)
+    control(widget, "Benchmark").value = "bbh"
+    assert widget.picture.png != before
+
+
+def test_a_bad_upload_is_raised_through_when_asked(small_panel: lv.Panel) -> None:
+    widget = explore_panel(small_panel, raise_on_exception=True)
+    with pytest.raises(lv.LvkitError, match="the file cannot be used"):
+        upload(widget, BAD)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"), [(b"", "mine.csv"), (b"PK", "mine.xlsx"), (b"\xff\xfe", "mine.csv"),
+                          (b"PAR1", "mine.parquet")],
+)  # fmt: skip
+def test_no_upload_breaks_the_widget(widget: Any, content: bytes, name: str) -> None:
+    upload(widget, content, name)
+    assert "its fault is listed below" in widget.notice.text
+    upload(widget, GOOD)
+    assert widget.panel.n_models == 2
+
+
+def test_faulty_rows_can_be_left_out(widget: Any) -> None:
+    upload(widget, BAD)
+    control(widget, "Leave out rows that cannot be used").value = True
+    assert list(widget.panel.models.index) == ["ant-1b"]
+    assert any("left out" in note for note in widget.report.notes)
+
+
+def test_families_can_come_from_the_names(widget: Any) -> None:
+    upload(widget, "model,params_b,mmlu\nant-1b,1,0.3\nant-3b,3,0.4\n")
+    assert "cannot be used" in widget.notice.text
+    control(widget, "Families from").value = "from_name"
+    assert widget.panel.families == ("ant",)
+
+
+def test_new_benchmarks_are_told_with_their_chance_levels(widget: Any) -> None:
+    upload(widget, GOOD.replace("mmlu", "chess"))
+    control(widget, "New benchmarks").value = "chess = 0.25"
+    assert float(widget.panel.benchmarks.loc["chess", "chance"]) == 0.25
+
+
+def test_settings_for_uploads_say_that_there_is_none(widget: Any, small_panel: lv.Panel) -> None:
+    control(widget, "Families from").value = "from_name"
+    assert widget.notice.text == "That is for files you upload; there is none yet."
+    assert widget.panel == small_panel
+
+
+def test_an_upload_that_is_taken_back_changes_nothing(widget: Any, small_panel: lv.Panel) -> None:
+    upload(widget, GOOD)
+    control(widget, "Data").value = "your panel"
+    control(widget, "Upload").value = ()
+    assert widget.panel == small_panel
+
+
+# -- functions -----------------------------------------------------------------------------------
+
+
+def test_filters_are_a_function_of_the_panel(leaderboard: lv.Panel) -> None:
+    some = filtered(leaderboard, ["opt", "qwen2"], ["mmlu", "bbh"], complete=True)
+    assert some == leaderboard.select(
+        families=["opt", "qwen2"], benchmarks=["mmlu", "bbh"]
+    ).complete()  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["chess", "= 0.25", "chess = often", "a = 0.1, b 0.2"])
+def test_words_about_benchmarks_that_cannot_be_read_are_refused(text: str) -> None:
+    with pytest.raises(lv.LvkitError, match="New benchmarks: saw .*such as chess = 0.25"):
+        told_chances(text)
+
+
+def test_a_name_of_a_benchmark_may_hold_an_equals_sign() -> None:
+    assert told_chances("a=b=0.5") == {"a=b": 0.5}
