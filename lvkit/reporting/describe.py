@@ -78,11 +78,10 @@ def describe_missing(panel: Panel) -> str:
     cells = panel.n_models * panel.n_benchmarks
     counts = measured.sum()
     most, fewest = str(counts.idxmax()), str(counts.idxmin())
-    spread = (
-        f"Each benchmark has {counts.max():,}"
-        if counts.max() == counts.min()
-        else f"{labels[most]} has most ({counts.max():,}), {labels[fewest]} fewest ({counts.min():,})"
-    )
+    ends = (f"{labels[most]} has most ({counts.max():,})", f"{labels[fewest]} fewest")
+    spread = f"{', '.join(ends)} ({counts.min():,})"
+    if counts.max() == counts.min():
+        spread = f"Each benchmark has {counts.max():,}"
     return (
         f"Of {cells:,} possible scores ({count(panel.n_models, 'model')}, "
         f"{count(panel.n_benchmarks, 'benchmark')}), {panel.n_scores:,} were measured "
