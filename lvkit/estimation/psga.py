@@ -83,6 +83,8 @@ _JUDGING_NODES = 512
 _EXACT = np.log(1e7)
 """A log precision this high is on its way to infinity."""
 
+_LIMIT = "iteration limit reached"
+
 _LOOK = MarginalNewton(max_iterations=1, polish=False)
 """Looks at log-likelihood and expected gain, and does not move."""
 
@@ -146,7 +148,8 @@ class ProjectedStochasticAscent:
         -------
         Ascent
             Its trace is that of the averaged parameters. `converged` says that both parts of the
-            stopping rule are met; `expected_gain` is the second of them.
+            stopping rule are met; `expected_gain` is the second of them. A search that ends at its
+            iteration limit returns the best average seen, or the start if none was better.
         """
         best, trace = start, [_look(objective, start, seed, 0)]
         top, gain, message = trace[0].loglik, trace[0].expected_gain, ""
@@ -158,14 +161,19 @@ class ProjectedStochasticAscent:
             if latest is None or latest.loglik < top - _FALL:
                 run.restart(best)
                 latest = _look(objective, best, seed, run.iteration)
+            message, gain = self._verdict(run, latest)
+            limit = message.startswith(_LIMIT)
+            if latest.loglik >= top or (message and not limit):
+                best, top = run.average(), latest.loglik
+            elif limit:
+                message += f"; an earlier average, {top - latest.loglik:.2f} higher, is kept"
+                latest = _look(objective, best, seed, run.iteration)
+                gain = max(latest.expected_gain, run.gain(best))
+                message += f", from where it is {gain:.2f}"
             trace.append(latest)
             if report is not None:
                 report(latest)
-            message, gain = self._verdict(run, latest)
-            if latest.loglik > top or message:
-                best, top = run.average(), max(top, latest.loglik)
-        converged = message.startswith("converged")
-        return Ascent(best, converged, message, gain, tuple(trace))
+        return Ascent(best, message.startswith("converged"), message, gain, tuple(trace))
 
     def _verdict(self, run: _Run, latest: Step) -> tuple[str, float]:
         """Return why the search ends, or nothing, and the expected further gain."""
@@ -176,11 +184,11 @@ class ProjectedStochasticAscent:
         promising = len(run.means) >= _FEWEST_WINDOWS and gain < self.tolerance
         if not promising and not last:
             return "", gain
-        gain, noise = max(gain, run.gain()), run.noise()
+        gain, noise = max(gain, run.gain(run.average())), run.noise()
         state = f"expected further gain {gain:.2f}, noise in the average worth {noise:.2f}"
         if promising and max(gain, noise) < self.tolerance:
             return f"converged: {state}", gain
-        return (f"iteration limit reached: {state}" if last else ""), gain
+        return (f"{_LIMIT}: {state}" if last else ""), gain
 
 
 def _look(objective: Objective, frame: Frame, seed: int, iteration: int) -> Step:
@@ -264,15 +272,14 @@ class _Run:
             return self.frame
         return self.chart.frame(self.chart.project(np.mean(self._late(), axis=0)))
 
-    def gain(self) -> float:
-        """Return the further gain a Newton step from the average promises, by many nodes.
+    def gain(self, frame: Frame) -> float:
+        """Return the further gain a Newton step from an average promises, by many nodes.
 
         Half the squared Newton decrement, without a trust region: where hardly anything is
         observed, the top may be far away. Infinite where the average is not on a concave slope.
         """
         from scipy.linalg import cho_factor, cho_solve
 
-        frame = self.average()
         objective = self.objective.recentred(frame)
         nodes = make_nodes(objective.chart.n_latent, _JUDGING_NODES, self.seed)
         here = objective.evaluate(objective.chart.vector(frame), nodes)

@@ -97,6 +97,24 @@ def test_a_search_stopped_early_says_so(two_skills: tuple[Objective, Frame]) -> 
     assert ascent.expected_gain > 0.25
 
 
+def test_a_search_stopped_early_keeps_the_best_it_saw(
+    two_skills: tuple[Objective, Frame],
+) -> None:
+    objective, _ = two_skills
+    top = MarginalNewton().climb(*two_skills)
+    bold = ProjectedStochasticAscent(max_iterations=20, window=10, step=1.0)
+    seen: list[Step] = []
+    ascent = bold.climb(objective, top.frame, report=seen.append)
+    assert not ascent.converged
+    assert "an earlier average, " in ascent.message
+    assert seen[1].loglik < seen[0].loglik - 0.01
+    assert value(objective, ascent) == pytest.approx(value(objective, top), abs=1e-9)
+    assert tuple(seen) == ascent.trace
+    assert [step.iteration for step in seen] == [0, 10, 20]
+    assert ascent.trace[-1].loglik == seen[0].loglik
+    assert 0.0 <= ascent.expected_gain < 0.01
+
+
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(
     two_skills: tuple[Objective, Frame],
 ) -> None:
