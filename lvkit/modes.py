@@ -135,13 +135,11 @@ class _LogPosterior:
         terms = score_terms(table.seen, eta[:, None], self.rho, self.floor, order=2, floors=False)
         assert terms.e is not None
         assert terms.ee is not None
-        up = 1.0 / (1.0 + np.exp(-np.clip(eta[:, None], -300.0, 300.0)))
-        # The expected curvature: terms.ee without the part that vanishes on average.
-        expected = terms.e * (1.0 - 2.0 * up) - terms.ee
+        assert terms.information is not None
         columns = (
             terms.value,
             terms.e * self.weights,
-            expected * self.squares,
+            terms.information * self.squares,
             -terms.ee * self.squares,
         )
         total = np.add.reduceat(np.concatenate(columns, axis=1), table.family_starts, axis=0)

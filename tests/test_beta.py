@@ -112,8 +112,8 @@ def test_only_what_was_asked_for_is_computed() -> None:
         (0, False, ""),
         (1, False, "e r"),
         (1, True, "e r c"),
-        (2, False, "e r ee er rr"),
-        (2, True, "e r c ee er rr ec cr cc"),
+        (2, False, "e r ee er rr information"),
+        (2, True, "e r c ee er rr ec cr cc information"),
     ):
         found = terms(0.4, 0.3, 3.0, 0.1, order=order, floors=floors)
         present = {name for name, value in vars(found).items() if value is not None}
@@ -168,6 +168,15 @@ def test_the_mean_score_has_mean_zero_gradient() -> None:
     density = np.exp(found.value[:, 0]) / 100_000
     for gradient in (found.e, found.r, found.c):
         assert abs(density @ gradient[:, 0]) < 1e-6
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.1])
+def test_the_information_is_the_mean_curvature_over_scores(floor: float) -> None:
+    y = np.linspace(0.0, 1.0, 100_001)[1:-1]
+    found = terms(y, 0.5, np.log(30.0), floor, order=2, floors=floor > 0.0)
+    density = np.exp(found.value[:, 0]) / 100_000
+    assert np.ptp(found.information) < 1e-9
+    assert -(density @ found.ee[:, 0]) == pytest.approx(found.information[0, 0], rel=1e-6)
 
 
 def test_far_predictors_give_finite_terms() -> None:
