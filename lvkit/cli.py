@@ -20,6 +20,7 @@ from lvkit.documents import check_document, fit_document, panel_document
 from lvkit.formula import DEFAULT_FEATURES
 from lvkit.terminal.console import result, run, say, watching
 from lvkit.terminal.options import report_in_options
+from lvkit.terminal.planning import need, plan
 from lvkit.terminal.printed import check_text, fit_text, table
 
 if TYPE_CHECKING:
@@ -316,6 +317,10 @@ def report(
     )
     document = {"html": paths.html, "notebook": paths.notebook, "json": paths.json}
     result(document, f"Report: {paths.html}", as_json=json)
+
+
+app.command()(plan)
+app.command()(need)
 
 
 @app.command()

@@ -14,10 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
+    from lvkit.planning import Cost, Limits, Need, Plan
     from lvkit.reading.readers import CheckReport
     from lvkit.results import Fit
 
-__all__ = ["check_document", "fit_document", "panel_document", "plain"]
+__all__ = [
+    "check_document",
+    "fit_document",
+    "need_document",
+    "panel_document",
+    "plain",
+    "plan_document",
+]
 
 
 def plain(value: Any) -> Any:
@@ -96,3 +104,35 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "starts": fit.starts.reset_index().to_dict("records"),
         "dropped": {str(model): str(why) for model, why in fit.dropped["reason"].items()},
     }
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return what a plan says: a row for each budget, and the sentences."""
+    return {
+        "target": plan.target.label,
+        "kind": plan.target.kind,
+        "family": plan.family,
+        "level": plan.level,
+        **_bounds(plan.aim.limits, plan.aim.cost),
+        "table": plan.table.to_dict("records"),
+        "words": list(plan.words),
+    }
+
+
+def need_document(need: Need) -> dict[str, Any]:
+    """Return how much compute a score takes."""
+    parts = ("feasible", "compute", "params_b", "tokens_t", "tokens_per_param", "probability")
+    return {
+        "target": need.aim.target.label,
+        "score": need.score,
+        "asked": need.asked,
+        **_bounds(need.aim.limits, need.aim.cost),
+        **{name: getattr(need, name) for name in parts},
+        "extrapolates": need.extrapolates,
+        "distance": need.distance,
+        "words": list(need.words),
+    }
+
+
+def _bounds(limits: Limits, cost: Cost) -> dict[str, Any]:
+    return {"limits": asdict(limits), "cost": asdict(cost)}

@@ -46,11 +46,13 @@ def test_the_version_is_printed(capsys: Captured) -> None:
 def test_without_a_command_the_help_is_shown_and_the_code_is_2(capsys: Captured) -> None:
     assert main([]) == 2
     out = capsys.readouterr().out
-    for command in ("check", "fit", "select", "report", "notebooks", "lab"):
+    for command in ("check", "fit", "select", "report", "plan", "need", "notebooks", "lab"):
         assert f"\n  {command} " in out
 
 
-@pytest.mark.parametrize("command", ["check", "fit", "select", "report", "notebooks", "lab"])
+@pytest.mark.parametrize(
+    "command", ["check", "fit", "select", "report", "plan", "need", "notebooks", "lab"]
+)
 def test_every_option_of_every_command_is_explained(command: str, capsys: Captured) -> None:
     assert main([command, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["in_options", "problem_in_options", "report_in_options"]
 
 _OPTIONS = {
+    "attributes": "--with",
     "anchors": "--anchors",
     "benchmarks": "--benchmarks",
+    "budgets": "--budget",
     "clip": "--clip",
     "drop_invalid": "--drop-invalid",
     "family": "--family",
@@ -33,12 +35,16 @@ _OPTIONS = {
     "max_skills": "--max-skills",
     "n_jobs": "--jobs",
     "n_skills": "--skills",
+    "probability": "--probability",
+    "score": "--score",
     "seed": "--seed",
     "starts": "--starts",
+    "target": "--target",
 }
 # Numbers of skills are given by --skills to one command, by --min and --max to another.
 _PLACES = _OPTIONS | {"n_skills": "number of skills"}
 _PHRASES = {
+    " (lv.within_between tells them apart)": "",
     "(panel.select(benchmarks=...))": "(delete its column)",
     "fit.suggest_anchors() ranks them": "without --anchors lvkit chooses them",
     "Leave n_skills out": "Leave --skills out",
@@ -46,6 +52,7 @@ _PHRASES = {
 }
 _VALUE = r"""'[^']*'|"[^"]*"|\{[^{}]*\}|True|\d+(?:\.\d+)?"""
 _QUOTES = "'\""
+_UNQUOTED = str.maketrans("", "", _QUOTES)
 _SETTING = re.compile(rf"\b({'|'.join(_OPTIONS)})=({_VALUE})")
 _PLACE = re.compile(rf"^({'|'.join(_OPTIONS)})(?=$|[ ,:])")
 
@@ -95,6 +102,8 @@ def _option(name: str, value: str) -> str:
     option = _OPTIONS[name]
     if value == "True":
         return option
+    if name == "attributes":
+        return f"{option} {value.strip('{}').replace(': ', '=').translate(_UNQUOTED)}"
     if value.startswith("{"):
         return f"{option} FILE{_lines(value)}"
     return f"{option} {shlex.quote(value[1:-1]) if value[0] in _QUOTES else value}"

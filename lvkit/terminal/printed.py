@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lvkit.terminal.options import in_options
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from lvkit.panel import Panel
+    from lvkit.planning import Need, Plan
     from lvkit.reading.readers import CheckReport
     from lvkit.results import Fit
 
-__all__ = ["check_text", "fit_text", "panel_text", "table"]
+__all__ = ["check_text", "fit_text", "need_text", "panel_text", "plan_text", "table"]
 
 
 def table(frame: pd.DataFrame, *, digits: int = 2) -> str:
@@ -71,3 +74,26 @@ def _left_out(dropped: pd.DataFrame) -> str:
     reasons = dropped["reason"].value_counts()
     why = ", ".join(f"{reason}: {count:,}" for reason, count in reasons.items())
     return f"; {len(dropped):,} models left out ({why})"
+
+
+def plan_text(plan: Plan) -> str:
+    """Return a plan as a table and sentences."""
+    from lvkit.planning.words import amount
+
+    shown = plan.table[["budget", "params_b", "tokens_t", "tokens_per_param", "value"]].copy()
+    columns = {"tokens_per_param": "tokens_per_param_", "value": ""}
+    for name, start in columns.items():
+        shown[f"{name} ({plan.level:.0%})"] = [
+            f"{amount(a) if a > 0 else f'{a:.3g}'} to {amount(b) if b > 0 else f'{b:.3g}'}"
+            for a, b in zip(plan.table[start + "lower"], plan.table[start + "upper"], strict=True)
+        ]
+    shown["corner"] = plan.table["corner"]
+    text = shown.to_string(index=False, float_format="{:.3g}".format)
+    rows = "\n".join("  " + line.rstrip() for line in text.splitlines())
+    said = map(in_options, plan.words)
+    return "\n\n".join([f"{plan.target.label} of {plan.family}", rows, *said])
+
+
+def need_text(need: Need) -> str:
+    """Return how much compute a score takes, in sentences."""
+    return "\n\n".join(map(in_options, need.words))

@@ -1,0 +1,225 @@
+"""The planning commands: ``lvkit plan`` and ``lvkit need``.
+
+Both start from a saved fit, or fit the embedded leaderboard with the paper's four skills. They
+share the options that say for whom, within which limits and at what cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lvkit.documents import need_document, plan_document
+from lvkit.errors import LvkitError
+from lvkit.terminal.console import result
+from lvkit.terminal.printed import need_text, plan_text
+
+if TYPE_CHECKING:
+    from lvkit.planning import Cost, Limits
+    from lvkit.results import Fit
+
+__all__ = ["need", "plan"]
+
+FitFile = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[FIT]",
+        help="A saved fit (lvkit fit --output FIT). Without it: the embedded leaderboard, fitted "
+        "with four skills.",
+        show_default=False,
+    ),
+]
+Targets = Annotated[
+    list[str],
+    typer.Option(
+        "--target",
+        metavar="NAME[=WEIGHT]",
+        help="A skill or a benchmark; several with weights make a mix. 'skill:NAME' and "
+        "'benchmark:NAME' tell apart what has the same name.",
+    ),
+]
+Whose = Annotated[
+    str | None,
+    typer.Option(help="A fitted family, or 'average recipe'. Default: a new recipe."),
+]
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="COLUMN=VALUE",
+        help="Value of another column that the features need, such as instruct=true.",
+    ),
+]
+MinParams = Annotated[float | None, typer.Option(help="Least size, billions of parameters.")]
+MaxParams = Annotated[float | None, typer.Option(help="Greatest size, billions of parameters.")]
+MinTokens = Annotated[float | None, typer.Option(help="Fewest training tokens, trillions.")]
+MaxTokens = Annotated[float | None, typer.Option(help="Most training tokens, trillions.")]
+MinRatio = Annotated[float | None, typer.Option(help="Fewest training tokens per parameter.")]
+MaxRatio = Annotated[float | None, typer.Option(help="Most training tokens per parameter.")]
+Serving = Annotated[
+    float, typer.Option(help="Trillions of tokens to be served, at 2 FLOPs per parameter each.")
+]
+PerToken = Annotated[
+    float, typer.Option(help="FLOPs of training for each parameter and each token.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of all that is random.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for a program.")]
+
+_BUDGETS = (1e21, 1e22, 1e23, 1e24)
+
+_PAPER = {
+    "mathematics": "math_lvl5",
+    "instruction": "ifeval",
+    "commonsense": "hellaswag",
+    "reasoning": "bbh",
+}
+
+
+def plan(
+    target: Targets,
+    fit: FitFile = None,
+    budget: Annotated[
+        list[float] | None,
+        typer.Option(help="A compute budget in FLOPs; may be repeated. Default: 1e21 to 1e24."),
+    ] = None,
+    family: Whose = None,
+    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    min_params_b: MinParams = None,
+    max_params_b: MaxParams = None,
+    min_tokens_t: MinTokens = None,
+    max_tokens_t: MaxTokens = None,
+    min_tokens_per_param: MinRatio = None,
+    max_tokens_per_param: MaxRatio = None,
+    serving_tokens_t: Serving = 0.0,
+    flops_per_param_token: PerToken = 6.0,
+    attributes: With = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Say how to spend compute: the size and tokens that make the most of a skill or score."""
+    from lvkit.planning import Cost, Limits, plan_compute
+
+    found = plan_compute(
+        _fit(fit),
+        budget or _BUDGETS,
+        target=_target(target),
+        family=family,
+        level=level,
+        limits=Limits(
+            min_params_b,
+            max_params_b,
+            min_tokens_t,
+            max_tokens_t,
+            min_tokens_per_param,
+            max_tokens_per_param,
+        ),
+        cost=Cost(flops_per_param_token, serving_tokens_t),
+        attributes=_attributes(attributes),
+        seed=seed,
+    )
+    result(plan_document(found), plan_text(found), as_json=json)
+
+
+def need(
+    target: Targets,
+    score: Annotated[float, typer.Option(help="The score, or skill, to reach.")],
+    fit: FitFile = None,
+    probability: Annotated[float, typer.Option(help="With which to reach it.")] = 0.5,
+    expected: Annotated[
+        bool,
+        typer.Option("--expected", help="Reach it in expectation, not in a single measurement."),
+    ] = False,
+    family: Whose = None,
+    min_params_b: MinParams = None,
+    max_params_b: MaxParams = None,
+    min_tokens_t: MinTokens = None,
+    max_tokens_t: MaxTokens = None,
+    min_tokens_per_param: MinRatio = None,
+    max_tokens_per_param: MaxRatio = None,
+    serving_tokens_t: Serving = 0.0,
+    flops_per_param_token: PerToken = 6.0,
+    attributes: With = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Say how much compute a score takes; ends with code 0 also if none is enough."""
+    from lvkit.planning import Cost, Limits, required_compute
+
+    found = required_compute(
+        _fit(fit),
+        target=_target(target),
+        score=score,
+        probability=probability,
+        family=family,
+        limits=Limits(
+            min_params_b,
+            max_params_b,
+            min_tokens_t,
+            max_tokens_t,
+            min_tokens_per_param,
+            max_tokens_per_param,
+        ),
+        cost=Cost(flops_per_param_token, serving_tokens_t),
+        attributes=_attributes(attributes),
+        noise=not expected,
+        seed=seed,
+    )
+    result(need_document(found), need_text(found), as_json=json)
+
+
+def _fit(path: Path | None) -> Fit:
+    """Return a saved fit, or one of the embedded leaderboard."""
+    if path is None:
+        from lvkit.data import load_leaderboard
+        from lvkit.model import LatentSkillModel
+
+        return LatentSkillModel(anchors=_PAPER).fit(load_leaderboard())
+    from lvkit.storage import load_fit
+
+    if path.suffix.lower() in (".csv", ".parquet"):
+        raise LvkitError(
+            "saw a table of scores",
+            where=str(path),
+            expected="a saved fit",
+            remedy=f"Fit it first: lvkit fit {path.name} --output {path.stem}.lvkit",
+        )
+    return load_fit(path)
+
+
+def _target(given: Sequence[str]) -> str | dict[str, float]:
+    """Return ``["mathematics"]`` as a name, ``["mmlu=2", "bbh=1"]`` as a mapping."""
+    pairs = [text.rpartition("=") if "=" in text else (text, "=", "1") for text in given]
+    names = [name.strip() for name, _, _ in pairs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise typer.BadParameter(f"saw '{twice[0]}' twice", param_hint="--target")
+    return dict(zip(names, (_number(weight) for _, _, weight in pairs), strict=True))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"saw the weight '{text}'; expected NAME=WEIGHT", param_hint="--target"
+        ) from None
+
+
+def _attributes(given: Sequence[str] | None) -> dict[str, Any]:
+    """Return ``["instruct=true", "kind=chat"]`` as a mapping to true, numbers and text."""
+    pairs = [text.partition("=") for text in given or ()]
+    if any(not (name.strip() and equals and value.strip()) for name, equals, value in pairs):
+        raise typer.BadParameter("expected COLUMN=VALUE", param_hint="--with")
+    return {name.strip(): _value(value.strip()) for name, _, value in pairs}
+
+
+def _value(text: str) -> bool | float | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,124 @@
+"""The planning commands: what they print, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lvkit as lv
+from lvkit.cli import main
+
+
+@pytest.fixture(scope="module")
+def saved(paper_fit: lv.Fit, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("fits") / "paper.lvkit"
+    paper_fit.save(path)
+    return str(path)
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main([*arguments, "--json"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_plan_is_that_of_the_library(
+    saved: str, paper_fit: lv.Fit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--target", "mathematics", "--budget", "1e22", "--budget", "1e24")
+    found = document(capsys, "plan", saved, *asked, "--family", "qwen2", "--max-tokens-t", "15")
+    plan = lv.plan_compute(
+        paper_fit,
+        [1e22, 1e24],
+        target="mathematics",
+        family="qwen2",
+        limits=lv.Limits(max_tokens_t=15.0),
+    )
+    sizes = [row["params_b"] for row in found["table"]]
+    np.testing.assert_allclose(sizes, plan.table["params_b"])
+    assert found["table"][1]["corner"] == "max_tokens_t"
+    assert found["words"] == list(plan.words)
+
+
+def test_a_plan_for_a_person_has_a_row_for_each_budget_and_says_what_it_means(
+    saved: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", saved, "--target", "mathematics=1", "--target", "reasoning=3"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("25% mathematics + 75% reasoning of a new recipe\n")
+    assert all(budget in out for budget in ("1e+21", "1e+22", "1e+23", "1e+24"))
+    assert "no experiment" in out
+    assert "lv." not in out
+
+
+def test_a_need_is_that_of_the_library(
+    saved: str, paper_fit: lv.Fit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--target", "mmlu_pro", "--score", "0.5", "--probability", "0.8")
+    found = document(capsys, "need", saved, *asked, "--family", "qwen2")
+    need = lv.required_compute(
+        paper_fit, target="mmlu_pro", score=0.5, probability=0.8, family="qwen2"
+    )
+    assert found["feasible"]
+    assert found["compute"] == pytest.approx(need.compute)
+
+
+def test_a_score_out_of_reach_is_an_answer_not_a_failure(
+    saved: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["need", saved, "--target", "mmlu_pro", "--score", "0.95"]
+    assert main([*arguments, "--max-params-b", "1", "--max-tokens-t", "1"]) == 0
+    assert "cannot be reached" in capsys.readouterr().out
+
+
+def test_other_columns_of_the_features_are_given_by_with(
+    small_panel: lv.Panel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit = lv.LatentSkillModel(n_skills=1, features="log_params * log_tokens + instruct")
+    path = tmp_path / "instruct.lvkit"
+    fit.fit(small_panel).save(path)
+    values = []
+    for answer in ("true", "0"):
+        asked = ("--target", "mmlu", "--budget", "1e22", "--with", f"instruct={answer}")
+        found = document(capsys, "plan", str(path), *asked)
+        values.append(found["table"][0]["value"])
+    assert values[0] != values[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("plan", "FIT", "--target", "mathmatics"), 1, "Did you mean 'mathematics'"),
+        (("plan", "FIT", "--target", "mmlu=0"), 1, "--target: saw weights that add up to zero"),
+        (("plan", "FIT", "--target", "mmlu=many"), 2, "the weight 'many'"),
+        (("plan", "FIT", "--target", "mmlu", "--target", "mmlu"), 2, "twice"),
+        (("plan", "FIT", "--target", "mmlu", "--budget", "22"), 1, "not their logarithm"),
+        (("plan", "FIT", "--target", "mmlu", "--family", "qwen22"), 1, "Did you mean 'qwen2'"),
+        (("plan", "FIT", "--target", "mmlu", "--with", "instruct"), 2, "COLUMN=VALUE"),
+        (("plan", "FIT", "--target", "mmlu", "--with", "chat=yes"), 1, "--with: saw 'chat'"),
+        (("plan", "FIT"), 2, "--target"),
+        (("plan", "mine.csv", "--target", "mmlu"), 1, "lvkit fit mine.csv --output mine.lvkit"),
+        (("need", "FIT", "--target", "mmlu", "--score", "60"), 1, "--score: saw 60"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_in_the_terminals_words(
+    arguments: tuple[str, ...],
+    code: int,
+    said: str,
+    saved: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([saved if each == "FIT" else each for each in arguments]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_without_a_fit_the_embedded_leaderboard_is_planned_with(
+    paper_fit: lv.Fit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = document(capsys, "plan", "--target", "reasoning", "--budget", "1e23")
+    plan = lv.plan_compute(paper_fit, 1e23, target="reasoning", level=None)
+    assert found["table"][0]["params_b"] == pytest.approx(plan.table["params_b"][0], rel=1e-4)
