@@ -144,6 +144,52 @@ class FeatureMap:
             _check_finite(out[complete], self.names, data.index[complete], self.formula)
         return out
 
+    def at(
+        self,
+        s: npt.NDArray[np.float64],
+        t: npt.NDArray[np.float64],
+        attributes: Mapping[str, Any] | None = None,
+    ) -> npt.NDArray[np.float64]:
+        """Return the centred features of models that differ in size and tokens alone.
+
+        Nothing is read cell by cell, so that many thousands take no time, however large.
+
+        Parameters
+        ----------
+        s, t : array (n,)
+            log10 of ``params_b`` and of ``tokens_t``.
+        attributes : mapping, optional
+            The models' other columns, a value for each.
+
+        Returns
+        -------
+        array (n, p)
+
+        Raises
+        ------
+        LvkitError
+            For values that :meth:`values` refuses, and where the formula gives no number.
+
+        Examples
+        --------
+        >>> models = pd.DataFrame({"params_b": [1.0, 10.0], "tokens_t": [1.0, 1.0]}, index=[*"ab"])
+        >>> features = FeatureMap.learn("log_params", models)
+        >>> features.at(np.array([0.5, 1.5]), np.zeros(2)).tolist()
+        [[0.0], [1.0]]
+        """
+        logs = {"params_b": s, "tokens_t": t}
+        sources = {name: _LOGS.get(name, name) for name in self._variables}
+        fixed = tuple(name for name, source in sources.items() if source not in logs)
+        row = pd.DataFrame([dict(attributes or {})], index=["as planned"])
+        data: dict[str, Any] = dict(_ingredients(row, fixed, self._levels).iloc[0])
+        for name in sources.keys() - data.keys():
+            data[name] = logs[sources[name]] if name in _LOGS else 10.0 ** logs[sources[name]]
+        frame = pd.DataFrame(data, index=pd.RangeIndex(len(s)))[list(self._variables)]
+        matrix = _evaluate(self._spec, frame, self.formula)
+        out = matrix[list(self.names)].to_numpy(dtype=float) - self.means
+        _check_finite(out, self.names, frame.index, self.formula)
+        return np.asarray(out)
+
     def missing(self, models: pd.DataFrame) -> pd.Series:
         """Return what models lack, such as ``"lacks tokens_t"``; complete ones are left out.
 

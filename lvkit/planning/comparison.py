@@ -16,7 +16,7 @@ from lvkit.errors import LvkitError
 from lvkit.planning.cost import Cost, log_ratio
 from lvkit.planning.limits import Limits
 from lvkit.planning.plan import Plan, plan_compute
-from lvkit.planning.words import amount, as_html, association
+from lvkit.planning.words import amount, as_html, association, flops
 
 if TYPE_CHECKING:
     from lvkit.results import Fit
@@ -58,7 +58,7 @@ class PlanComparison:
         last = self.table[self.table["budget"] == self.table["budget"].max()]
         beside = [
             f"{_called(row)}: {amount(row['tokens_per_param'])} tokens per parameter, "
-            f"{amount(row['chinchilla'])} times the rule of {CHINCHILLA:g}."
+            f"{amount(row['chinchilla'])} times the rule of {CHINCHILLA:g}{_bound(row)}."
             for _, row in last.iterrows()
         ]
         return (*beside, *self._partings(), association(self.plans[0].fit))
@@ -69,10 +69,11 @@ class PlanComparison:
             if rows["lower"].isna().all():
                 continue
             parts = int(rows["parts"].sum())
-            row = rows.iloc[-1]
+            row = rows[rows["parts"] == bool(parts)].iloc[-1]
             ends = f"{amount(row['lower'])} to {amount(row['upper'])}"
             if parts:
-                where = "on every budget" if parts == len(rows) else f"on {parts} budgets"
+                some = f"on {parts} of {len(rows)} budgets, such as {flops(row['budget'])}"
+                where = "on every budget" if parts == len(rows) else some
                 said.append(
                     f"The best splits of {first} and {second} part {where}: "
                     f"{amount(row['factor'])} times the tokens per parameter, {ends}."
@@ -155,6 +156,13 @@ def compare_plans(
     front = ["target", "family"]
     table = table[[*front, *(c for c in table.columns if c not in front)]]
     return PlanComparison(table, _differences(plans), plans)
+
+
+def _bound(row: pd.Series[Any]) -> str:
+    """Return which bound the best point lies on, as an aside; nothing if it lies inside."""
+    if "bracket" in row["corner"]:
+        return f", the end of what is looked at ({row['corner'].removesuffix(' (bracket)')})"
+    return f", where {row['corner']} binds" if row["corner"] else ""
 
 
 def _called(row: pd.Series[Any]) -> str:

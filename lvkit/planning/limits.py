@@ -84,7 +84,22 @@ class Limits:
             least, most = getattr(self, f"min_{name}"), getattr(self, f"max_{name}")
             if least is not None and most is not None and least > most:
                 raise _excluded(f"min_{name}={least:g} is above max_{name}={most:g}")
+        self._check_bracket()
         self._check_together()
+
+    def _check_bracket(self) -> None:
+        """Refuse a lone limit on tokens per parameter beyond the other end of the bracket."""
+        fewest, most = self.tokens_per_param
+        if fewest > most and self.max_tokens_per_param is None:
+            raise _excluded(
+                f"min_tokens_per_param={fewest:g} is above {most:g}, the most that is looked at "
+                "without max_tokens_per_param"
+            )
+        if fewest > most:
+            raise _excluded(
+                f"max_tokens_per_param={most:g} is below {fewest:g}, the fewest that are looked at "
+                "without min_tokens_per_param"
+            )
 
     def _check_together(self) -> None:
         """Refuse sizes and tokens that no allowed tokens per parameter bring together."""

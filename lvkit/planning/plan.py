@@ -234,7 +234,8 @@ class Plan:
     def models(self) -> pd.DataFrame:
         """The planned models, as ``fit.predict`` takes them."""
         known = self.aim.family if self.aim.family in self.fit.families else None
-        names = [f"plan for {budget:.3g} FLOPs" for budget in self.table["budget"]]
+        budgets = enumerate(self.table["budget"], start=1)
+        names = [f"plan {number}: {budget:.3g} FLOPs" for number, budget in budgets]
         return pd.DataFrame(
             {
                 "model": names,
@@ -246,8 +247,14 @@ class Plan:
         )
 
     def surface(self, params_b: npt.ArrayLike, tokens_t: npt.ArrayLike) -> Array:
-        """Return the target's expectation at any sizes and tokens, which broadcast."""
-        s, t = (np.log10(np.asarray(x, dtype=float)) for x in (params_b, tokens_t))
+        """Return the target's expectation at any sizes and tokens, which broadcast.
+
+        Raises
+        ------
+        LvkitError
+            For sizes or tokens that are no positive numbers.
+        """
+        s, t = (_logs(x, name) for x, name in ((params_b, "params_b"), (tokens_t, "tokens_t")))
         return self.aim.centre.value(self.target, s, t)
 
     @cached_property
@@ -377,6 +384,15 @@ def _budgets(budgets: object) -> Array:
             else "",
         )
     return given
+
+
+def _logs(values: npt.ArrayLike, name: str) -> Array:
+    """Return log10 of sizes or tokens that are positive numbers."""
+    given = np.asarray(values, dtype=float)
+    wrong = given[~((given > 0.0) & (given < np.inf))]
+    if wrong.size:
+        raise LvkitError(f"saw {wrong[0]}", where=name, expected="positive numbers")
+    return np.asarray(np.log10(given))
 
 
 def _put_point(table: pd.DataFrame | dict[str, Array], end: str, s: Array, t: Array) -> None:

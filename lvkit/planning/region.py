@@ -71,4 +71,4 @@ class Region:
         nearest = np.sqrt(np.square(away - share[..., None] * side).sum(axis=-1)).min(axis=-1)
         turn = side[:, 0] * away[..., 1] - side[:, 1] * away[..., 0]
         inside = (turn >= -_INSIDE).all(axis=-1) & (len(self.corners) > 2)
-        return np.where(inside, 0.0, nearest)
+        return np.where(inside | (nearest < _INSIDE), 0.0, nearest)

@@ -24,6 +24,7 @@ import pandas as pd
 
 from lvkit.errors import LvkitError, nearest
 from lvkit.features import FeatureMap
+from lvkit.reading.cells import is_blank
 from lvkit.structure import read_only
 
 if TYPE_CHECKING:
@@ -65,7 +66,16 @@ class Surface:
         s, t = np.broadcast_arrays(np.asarray(s, dtype=float), np.asarray(t, dtype=float))
         if self.quadratic:
             return _monomials(s, t)
-        features = _evaluated(self._map, self.attributes, s, t)
+        try:
+            features = _evaluated(self._map, self.attributes, s, t)
+        except LvkitError as error:
+            raise LvkitError(
+                error.problems[0].seen,
+                where=f"plan, sizes from {10.0 ** s.min():.3g} to {10.0 ** s.max():.3g} billion "
+                f"and tokens from {10.0 ** t.min():.3g} to {10.0 ** t.max():.3g} trillion",
+                expected="features that can be computed wherever the plan looks",
+                remedy="Splines end where the fitted models do: keep the plan inside by lv.Limits.",
+            ) from error
         return np.concatenate([np.ones((*s.shape, 1)), features], axis=-1)
 
 
@@ -103,7 +113,9 @@ def learn_surface(fit: Fit, family: str | None, attributes: Mapping[str, Any] | 
                 expected="a fit in which skills follow from size and training tokens",
                 remedy='Fit with features="log_params * log_tokens".',
             )
-    known = _attributes(fit, family, dict(attributes or {}))
+    known = _attributes(fit, family, _given(attributes))
+    s, t = np.log10(_typical(fit))[:, None]
+    learned.at(s, t, known)  # refuses values that are none
     matrix = _quadratic(learned, tuple(known.items()))
     if matrix is not None:
         return Surface(True, matrix, known, learned)
@@ -117,16 +129,37 @@ def _quadratic(learned: FeatureMap, attributes: tuple[tuple[str, Any], ...]) -> 
     s, t = (axis.ravel() for axis in np.meshgrid(_GRID, _GRID))
     try:
         values = _evaluated(learned, dict(attributes), s, t)
-    except LvkitError:
-        if set(learned.columns) - set(_NEEDED):
-            raise
-        return None  # a spline that ends inside the grid
+    except LvkitError:  # a spline that ends inside the grid
+        return None
     basis = _monomials(s, t)
     solved, *_ = np.linalg.lstsq(basis, values, rcond=None)
     off = np.abs(basis @ solved - values).max(axis=0)
     if (off > _EXACT * (1.0 + np.abs(values).max(axis=0))).any():
         return None
     return read_only(np.where(np.abs(solved) < _EXACT, 0.0, solved).T)
+
+
+def _typical(fit: Fit) -> Array:
+    """Return size and tokens of one fitted model."""
+    models = fit.panel.models.loc[list(fit.prepared.models), list(_NEEDED)]
+    return models.iloc[0].to_numpy(float)
+
+
+def _given(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the attributes that the user gave; a blank counts as not given."""
+    if attributes is not None and not isinstance(attributes, Mapping):
+        raise LvkitError(
+            f"saw {attributes!r}",
+            where="attributes",
+            expected="a mapping of columns to values, such as {'instruct': True}, or None",
+        )
+    given = dict(attributes or {})
+    for name, value in given.items():
+        if not pd.api.types.is_scalar(value):
+            raise LvkitError(
+                f"saw {value!r}", where=f"attributes, '{name}'", expected="one value for all models"
+            )
+    return {name: value for name, value in given.items() if not is_blank(value)}
 
 
 def _attributes(fit: Fit, family: str | None, given: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +194,4 @@ def _attributes(fit: Fit, family: str | None, given: dict[str, Any]) -> dict[str
 
 def _evaluated(learned: FeatureMap, attributes: Mapping[str, Any], s: Array, t: Array) -> Array:
     """Return the features by the formula itself, shape (..., p)."""
-    table = pd.DataFrame({"params_b": 10.0 ** s.ravel(), "tokens_t": 10.0 ** t.ravel()})
-    table = table.assign(**attributes)
-    table.index = pd.Index([f"model {at + 1}" for at in range(len(table))])
-    return learned.values(table).reshape(*s.shape, -1)
+    return learned.at(s.ravel(), t.ravel(), attributes).reshape(*s.shape, -1)

@@ -63,12 +63,13 @@ def read_target(fit: Fit, target: str | Mapping[str, float]) -> Target:
     Returns
     -------
     Target
+        Without the names whose weight is zero.
 
     Raises
     ------
     LvkitError
-        For unknown names, skills mixed with benchmarks, and weights that are negative, not finite
-        or all zero.
+        For unknown names, names given twice, skills mixed with benchmarks, and weights that are
+        negative, not finite or all zero.
     """
     if isinstance(target, str):
         target = {target: 1.0}
@@ -78,7 +79,8 @@ def read_target(fit: Fit, target: str | Mapping[str, float]) -> Target:
             where="target",
             expected="a skill, a benchmark, or a mapping of such names to weights",
         )
-    found = [_find(fit, name) for name in target]
+    weights = _weights(target)
+    found = _each_once([_find(fit, name) for name in target])
     kinds = {kind for kind, _ in found}
     if len(kinds) > 1:
         raise LvkitError(
@@ -87,8 +89,8 @@ def read_target(fit: Fit, target: str | Mapping[str, float]) -> Target:
             expected="weights of skills, or weights of benchmarks: they have different units",
             remedy='Put "benchmark:" before a name that is both.',
         )
-    weights = _weights(target)
-    names = tuple(name for _, name in found)
+    names = tuple(name for (_, name), weight in zip(found, weights, strict=True) if weight > 0.0)
+    weights = weights[weights > 0.0]
     kind = kinds.pop()
     known = fit.skills if kind == "skill" else fit.benchmarks
     label = names[0] if len(names) == 1 else _mix(names, weights)
@@ -112,6 +114,16 @@ def _find(fit: Fit, name: object) -> tuple[str, str]:
         expected=f"a skill ({', '.join(fit.skills)}) or a benchmark ({', '.join(fit.benchmarks)})",
         remedy=nearest(text, choices).strip(),
     )
+
+
+def _each_once(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Refuse what is named twice, as ``"mmlu"`` and as ``"benchmark:mmlu"``."""
+    for at, (kind, name) in enumerate(found):
+        if (kind, name) in found[:at]:
+            raise LvkitError(
+                f"saw the {kind} '{name}' twice", where="target", expected="each name once"
+            )
+    return found
 
 
 def _weights(target: Mapping[str, float]) -> Array:

@@ -124,12 +124,18 @@ def _constant(plan: Plan) -> Iterable[str]:
     """Say where the ratio cannot depend on the budget, so that nobody looks for a trend."""
     ratio = plan.table["tokens_per_param"]
     alike = float(ratio.max() / ratio.min() - 1.0) < _SAME
-    if len(ratio) > 1 and alike and plan.aim.closed_form:
+    inside = bool((plan.table["corner"] == "").all())
+    if len(ratio) > 1 and alike and inside and plan.aim.closed_form:
         yield (
             "The best tokens per parameter are the same on every budget"
-            + ("" if plan.fit.model.family_slopes else " and for every family")
+            + ("" if _families_differ(plan) else " and for every family")
             + ": with these features they follow from the slopes alone."
         )
+
+
+def _families_differ(plan: Plan) -> bool:
+    """Whether families may have other slopes, by themselves or by what else is known of them."""
+    return plan.fit.model.family_slopes is not None or bool(plan.aim.surface.attributes)
 
 
 def _corners(plan: Plan) -> Iterable[str]:
@@ -151,6 +157,8 @@ def _interplay(plan: Plan) -> str:
     bend = plan.aim.bend
     if bend is None:
         return ""
+    if not plan.aim.surface.matrix[:, 3:].any():
+        return " With these features the target is a straight line along a budget."
     if plan.level is None:
         known = "bends down" if bend < 0.0 else "does not bend down"
         return f" Along a budget the target {known}, by {bend:.2g}."

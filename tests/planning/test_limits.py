@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lvkit as lv
+from lvkit.planning.cost import Cost, log_ratio
+from lvkit.planning.limits import BRACKET, Limits, Span
+
+NAMES = ("params_b", "tokens_t", "tokens_per_param")
+
+
+def maybe(low: float, high: float) -> st.SearchStrategy[float | None]:
+    return st.one_of(st.none(), st.floats(low, high))
+
+
+limits_given = st.fixed_dictionaries(
+    {
+        "min_params_b": maybe(0.1, 10.0),
+        "max_params_b": maybe(1.0, 1000.0),
+        "min_tokens_t": maybe(0.01, 1.0),
+        "max_tokens_t": maybe(0.1, 100.0),
+        "min_tokens_per_param": maybe(1.0, 100.0),
+        "max_tokens_per_param": maybe(20.0, 5000.0),
+    }
+)
+
+
+def within(limits: Limits, size: Any, tokens: Any, slack: float = 1e-7) -> Any:
+    """Whether points are allowed, straight from the limits' names."""
+    fewest = limits.min_tokens_per_param or BRACKET[0]
+    most = limits.max_tokens_per_param or BRACKET[1]
+    ratio = 1000.0 * tokens / size
+    return (
+        (size >= (limits.min_params_b or 0.0) * (1.0 - slack))
+        & (size <= (limits.max_params_b or np.inf) * (1.0 + slack))
+        & (tokens >= (limits.min_tokens_t or 0.0) * (1.0 - slack))
+        & (tokens <= (limits.max_tokens_t or np.inf) * (1.0 + slack))
+        & (ratio >= fewest * (1.0 - slack))
+        & (ratio <= most * (1.0 + slack))
+    )
+
+
+@given(
+    chosen=limits_given,
+    power=st.floats(18.0, 26.0),
+    served=st.sampled_from([0.0, 2.0]),
+)
+def test_a_span_holds_just_the_allowed_sizes(
+    chosen: dict[str, Any], power: float, served: float
+) -> None:
+    cost, budget = Cost(serving_tokens_t=served), 10.0**power
+    size = np.geomspace(1e-4, 1e8, 4_001)
+    tokens = 10.0 ** cost.log_tokens(np.log10(size), budget)
+    try:
+        limits = Limits(**chosen)
+        span = Span.of(np.array([budget]), limits, cost)
+    except lv.LvkitError:
+        one = dict.fromkeys(chosen) | chosen
+        free = object.__new__(Limits)
+        for name, value in one.items():
+            object.__setattr__(free, name, value)
+        assert not within(free, size, tokens, -1e-7).any()
+        return
+    if span.spent[0] < budget:
+        assert not within(limits, size, tokens, -1e-7).any()
+        tokens = 10.0 ** span.tokens(np.log10(size)[:, None])[:, 0]
+    inside = (np.log10(size) >= span.low) & (np.log10(size) <= span.high)
+    loose = (np.log10(size) >= span.low - 1e-6) & (np.log10(size) <= span.high + 1e-6)
+    assert within(limits, size[inside], tokens[inside]).all()
+    assert not within(limits, size[~loose], tokens[~loose], -1e-7).any()
+
+
+@given(chosen=limits_given, power=st.floats(18.0, 26.0))
+def test_the_ends_of_a_span_are_allowed_and_some_limit_binds_there(
+    chosen: dict[str, Any], power: float
+) -> None:
+    try:
+        limits = Limits(**chosen)
+        span = Span.of(np.array([10.0**power]), limits, Cost())
+    except lv.LvkitError:
+        return
+    for end in (span.low, span.high):
+        t = span.tokens(end)
+        assert within(limits, 10.0 ** end[0], 10.0 ** t[0])
+        assert limits.binding(float(end[0]), float(t[0])) != ""
+        assert Cost().flops(end, t) == pytest.approx(span.spent, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "most"),
+    [
+        ({"max_params_b": 7.0, "max_tokens_t": 2.0}, 6.0 * 7e9 * 2e12),
+        ({"max_params_b": 7.0, "max_tokens_per_param": 20.0}, 6.0 * 7e9 * 20 * 7e9),
+        ({"max_tokens_t": 2.0, "min_tokens_per_param": 100.0}, 6.0 * 2e12 * 2e10),
+    ],
+)
+def test_limits_keep_a_part_of_a_large_budget(chosen: dict[str, float], most: float) -> None:
+    span = Span.of(np.array([1e20, 1e27]), Limits(**chosen), Cost())
+    assert span.spent.tolist() == [1e20, pytest.approx(most, rel=1e-9)]
+
+
+def test_a_fixed_size_leaves_one_point() -> None:
+    span = Span.of(np.array([1e22]), Limits(min_params_b=7.0, max_params_b=7.0), Cost())
+    assert 10.0**span.low == pytest.approx(7.0)
+    assert span.low == span.high
+    assert Limits(min_params_b=7.0, max_params_b=7.0).binding(float(span.low[0]), 0.0) == (
+        "min_params_b and max_params_b"
+    )
+
+
+def test_without_limits_the_bracket_is_named() -> None:
+    span = Span.of(np.array([1e22]), Limits(), Cost())
+    ratios = [10.0 ** log_ratio(end, span.tokens(end))[0] for end in (span.high, span.low)]
+    assert ratios == [pytest.approx(BRACKET[0]), pytest.approx(BRACKET[1])]
+    few, many = (
+        Limits().binding(float(end[0]), float(span.tokens(end)[0])) for end in (span.high, span.low)
+    )
+    assert few == "fewest tokens per parameter (bracket)"
+    assert many == "most tokens per parameter (bracket)"
+
+
+@pytest.mark.parametrize("name", [f"{end}_{part}" for part in NAMES for end in ("min", "max")])
+def test_each_limit_is_named_where_it_binds(name: str) -> None:
+    at = {"params_b": 7.0, "tokens_t": 2.0, "tokens_per_param": 2000.0 / 7.0}[name[4:]]
+    limits = Limits(**{name: at})
+    assert limits.binding(np.log10(7.0), np.log10(2.0)) == name
+    assert limits.binding(np.log10(7.1), np.log10(2.1)) == ""
+
+
+def test_rows_of_a_span_are_the_spans_of_those_budgets() -> None:
+    budgets = np.array([1e20, 1e22, 1e24])
+    limits = Limits(max_tokens_t=0.5)
+    some, alone = (
+        Span.of(budgets, limits, Cost()).rows([2, 0]),
+        Span.of(budgets[[2, 0]], limits, Cost()),
+    )
+    for name in ("budget", "spent", "low", "high"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(alone, name))
+
+
+@pytest.mark.parametrize("wrong", [0, -1.0, np.nan, np.inf, "7", True, [7.0]])
+@pytest.mark.parametrize("name", ["min_params_b", "max_tokens_per_param"])
+def test_limits_that_are_no_positive_numbers_are_refused(name: str, wrong: Any) -> None:
+    with pytest.raises(lv.LvkitError) as refused:
+        Limits(**{name: wrong})
+    (problem,) = refused.value.problems
+    assert problem.where == f"Limits, {name}"
+    assert repr(wrong) in problem.seen
+    assert problem.expected == "a positive number, or None for no limit"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"min_params_b": 8, "max_params_b": 7}, ["min_params_b=8", "max_params_b=7"]),
+        ({"min_tokens_t": 2.0, "max_tokens_t": 1}, ["min_tokens_t=2", "max_tokens_t=1"]),
+        (
+            {"min_tokens_per_param": 30, "max_tokens_per_param": 20},
+            ["min_tokens_per_param=30", "max_tokens_per_param=20"],
+        ),
+        (
+            {"min_params_b": 70, "max_tokens_t": 1.0, "min_tokens_per_param": 20},
+            ["70 billion", "20 tokens each", "1.4 trillion", "max_tokens_t=1"],
+        ),
+        (
+            {"max_params_b": 1.0, "min_tokens_t": 10.0, "max_tokens_per_param": 100},
+            ["10 trillion", "100 for each", "100 billion", "max_params_b=1"],
+        ),
+        ({"min_tokens_per_param": 1e8}, ["min_tokens_per_param=1e+08", "1e+07"]),
+        ({"max_tokens_per_param": 1e-4}, ["max_tokens_per_param=0.0001", "0.001"]),
+    ],
+)
+def test_limits_that_exclude_each_other_are_refused(
+    chosen: dict[str, float], words: list[str]
+) -> None:
+    with pytest.raises(lv.LvkitError, match="exclude each other") as refused:
+        Limits(**chosen)
+    assert all(word in str(refused.value) for word in words)
+    assert refused.value.problems[0].remedy == "Widen one of them."
+
+
+def test_a_budget_that_buys_nothing_allowed_is_refused_with_the_least_that_does() -> None:
+    limits = Limits(min_params_b=70.0, min_tokens_t=1.0)
+    with pytest.raises(lv.LvkitError) as refused:
+        Span.of(np.array([1e24, 1e22]), limits, Cost())
+    (problem,) = refused.value.problems
+    assert problem.where == "budgets, number 2"
+    assert "1e+22" in problem.seen
+    assert "4.2e+23" in problem.expected
+    assert problem.remedy != ""
