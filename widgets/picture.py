@@ -54,6 +54,9 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
         super().__init__()
         self.clear()
 
+    def __repr__(self) -> str:
+        return f"<PictureBox: {self.alt}>"
+
     def show(
         self,
         what: Picture | Callable[[Axes], object] | Callable[[], Axes],

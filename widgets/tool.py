@@ -71,6 +71,7 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self, title: str, description: str = "", *, raise_on_exception: bool = False
     ) -> None:
         self.raise_on_exception = raise_on_exception
+        self._title = title
         self._lock = threading.RLock()
         self._busy = False
         self._clicks: dict[Any, Callback] = {}
@@ -82,6 +83,10 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             [heading, self.controls, self.notice, self.body],
             layout={"width": "100%", "max_width": "1000px"},
         )
+
+    def __repr__(self) -> str:
+        """Return what stands in the place of the widget on a page that cannot run it."""
+        return f"<{self._title}: a widget, to be used by running this cell>"
 
     def on(self, widget: Any, trait: str, callback: Callback) -> None:
         """Call `callback` with the change whenever a trait of a control changes."""

@@ -32,6 +32,11 @@ def test_a_picture_is_drawn_as_large_as_asked_for(box: PictureBox) -> None:
     assert "max-width: 100%" in box.value
 
 
+def test_a_box_is_told_by_what_it_shows(box: PictureBox) -> None:
+    box.show(line(1), alt="A line.")
+    assert repr(box) == "<PictureBox: A line.>"
+
+
 def test_the_image_that_is_shown_is_the_one_that_was_drawn(box: PictureBox) -> None:
     box.show(line(1), alt="A line.")
     assert base64.b64encode(box.png).decode() in box.value

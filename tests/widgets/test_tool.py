@@ -36,6 +36,11 @@ def test_title_and_description_are_shown_as_they_are(tool: Tool) -> None:
     assert 'role="heading"' in heading
 
 
+def test_a_page_that_cannot_run_a_tool_says_what_it_is(tool: Tool) -> None:
+    shown = tool._repr_mimebundle_()["text/plain"]
+    assert shown == "<Numbers <1>: a widget, to be used by running this cell>"
+
+
 def test_a_control_has_a_whole_description_and_a_tooltip(tool: Tool) -> None:
     check_controls(tool)
     assert control(tool, "Number").tooltip == "any whole number"
