@@ -18,7 +18,6 @@ from lvkit.terminal.console import result
 from lvkit.terminal.printed import need_text, plan_text
 
 if TYPE_CHECKING:
-    from lvkit.planning import Cost, Limits
     from lvkit.results import Fit
 
 __all__ = ["need", "plan"]
