@@ -26,6 +26,7 @@ from lvkit.estimation import (
     ProjectedStochasticAscent,
 )
 from lvkit.estimation.starts import principal, shaken
+from lvkit.marginal import Marginal
 from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
 from lvkit.parameters import anchor, check_anchors, warn_if_alike
@@ -61,6 +62,9 @@ _QUICK_NODES = 256
 
 _EXACT = 1e5
 """A precision above this is no noise that a benchmark has, but scores fitted exactly."""
+
+_ROUGH = 0.1
+"""A family's log-likelihood with a larger Monte Carlo error than this is worth a word."""
 
 _FIRST_SLOPE_SD = 0.3
 """Where the search for random slopes begins, in standard deviations of the random intercepts."""
@@ -292,7 +296,8 @@ def make_fit(
     with threadpool_limits(limits=1, user_api="blas"):
         found = objective.measure(best.ascent.frame, nodes, seed)
     frame = prepared.from_search(best.ascent.frame)
-    _warn_of_exact_fits(frame, prepared.benchmarks)
+    if not _warn_of_exact_fits(frame, prepared.benchmarks):
+        _warn_of_rough_integrals(found, prepared.families, nodes)
     anchors = model.anchors
     if anchors is None:
         anchors = suggest_anchors(frame, prepared.benchmarks).best
@@ -319,8 +324,8 @@ def make_fit(
     )
 
 
-def _warn_of_exact_fits(frame: Frame, benchmarks: Sequence[str]) -> None:
-    """Name the benchmarks whose precision grew without bound."""
+def _warn_of_exact_fits(frame: Frame, benchmarks: Sequence[str]) -> bool:
+    """Name the benchmarks whose precision grew without bound; say whether there are any."""
     exact = [
         benchmark
         for benchmark, precision in zip(benchmarks, frame.log_precisions, strict=True)
@@ -331,7 +336,25 @@ def _warn_of_exact_fits(frame: Frame, benchmarks: Sequence[str]) -> None:
             f"fitted almost exactly, with a precision above {_EXACT:.0e}: {', '.join(exact)}. The "
             "likelihood hardly has a maximum there: use fewer skills, or leave benchmarks out.",
             LvkitWarning,
-            stacklevel=4,
+            stacklevel=5,  # the line that fits
+        )
+    return bool(exact)
+
+
+def _warn_of_rough_integrals(found: Marginal, families: Sequence[str], nodes: int) -> None:
+    """Name the families whose integral rests on few of the nodes.
+
+    Where a family's posterior is of the shape that the nodes were placed for, nearly all count.
+    """
+    error = np.sqrt(np.maximum(1.0 / found.effective_nodes - 1.0 / nodes, 0.0))
+    rough = [name for name, off in zip(families, error, strict=True) if off > _ROUGH]
+    if rough:
+        warnings.warn(
+            f"the log-likelihood may be off by {np.linalg.norm(error[error > _ROUGH]):.1f}: the "
+            f"scores of {', '.join(rough)} say something of their latent vector that is far from "
+            "normal. Look for errors in them, or use fewer skills.",
+            LvkitWarning,
+            stacklevel=5,  # the line that fits
         )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import joblib
@@ -10,7 +11,7 @@ import pytest
 
 import lvkit as lv
 from lvkit import fitting
-from lvkit.estimation import MarginalNewton
+from lvkit.estimation import MarginalNewton, Objective
 
 TWO = "log_params + log_tokens"
 
@@ -254,6 +255,26 @@ def test_a_benchmark_and_a_model_left_without_scores_are_ignored(leaderboard: lv
 
 
 # -- starts, seeds and workers -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("effective", "off"), [(40.0, "0.2"), (4.0, "0.5")])
+def test_families_whose_integral_rests_on_few_nodes_are_named(
+    effective: float, off: str, small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = Objective.measure
+
+    def rough(*arguments: Any) -> Any:
+        found = measure(*arguments)
+        nodes = np.where(np.arange(12) == 3, effective, found.effective_nodes)
+        return replace(found, effective_nodes=nodes)
+
+    monkeypatch.setattr(Objective, "measure", rough)
+    model = lv.LatentSkillModel(n_skills=1, features=TWO)
+    with pytest.warns(lv.LvkitWarning, match=f"may be off by {off}: the scores of") as caught:
+        fit = model.fit(small_panel)
+    assert len(caught) == 1
+    assert f"the scores of {fit.families[3]} say" in str(caught[0].message)
+    assert caught[0].filename == __file__
 
 
 def test_several_starts_are_reported_with_their_spread(small_panel: lv.Panel) -> None:
