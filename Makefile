@@ -37,7 +37,9 @@ lab: $(venv)/.with-lab ## open JupyterLab on a copy of the notebooks, in the fol
 	@$(python) -m lvkit lab $(LAB)
 
 apps: $(venv)/.with-lab ## show the planner and the skills as pages without code, by Voila
-	@$(python) -m voila notebooks/apps --Voila.ip=127.0.0.1
+	JUPYTER_PATH=launcher $(python) -m voila notebooks/apps --template=lvkit --Voila.ip=127.0.0.1 \
+		--VoilaConfiguration.extension_allowlist=@voila-dashboards/widgets-manager8 \
+		--VoilaConfiguration.extension_allowlist=@jupyter-widgets/jupyterlab-manager
 
 test: $(venv)/.with-test ## run all tests: library, doctests, notebooks, browser (BROWSER=no), coverage
 	$(python) -m pytest -n $(JOBS) --dist loadfile --cov $(without-browser)

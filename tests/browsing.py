@@ -24,6 +24,8 @@ from typing import Any
 
 import nbformat
 
+ROOT = Path(__file__).parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--no-sandbox",
@@ -34,7 +36,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 120  # seconds; a shared machine is sometimes slow
+PATIENCE = 90  # seconds; a shared machine is sometimes slow
 NO_BROWSER = (
     f"No browser was found among {', '.join(BROWSERS)}. On Debian and Ubuntu: apt-get install "
     "chromium. To leave these tests out: make test BROWSER=no."
@@ -78,11 +80,13 @@ def at_home(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(command: Sequence[str], home: Path, **more: str) -> Iterator[None]:
+def running(
+    command: Sequence[str], home: Path, *, cwd: Path | None = None, **more: str
+) -> Iterator[None]:
     """Run a server; end it, and what it started, when the block is left."""
     with open(home / "server.log", "ab") as log:
         process = subprocess.Popen(
-            [*map(str, command)], cwd=home, env=at_home(home) | more, stdout=log, stderr=log
+            command, cwd=cwd or home, env=at_home(home) | more, stdout=log, stderr=log
         )
         try:
             yield
@@ -124,12 +128,16 @@ def lab_in(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def voila_on(home: Path, notebooks: Path) -> Iterator[str]:
-    """Start Voila on a folder of notebooks, as `make apps` does."""
+def apps_in(home: Path) -> Iterator[str]:
+    """Start Voila as `make apps` does, without opening a browser of its own."""
+    makefile = MAKEFILE.replace("\\\n", " ")
+    recipe = re.search(r"^apps:.*\n\tJUPYTER_PATH=(\S+) \$\(python\) (.*)$", makefile, re.MULTILINE)
+    assert recipe is not None
     url = f"http://localhost:{(port := free_port())}/"
     home.mkdir(parents=True, exist_ok=True)
-    options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
-    with running([sys.executable, "-m", "voila", str(notebooks), *options], home):
+    # From the project's folder, as make does; the home is only for what is written.
+    command = [sys.executable, *recipe[2].split(), "--no-browser", f"--port={port}"]
+    with running(command, home, cwd=ROOT, JUPYTER_PATH=str(ROOT / recipe[1])):
         until(lambda: answers(url), "Voila")
         yield url
 
@@ -192,26 +200,41 @@ class Lab:
         self.page.keyboard.press("Control+s")
         until(lambda: self.page.locator(".jp-mod-dirty").count() == 0, "a saved notebook")
 
+    def show(self, name: str) -> None:
+        """Open a notebook and run it."""
+        self.open(f"{name}.ipynb")
+        self.run_all()
+        self.page.wait_for_selector(".jp-OutputArea .widget-vbox")
+
     @property
     def picture(self) -> Any:
-        """The only image of the notebook; more than one are an error."""
-        return self.page.locator(".jp-OutputArea img")
-
-    @property
-    def tool(self) -> Any:
-        return self.page.locator(".jp-OutputArea .widget-vbox").first
-
-    def slider(self, name: str) -> Any:
-        label = self.page.locator(".widget-hslider", has_text=name)
-        return label.locator(".noUi-handle")
-
-    def button(self, name: str) -> Any:
-        return self.page.get_by_role("button", name=name, exact=True)
+        """The notebook's picture; where there are more, a test that takes it fails."""
+        return self.page.locator(".jp-OutputArea img:visible")
 
     def changed(self, before: str) -> str:
-        """Wait until the picture is another than before, and return its bytes."""
-        shown = until(
-            lambda: (src := self.picture.first.get_attribute("src")) != before and src,
-            "another picture",
-        )
-        return str(shown)
+        """Wait until the picture is another than before; return its bytes."""
+        return str(until(lambda: self._another(before), "another picture"))
+
+    def _another(self, before: str) -> str | None:
+        shown = self.picture.get_attribute("src") if self.picture.count() else None
+        return None if shown == before else shown
+
+    def nudge(self, slider: str, key: str = "ArrowRight") -> None:
+        """Press a key on a slider's handle."""
+        found = self.page.locator(".widget-hslider", has_text=slider)
+        found.locator(".noUi-handle").press(key)
+
+    def button(self, name: str) -> Any:
+        words = re.compile(rf"^\s*{re.escape(name)}\s*$")
+        return self.page.locator(".jp-OutputArea button", has_text=words)
+
+    def upload(self, button: str, path: Path) -> None:
+        """Press an upload button and choose a file."""
+        with self.page.expect_file_chooser() as chooser:
+            self.page.locator(".jp-OutputArea button", has_text=button).click()
+        chooser.value.set_files(path)
+
+    def wait_said(self, words: str) -> None:
+        """Wait until the widget says something."""
+        said = self.page.locator(".jp-OutputArea [role=status], .jp-OutputArea [role=alert]")
+        until(lambda: words in " ".join(said.all_inner_texts()), f"'{words}'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,8 +33,11 @@ def is_near(url: str) -> bool:
 
 
 @pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:
-    """A fresh page of 1280 by 900 points; at the end nothing may have gone wrong in it."""
+def page(chromium: Any, tmp_path: Path) -> Iterator[Any]:
+    """A fresh page of 1280 by 900 points; at the end nothing may have gone wrong in it.
+
+    How it looked at the end is kept in pytest's folder of the test.
+    """
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     shown = context.new_page()
     errors: list[str] = []
@@ -41,6 +45,7 @@ def page(chromium: Any) -> Iterator[Any]:
     shown.on("pageerror", lambda error: errors.append(str(error)))
     shown.on("request", lambda r: None if is_near(r.url) else errors.append(f"fetched {r.url}"))
     yield shown
+    shown.screenshot(path=tmp_path / "at-the-end.png")
     shown.close()
     context.close()
-    assert errors == []
+    assert not errors, "\n".join(errors)

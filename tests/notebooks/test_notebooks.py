@@ -7,6 +7,7 @@ That every cell runs as it stands is shown by nbval, which `make test` calls apa
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import nbformat
 import papermill
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+FOLDER = Path(__file__).parents[2] / "notebooks"
+PATH = sorted(FOLDER.glob("*.ipynb"))
+NOTEBOOKS = [*PATH, *sorted((FOLDER / "apps").glob("*.ipynb"))]
+WIDGET = "application/vnd.jupyter.widget-view+json"
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
 
@@ -28,8 +32,14 @@ def cells(path: Path, tag: str | None = None) -> list[Any]:
     ]
 
 
-def test_there_is_a_notebook() -> None:
-    assert NOTEBOOKS
+def outputs(cell: Any) -> list[Any]:
+    """What a cell shows, by kind."""
+    return [output.data for output in cell.outputs if "data" in output]
+
+
+def test_there_are_notebooks_and_apps() -> None:
+    assert PATH
+    assert [path.stem for path in NOTEBOOKS[len(PATH) :]] == ["app_planner", "app_skills"]
 
 
 @each_notebook
@@ -53,11 +63,33 @@ def test_a_notebook_defines_no_functions(path: Path) -> None:
 
 
 @each_notebook
+def test_every_picture_of_a_notebook_is_described(path: Path) -> None:
+    shown = [data for cell in cells(path) for data in outputs(cell)]
+    assert [data for data in shown if "image/png" in data and "text/html" not in data] == []
+    notebook = nbformat.read(path, as_version=4)
+    written = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    images = re.findall(r"<img\b[^>]*>", "".join(data.get("text/html", "") for data in shown))
+    alts = [re.search(r'\balt="([^"]*)"', image) for image in images]
+    assert all(alt is not None and len(alt[1]) > 20 for alt in alts)
+    assert all(len(alt) > 20 for alt in re.findall(r"!\[([^\]]*)\]", "".join(written)))
+
+
+@pytest.mark.parametrize("path", PATH, ids=[path.stem for path in PATH])
+def test_after_a_widget_a_notebook_shows_the_same_to_those_who_only_read(path: Path) -> None:
+    run = cells(path)
+    for cell, following in zip(run, [*run[1:], None], strict=True):
+        if any(WIDGET in data for data in outputs(cell)):
+            assert following is not None
+            still = [data for data in outputs(following) if WIDGET not in data]
+            assert still, f"a still picture or table is missing after:\n{cell.source}"
+
+
+@each_notebook
 def test_a_notebook_was_run_from_top_to_bottom_or_not_at_all(path: Path) -> None:
     counts = [cell.execution_count for cell in cells(path)]
     assert counts in ([None] * len(counts), list(range(1, len(counts) + 1)))
-    outputs = [output for cell in cells(path) for output in cell.outputs]
-    assert [output for output in outputs if output.output_type == "error"] == []
+    shown = [output for cell in cells(path) for output in cell.outputs]
+    assert [output for output in shown if output.output_type == "error"] == []
 
 
 @pytest.mark.slow
