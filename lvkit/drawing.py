@@ -20,6 +20,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
 
     from lvkit.panel import Panel
 
@@ -185,23 +186,21 @@ def heat_map(
     (rows, columns), (wide, high) = table.shape, cell
     size = {"width": margins[0] + wide * columns, "height": margins[1] + high * rows}
     ax = canvas(ax, **size, xlabel=xlabel, ylabel=ylabel)
-    labels = {"xlabel": ax.get_xlabel(), "ylabel": ax.get_ylabel()}
-    named = table.rename(index=shown, columns=shown)
-    sns.heatmap(
-        named, ax=ax, cmap="vlag", vmin=-most, vmax=most, annot=words, fmt="",
-        annot_kws={"fontsize": 8}, linewidths=0.6, linecolor="white",
-        xticklabels=True, yticklabels=True, cbar_kws={"label": bar, "format": "%.2g"},
-    )  # fmt: skip
-    ax.set(**labels)
-    _legible(ax)
+    colours = {"cmap": sns.color_palette("vlag", as_cmap=True), "vmin": -most, "vmax": most}
+    mesh = ax.pcolormesh(table.to_numpy(), edgecolors="white", lw=0.6, **colours)
+    _write_cells(ax, mesh, words)
+    names = [shown(name) for name in table.columns]
+    turn: dict[str, Any] = {"rotation": 30, "ha": "right"} if max(map(len, names)) > 12 else {}
+    ax.set_xticks(np.arange(columns) + 0.5, names, **turn)
+    ax.set_yticks(np.arange(rows) + 0.5, [shown(name) for name in table.index])
+    ax.set(xlim=(0, columns), ylim=(rows, 0))
     ax.tick_params(length=0, labelsize=9)
-    colour_bar: Any = ax.collections[0].colorbar
+    ax.spines[:].set_visible(False)
+    ticks = [-most, -0.5 * most, 0.0, 0.5 * most, most]
+    colour_bar = mesh.figure.colorbar(mesh, ax=ax, label=bar, format="%.2g", ticks=ticks)
+    colour_bar.outline.set_visible(False)
     colour_bar.ax.tick_params(labelsize=8)
-    colour_bar.ax.yaxis.label.set_size(9)
-    turn = max(len(str(name)) for name in named.columns) > 12
-    for text in ax.get_xticklabels():
-        text.set(rotation=30 if turn else 0, ha="right" if turn else "center")
-    ax.tick_params(axis="y", rotation=0)
+    colour_bar.ax.yaxis.label.set_fontsize(9)
     return ax
 
 
@@ -220,12 +219,13 @@ def luminance(colour: Any) -> float:
     return round(float(linear @ (0.2126, 0.7152, 0.0722)), 12)
 
 
-def _legible(ax: Axes) -> None:
+def _write_cells(ax: Axes, mesh: QuadMesh, words: Any) -> None:
     """Write black on light cells and white on dark ones: contrast is 4.5 to 1 or better."""
-    mesh = ax.collections[0]
     mesh.update_scalarmappable()
-    for text, colour in zip(ax.texts, mesh.get_facecolor(), strict=True):
-        text.set_color("black" if luminance(colour) > 0.179 else "white")
+    for (row, column), colour in zip(np.ndindex(words.shape), mesh.get_facecolor(), strict=True):
+        ink = "black" if luminance(colour) > 0.179 else "white"
+        x, y, word = column + 0.5, row + 0.5, words[row, column]
+        ax.text(x, y, word, color=ink, fontsize=8, ha="center", va="center")
 
 
 def cell_texts(table: pd.DataFrame, *, digits: int = 2, zeros: Any = None) -> Any:
@@ -241,7 +241,8 @@ def frame_cell(ax: Axes, row: Any, column: int) -> None:
     """Draw a frame around a cell of a heat map."""
     from matplotlib.patches import Rectangle
 
-    ax.add_patch(Rectangle((column, row), 1, 1, fill=False, ec=INK, lw=1.8, clip_on=False))
+    frame = Rectangle((column, row), 1, 1, fill=False, ec=INK, lw=1.8, clip_on=False)
+    ax.add_artist(frame)  # not add_patch: the limits are set, and to look at them again takes time
 
 
 def spaced_labels(order: pd.Series[str], edges: list[int]) -> tuple[list[float], list[str]]:

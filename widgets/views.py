@@ -76,20 +76,27 @@ def map_view(
         return View(lambda: plots.plot_families(fit, skill=alone, top=top), alt, keep)
     more = {"skills": skills, "families": families, "top": top}
     alt = describe.describe_family_map(fit, **more)  # type: ignore[arg-type]
-    keep = ("map", tuple(fit.anchors.items()), skills, top)
-    return View(lambda: plots.plot_family_map(fit, **more), alt, keep)  # type: ignore[arg-type]
+    return View(lambda: _steady(plots.plot_family_map(fit, **more)), alt, "map")  # type: ignore[arg-type]
 
 
 def pair_view(post: FamilyPosterior, a: str, b: str, skills: tuple[str, str]) -> View:
     """Return the view of two families' posteriors on two skills."""
     alt = describe.describe_family_density(post, a, b, skills=skills)
-    return View(lambda: plots.plot_family_density(post, a, b, skills=skills), alt, None)
+    return View(
+        lambda: _steady(plots.plot_family_density(post, a, b, skills=skills)), alt, "density"
+    )
 
 
 def compared(post: FamilyPosterior, a: str, b: str, *, level: float = 0.95) -> pd.DataFrame:
     """Return how family a differs from b, a row for each skill, in columns with plain names."""
     names = {"difference": f"{a} less {b}", "probability": f"probability that {a} stands higher"}
     return post.compare(a, b, level).rename(columns=names).reset_index()
+
+
+def _steady(ax: Axes) -> Axes:
+    """Put the label of the upright axis where it stays, however long the numbers beside it are."""
+    ax.yaxis.set_label_coords(-0.11, 0.5)
+    return ax
 
 
 def _longest(fit: Fit) -> tuple[int, int]:

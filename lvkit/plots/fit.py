@@ -138,9 +138,10 @@ def plot_loadings(fit: Fit, *, errors: bool = False, ax: Axes | None = None) -> 
         words = np.where(zeros, words, words + " ± " + ranges)
     told = "loading ± standard error," if errors else "loadings"
     shares = table.div(table.abs().max(axis=1), axis=0)
+    cell = (max(1.1, 3.0 / table.shape[1]), max(0.32, 2.4 / len(table)))  # room for the labels
     ax = draw.heat_map(
         ax, shares.rename(index=draw.benchmark_labels(fit.panel)), words, most=1.0,
-        bar="share of the benchmark's largest loading", cell=(1.1, 0.32), margins=(2.6, 1.3),
+        bar="share of the benchmark's largest loading", cell=cell, margins=(2.6, 1.3),
         xlabel=f"skill ({told} in logits per standard deviation)", ylabel="benchmark",
     )  # fmt: skip
     for skill, benchmark in fit.anchors.items():

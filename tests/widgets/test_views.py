@@ -71,6 +71,28 @@ def test_the_comparison_has_a_row_for_each_skill(post: FamilyPosterior) -> None:
     assert told.tolist() == post.compare(a, b)["probability"].tolist()
 
 
+def test_no_label_is_cut_off(small_fit: lv.Fit, small_panel: lv.Panel) -> None:
+    few = small_panel.select(benchmarks=["mmlu", "gsm8k"])
+    one = lv.LatentSkillModel(anchors={"a skill of all": "mmlu"}, features="log_params").fit(few)
+    post, pair = small_fit.sample_families(), small_fit.families[:2]
+    shown = [
+        views.loadings_view(one),
+        views.loadings_view(one, errors=True),
+        views.loadings_view(one, errors=True, skill="a skill of all"),
+        views.map_view(one, ("a skill of all",) * 2, top=3),
+        views.loadings_view(small_fit, errors=True),
+        views.correlation_view(small_fit),
+        views.map_view(small_fit, SKILLS),
+        views.pair_view(post, *pair, SKILLS),
+    ]
+    for view in shown:
+        ax = view.paint()
+        ax.figure.draw_without_rendering()
+        for label in (part for each in ax.figure.axes for part in (each.xaxis, each.yaxis)):
+            box = label.label.get_window_extent()
+            assert not label.label.get_text() or ax.figure.bbox.count_contains(box.corners()) == 4
+
+
 def test_pictures_of_one_shape_have_everything_in_the_same_place(small_fit: lv.Fit) -> None:
     other = small_fit.reanchor({"general": "arc", "instruction": "ifeval"})
     assert views.loadings_view(small_fit).keep == views.loadings_view(other).keep
