@@ -35,6 +35,7 @@ _VIEWS = (
 )
 _SCORES_SIZE = (7.8, 4.2)
 _MISSING_WIDTH = 8.4
+_COLOURED = 6  # families; each takes its share of the time to draw
 _WIDE = {"width": "auto", "flex": "1 1 300px", "min_width": "280px"}
 
 
@@ -190,6 +191,8 @@ class PanelTool(Tool):
         whole, labels = self._whole, benchmark_labels(self._whole)
         names = [(label, name) for name, label in labels.items()]
         with self.quiet():
+            # Unselect first: a browser that has the old choice for the new options stumbles.
+            self._families.value, self._benchmarks.value = (), ()
             self._families.options = whole.families
             self._families.value = whole.families
             self._benchmarks.options = names
@@ -351,4 +354,4 @@ def _picture(
 def _largest(panel: Panel) -> tuple[str, ...]:
     """Return the families with most scores, to be coloured for whatever benchmark is drawn."""
     scores = panel.scores.notna().sum(axis=1).groupby(panel.models["family"], sort=False).sum()
-    return tuple(map(str, scores.nlargest(8).index))
+    return tuple(map(str, scores.nlargest(_COLOURED).index))

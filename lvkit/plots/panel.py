@@ -60,6 +60,8 @@ def plot_scores(
     LvkitError
         If the panel has no such benchmark, column or family, or no score to draw.
     """
+    from matplotlib.ticker import MaxNLocator
+
     points = facts.score_points(panel, benchmark, against)
     if families is None:
         families = list(points["family"].value_counts(sort=False).nlargest(8).index)
@@ -74,6 +76,7 @@ def plot_scores(
         lines += ax.plot(rows[against], rows["score"], "-" + marker, color=colour, lw=1.5, ms=6)
     ax.set_xscale("log")
     draw.plain_ticks(ax)
+    ax.yaxis.set_major_locator(MaxNLocator(6))
     names = [draw.shown(family) for family in bright]
     ax.legend(lines, names, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     draw.tidy(ax, grid="both")
