@@ -30,13 +30,17 @@ if TYPE_CHECKING:
     from lvkit.parameters import Parameters
     from lvkit.planning import (
         Cost,
+        EvaluationPlan,
         Limits,
         Need,
         Plan,
         PlanComparison,
+        WithinBetween,
         compare_plans,
         plan_compute,
+        plan_evaluations,
         required_compute,
+        within_between,
     )
     from lvkit.posterior import FamilyPosterior
     from lvkit.predict import Prediction
@@ -55,6 +59,7 @@ _HOMES = {
     "Calibration": "calibration",
     "CheckReport": "reading.readers",
     "Cost": "planning",
+    "EvaluationPlan": "planning",
     "FamilyPosterior": "posterior",
     "Fit": "results",
     "LatentSkillModel": "model",
@@ -69,6 +74,7 @@ _HOMES = {
     "Prediction": "predict",
     "Selection": "select",
     "Study": "study",
+    "WithinBetween": "planning",
     "backtest": "holdout",
     "check_file": "reading.readers",
     "compare": "comparison",
@@ -76,12 +82,14 @@ _HOMES = {
     "load_fit": "storage",
     "load_leaderboard": "data",
     "plan_compute": "planning",
+    "plan_evaluations": "planning",
     "read_panel": "reading.readers",
     "required_compute": "planning",
     "select_skills": "select",
     "simulate": "simulation",
     "simulate_models": "simulation",
     "simulation_study": "study",
+    "within_between": "planning",
 }
 
 __all__ = [
@@ -90,6 +98,7 @@ __all__ = [
     "Calibration",
     "CheckReport",
     "Cost",
+    "EvaluationPlan",
     "FamilyPosterior",
     "Fit",
     "LatentSkillModel",
@@ -104,6 +113,7 @@ __all__ = [
     "Prediction",
     "Selection",
     "Study",
+    "WithinBetween",
     "backtest",
     "check_file",
     "compare",
@@ -111,12 +121,14 @@ __all__ = [
     "load_fit",
     "load_leaderboard",
     "plan_compute",
+    "plan_evaluations",
     "read_panel",
     "required_compute",
     "select_skills",
     "simulate",
     "simulate_models",
     "simulation_study",
+    "within_between",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Plots: panels, choices of K, fits, predictions, hold-out tests and studies, drawn.
+"""Plots: panels, choices of K, fits, predictions, hold-out tests, plans and studies, drawn.
 
 Each function draws one answer on the axes it is given, or on a figure of its own, and returns the
 axes; none saves, shows or changes anything else. ``ax.figure`` shows itself at the end of a
@@ -9,6 +9,7 @@ apart.
 
 from __future__ import annotations
 
+from lvkit.plots.evaluations import plot_evaluations
 from lvkit.plots.fit import (
     plot_correlation,
     plot_criterion,
@@ -18,6 +19,7 @@ from lvkit.plots.fit import (
     plot_trace,
 )
 from lvkit.plots.panel import plot_missing, plot_scores
+from lvkit.plots.planning import plot_plan, plot_plan_comparison, plot_plan_value
 from lvkit.plots.prediction import (
     plot_backtest_calibration,
     plot_backtest_errors,
@@ -36,6 +38,7 @@ __all__ = [
     "plot_backtest_errors",
     "plot_correlation",
     "plot_criterion",
+    "plot_evaluations",
     "plot_families",
     "plot_family_density",
     "plot_family_map",
@@ -43,6 +46,9 @@ __all__ = [
     "plot_loading_intervals",
     "plot_loadings",
     "plot_missing",
+    "plot_plan",
+    "plot_plan_comparison",
+    "plot_plan_value",
     "plot_prediction",
     "plot_response",
     "plot_scores",
