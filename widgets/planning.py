@@ -24,12 +24,12 @@ from lvkit.planning.plan import Plan, plan_compute
 from lvkit.planning.surface import learn_surface
 from lvkit.planning.target import read_target
 from lvkit.planning.words import flops
-from lvkit.plots.planning import plot_plan, plot_plan_value
+from lvkit.plots.planning import plan_view, plot_plan_ground, plot_plan_path, plot_plan_value
 from lvkit.reading.cells import is_blank, parse_number
 
 from .features import agreed, feature_controls, fitted_column, log_slider, set_controls
+from .layers import LayeredBox
 from .notice import Notice
-from .picture import PictureBox
 from .table import TableBox
 from .tool import Tool, labelled
 
@@ -58,6 +58,11 @@ _LIMITS = {
 }
 
 _MAP, _VALUE = "map", "value"
+
+_SIZE = (7.0, 5.0)
+
+_STEP = 0.25
+"""The map's ends go by steps of so many powers of ten."""
 
 
 def plan_budget(
@@ -170,7 +175,7 @@ class BudgetPlanner(Tool):
         self.family = _family_menu(fit, family)
         self.limits, self.serving = _limit_boxes(), _serving_box()
         self.level, self.intervals, self.view = _shown_controls(level, intervals)
-        self.picture, self.table, self.words = PictureBox(), TableBox(), Notice()
+        self.picture, self.table, self.words = LayeredBox(), TableBox(), Notice()
         self._arrange()
         self._listen()
         self.call(self._choose_family, None)
@@ -225,16 +230,26 @@ class BudgetPlanner(Tool):
         if plan is None:
             return
         self.plan = plan
-        plot = plot_plan if self.view.value == _MAP else plot_plan_value
-        self.picture.show(
-            lambda ax: plot(plan, ax=ax), alt=in_words(plan, self.view.value), size=(7.0, 5.0),
-            keep=(self.view.value, plan.target.unit, _decades(plan)),
-        )  # fmt: skip
+        self._draw(plan, in_words(plan, self.view.value))
         self.words.say("\n".join(plan.words))
         whose = f"{plan.target.label}, {plan.family}"
         self.table.show(
             plan.table, read=table_to_read(plan), caption=f"The best plan on each budget: {whose}",
             file="plan.csv",
+        )  # fmt: skip
+
+    def _draw(self, plan: Plan, alt: str) -> None:
+        """Draw a plan; what the same target and family share is drawn once."""
+        if self.view.value == _VALUE:
+            self.picture.show(lambda ax: plot_plan_value(plan, ax=ax), alt=alt, size=_SIZE)
+            return
+        view = plan_view(plan, step=_STEP)
+        attributes = tuple(plan.aim.surface.attributes.items())
+        self.picture.show_layers(
+            lambda ax: plot_plan_ground(plan, view=view, ax=ax),
+            lambda ax: plot_plan_path(plan, ax=ax),
+            alt=alt, size=_SIZE, keep=(plan.target.label, plan.target.kind, plan.family,
+                                       attributes, view),
         )  # fmt: skip
 
     def _settings(self) -> dict[str, Any]:
@@ -359,12 +374,6 @@ def limits_of(texts: Mapping[str, str]) -> Limits:
             number = parse_number(text)
             numbers[name] = text if number is None else number
     return Limits(**numbers)
-
-
-def _decades(plan: Plan) -> tuple[int, ...]:
-    """Return how wide the numbers along the axes are, roughly: pictures alike keep their shape."""
-    ends = plan.table[["tokens_t", "params_b"]].agg(["min", "max"]).to_numpy()
-    return tuple(int(end) for end in np.floor(np.log10(ends.astype(float))).ravel())
 
 
 def in_words(plan: Plan, view: str) -> str:

@@ -16,16 +16,16 @@ import pandas as pd
 
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError
-from lvkit.plots.prediction import plot_forecast
+from lvkit.plots.prediction import plot_forecast_ground, plot_forecast_intervals
 from lvkit.predict import INTERVALS, Prediction, check_intervals
 from lvkit.prediction_facts import KINDS
 from lvkit.reporting.describe import describe_prediction
 from lvkit.reporting.words import count
 
 from .features import agreed, beyond, feature_controls, set_controls
+from .layers import LayeredBox
 from .listening import listening
 from .notice import Notice
-from .picture import PictureBox
 from .table import TableBox
 from .tool import Tool, labelled
 
@@ -121,7 +121,7 @@ class ScorePredictor(Tool):
         self.features = feature_controls(fit)
         self.scores = _score_boxes(fit)
         self._make_controls(family, level, intervals)
-        self.picture, self.table, self.words = PictureBox(), TableBox(), Notice()
+        self.picture, self.table, self.words = LayeredBox(), TableBox(), Notice()
         self._arrange()
         self._listen()
         self.call(self._choose, None)
@@ -188,10 +188,11 @@ class ScorePredictor(Tool):
         prediction = self._predicted(asked, draws)
         self._asked, self._prediction, self._full = asked, prediction, draws == _ALL
         self.words.say(" ".join(in_words(prediction, self.fit, self._values())))
-        rows = len(prediction.table)
-        self.picture.show(
-            lambda ax: plot_forecast(prediction, ax=ax), alt=describe_prediction(prediction),
-            size=(6.2, 0.9 + 0.23 * rows), keep="forecast",
+        self.picture.show_layers(
+            lambda ax: plot_forecast_ground(prediction, ax=ax),
+            lambda ax: plot_forecast_intervals(prediction, ax=ax),
+            alt=describe_prediction(prediction), size=(6.2, 0.9 + 0.23 * len(prediction.table)),
+            keep=(prediction.level, prediction.intervals),
         )  # fmt: skip
         self.table.show(
             prediction.table, file="prediction.csv", read=table_to_read(prediction, self.fit),

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from lvkit.planning.comparison import PlanComparison
     from lvkit.planning.plan import Plan
 
-__all__ = ["plot_plan", "plot_plan_comparison", "plot_plan_value"]
+__all__ = [
+    "plan_view",
+    "plot_plan",
+    "plot_plan_comparison",
+    "plot_plan_ground",
+    "plot_plan_path",
+    "plot_plan_value",
+]
 
 Array = npt.NDArray[np.float64]
 View = tuple[tuple[float, float], tuple[float, float]]
@@ -61,24 +68,88 @@ def plot_plan(plan: Plan, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
+    return plot_plan_path(plan, ax=plot_plan_ground(plan, ax=ax))
+
+
+def plot_plan_ground(plan: Plan, *, view: View | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the lower layer of :func:`plot_plan`: the target over size and tokens, and the data.
+
+    Plans for the same target and family share it, whatever their budgets, limits and costs, so that
+    a picture that moves draws it once.
+
+    Parameters
+    ----------
+    plan : Plan
+        What :func:`lvkit.plan_compute` returned.
+    view : pair of pairs of float, optional
+        Least and greatest size (billions) and tokens (trillions) in view; None for all that the
+        plan needs (:func:`plan_view`).
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
     label = "parameters (billions)"
     ax = draw.canvas(ax, width=7.2, height=5.6, xlabel=label, ylabel="training tokens (trillions)")
     models = plan.fit.panel.models.loc[list(plan.fit.prepared.models)]
-    view = _view(models, plan.table)
+    view = plan_view(plan) if view is None else view
     _surface(ax, plan, view)
-    _shade(ax, plan, view)
     ax.plot(models["params_b"], models["tokens_t"], "o", color=draw.INK, alpha=0.35, ms=3.5, mew=0,
             label="fitted models")  # fmt: skip
     around = 10.0 ** Region.of(plan.fit).corners
     ax.plot(*np.vstack([around, around[:1]]).T, ":", color=draw.INK, lw=1.2, label="_region")
-    _budget_lines(ax, plan, view)
-    _path(ax, plan)
-    (left, right), (low, high) = view
-    ax.set(xscale="log", yscale="log", xlim=(left, right), ylim=(low, high))
+    ax.set(xscale="log", yscale="log", xlim=view[0], ylim=view[1])
     _plain_axes(ax)
-    ax.legend(frameon=True, framealpha=0.9, fontsize=8, loc="lower left")
     draw.tidy(ax)
     return ax
+
+
+def plot_plan_path(plan: Plan, *, ax: Axes) -> Axes:
+    """Draw the upper layer of :func:`plot_plan`: limits, budgets, best points and their band.
+
+    Parameters
+    ----------
+    plan : Plan
+        What :func:`lvkit.plan_compute` returned.
+    ax : matplotlib Axes
+        What :func:`plot_plan_ground` returned.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    view = ax.get_xlim(), ax.get_ylim()
+    _shade(ax, plan, view)
+    _budget_lines(ax, plan, view)
+    _path(ax, plan)
+    ax.legend(frameon=True, framealpha=0.9, fontsize=8, loc="lower left")
+    return ax
+
+
+def plan_view(plan: Plan, *, step: float | None = None) -> View:
+    """Return what has to be in view: the fitted models and the best points, with a margin.
+
+    Parameters
+    ----------
+    plan : Plan
+        What :func:`lvkit.plan_compute` returned.
+    step : float, optional
+        Powers of ten by which the ends go outwards, so that plans that differ little share a view.
+
+    Returns
+    -------
+    pair of pairs of float
+        Least and greatest size (billions) and tokens (trillions).
+    """
+    models = plan.fit.panel.models.loc[list(plan.fit.prepared.models)]
+    sizes, tokens = _view(models, plan.table)
+    if step is None:
+        return sizes, tokens
+    low, high = np.log10([sizes, tokens]).T / step
+    (left, right), (bottom, top) = 10.0 ** (step * np.stack([np.floor(low), np.ceil(high)], axis=1))
+    return (float(left), float(right)), (float(bottom), float(top))
 
 
 def _view(models: pd.DataFrame, table: pd.DataFrame) -> View:

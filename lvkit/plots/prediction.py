@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,8 @@ __all__ = [
     "plot_backtest_calibration",
     "plot_backtest_errors",
     "plot_forecast",
+    "plot_forecast_ground",
+    "plot_forecast_intervals",
     "plot_prediction",
 ]
 
@@ -134,30 +136,95 @@ def plot_forecast(
     LvkitError
         For a model that was not predicted.
     """
-    name = str(prediction.table["model"].iloc[0]) if model is None else model
-    rows = predicted(prediction, [name], observed)
-    labels = prediction.labels
+    ax = plot_forecast_ground(prediction, ax=ax)
+    return plot_forecast_intervals(prediction, model, observed=observed, ax=ax)
+
+
+def plot_forecast_ground(prediction: Prediction, *, ax: Axes | None = None) -> Axes:
+    """Draw the lower layer of :func:`plot_forecast`: benchmarks, axes and legend.
+
+    All models share it, so that a picture that moves draws it once.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        What ``fit.predict()`` returned.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    names = [
+        draw.shown(prediction.labels[name]) for name in pd.unique(prediction.table["benchmark"])
+    ]
     label = f"score ({prediction.level:.0%} intervals: {KINDS[prediction.intervals]})"
-    height = 0.9 + 0.23 * len(rows)
+    height = 0.9 + 0.23 * len(names)
     ax = draw.canvas(ax, width=6.2, height=height, xlabel=label, ylabel="benchmark")
-    _intervals(ax, rows)
-    names = [draw.shown(labels[benchmark]) for benchmark in rows["benchmark"]]
-    ax.set_yticks(range(len(rows)), names, fontsize=9)
-    ax.legend(ncols=3, frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 1.0))
+    _ruled(ax, len(names))
+    ax.set_yticks(range(len(names)), names, fontsize=9)
+    key = _key()
+    ax.legend(handles=key, ncols=len(key), frameon=False, fontsize=8, loc="lower right",
+              bbox_to_anchor=(1.0, 1.0))  # fmt: skip
+    return ax
+
+
+def plot_forecast_intervals(
+    prediction: Prediction,
+    model: str | None = None,
+    *,
+    observed: Panel | pd.DataFrame | None = None,
+    ax: Axes,
+) -> Axes:
+    """Draw the upper layer of :func:`plot_forecast`: intervals, medians and known scores.
+
+    Parameters
+    ----------
+    prediction, model, observed
+        As in :func:`plot_forecast`.
+    ax : matplotlib Axes
+        What :func:`plot_forecast_ground` returned.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    name = str(prediction.table["model"].iloc[0]) if model is None else model
+    _marks(ax, predicted(prediction, [name], observed))
     return ax
 
 
 def _intervals(square: Axes, table: pd.DataFrame) -> None:
     """Draw a model's intervals, medians and measured scores, the first benchmark on top."""
+    _marks(square, table)
+    _ruled(square, len(table))
+
+
+def _marks(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw intervals, medians and measured scores, a line of the table below the other."""
     blue, orange = draw.palette()[0], draw.palette()[3]
     places = np.arange(len(table))
-    square.hlines(places, table["lower"], table["upper"], color=blue, lw=2.2, alpha=0.55,
-                  label="interval")  # fmt: skip
-    square.plot(table["median"], places, "o", color=blue, ms=4.5, label="median")
-    square.plot(table["observed"], places, "D", mfc="none", mec=orange, mew=1.4, ms=5,
-                label="measured")  # fmt: skip
-    square.set(xlim=(-0.02, 1.02), ylim=(len(table) - 0.5, -0.5))
-    draw.tidy(square, grid="both")
+    ax.hlines(places, table["lower"], table["upper"], color=blue, lw=2.2, alpha=0.55,
+              label="interval")  # fmt: skip
+    ax.plot(table["median"], places, "o", color=blue, ms=4.5, label="median")
+    ax.plot(table["observed"], places, "D", mfc="none", mec=orange, mew=1.4, ms=5,
+            label="measured")  # fmt: skip
+
+
+def _key() -> list[Any]:
+    """Return what a legend shows of intervals, medians and measured scores."""
+    from matplotlib.figure import Figure
+
+    ax = Figure().add_subplot()
+    _marks(ax, pd.DataFrame(np.zeros((1, 4)), columns=["lower", "upper", "median", "observed"]))
+    return ax.get_legend_handles_labels()[0]
+
+
+def _ruled(ax: Axes, rows: int) -> None:
+    """Make room for scores from 0 to 1 in some rows, the first on top."""
+    ax.set(xlim=(-0.02, 1.02), ylim=(rows - 0.5, -0.5))
+    draw.tidy(ax, grid="both")
 
 
 def _title(name: str, table: pd.DataFrame) -> str:

@@ -15,7 +15,14 @@ from lvkit.planning.comparison import PlanComparison, compare_plans
 from lvkit.planning.cost import Cost
 from lvkit.planning.limits import Limits
 from lvkit.planning.plan import Plan, plan_compute
-from lvkit.plots.planning import plot_plan, plot_plan_comparison, plot_plan_value
+from lvkit.plots.planning import (
+    plan_view,
+    plot_plan,
+    plot_plan_comparison,
+    plot_plan_ground,
+    plot_plan_path,
+    plot_plan_value,
+)
 
 BUDGETS = [1e21, 1e22, 1e23]
 TIGHT = Limits(min_params_b=2, max_params_b=50, min_tokens_t=0.05, max_tokens_t=9,
@@ -144,6 +151,27 @@ def test_all_that_is_planned_is_in_view(fit: lv.Fit) -> None:
     ax = plot_plan(far)
     assert ax.get_xlim()[0] < far.table["params_b"][0] < ax.get_xlim()[1]
     assert ax.get_ylim()[0] < far.table["tokens_t"][0] < ax.get_ylim()[1]
+
+
+def test_the_layers_of_the_map_are_the_map(plan: Plan) -> None:
+    layers = plot_plan_path(plan, ax=plot_plan_ground(plan))
+    assert picture(layers, "x").png == picture(plot_plan(plan), "x").png
+
+
+def test_the_ground_knows_nothing_of_budgets(fit: lv.Fit) -> None:
+    view = ((0.1, 300.0), (0.01, 30.0))
+    plans = [plan_compute(fit, budget, target="maths", level=None) for budget in (1e21, 1e23)]
+    images = {picture(plot_plan_ground(each, view=view), "x").png for each in plans}
+    assert len(images) == 1
+
+
+def test_a_view_in_steps_holds_the_plans_own_and_is_shared(fit: lv.Fit) -> None:
+    plans = [plan_compute(fit, b, target="maths", level=None) for b in (1.00e23, 1.02e23)]
+    exact, steps = plan_view(plans[0]), plan_view(plans[0], step=0.25)
+    for (low, high), (least, most) in zip(exact, steps, strict=True):
+        assert low / 10.0**0.25 < least <= low < high <= most < high * 10.0**0.25
+    assert plan_view(plans[1], step=0.25) == steps
+    assert plot_plan_ground(plans[0], view=steps).get_xlim() == pytest.approx(steps[0])
 
 
 def test_of_many_budgets_six_have_a_line(fit: lv.Fit) -> None:

@@ -10,8 +10,13 @@ from scipy.special import ndtr, ndtri
 
 import lvkit as lv
 from lvkit import plots
+from lvkit.drawing import picture
 from lvkit.holdout import Backtest
-from lvkit.plots.prediction import plot_forecast
+from lvkit.plots.prediction import (
+    plot_forecast,
+    plot_forecast_ground,
+    plot_forecast_intervals,
+)
 from lvkit.predict import Prediction
 
 
@@ -56,6 +61,12 @@ def test_a_forecast_draws_one_model_on_all_benchmarks(prediction: Prediction) ->
     measured = panel.scores.loc[name, list(table["benchmark"])]
     np.testing.assert_array_equal(ax.lines[1].get_xdata(), measured)
     assert [tick.get_text() != "" for tick in ax.get_yticklabels()] == [True] * len(table)
+
+
+def test_the_layers_of_a_forecast_are_the_forecast(prediction: Prediction) -> None:
+    layers = plot_forecast_intervals(prediction, ax=plot_forecast_ground(prediction))
+    assert picture(layers, "x").png == picture(plot_forecast(prediction), "x").png
+    assert {"interval", "median", "measured"} <= set(texts(layers))
 
 
 def test_a_forecast_takes_the_first_model_and_the_users_axes(prediction: Prediction) -> None:
