@@ -24,6 +24,7 @@ from lvkit.estimation import (
     MarginalNewton,
     Objective,
     ProjectedStochasticAscent,
+    Report,
 )
 from lvkit.estimation.starts import principal, shaken
 from lvkit.marginal import Marginal
@@ -165,20 +166,32 @@ def climb_from(
     *,
     seed: int,
     n_jobs: int | None,
+    report: Report | None = None,
 ) -> Generator[Climb, None, None]:
-    """Climb from several starts, in parallel under the user's joblib backend; yield in order."""
+    """Climb from several starts, in parallel under the user's joblib backend; yield in order.
+
+    Each step is reported where the climbs are done in place, with one worker.
+    """
     floors = objective.chart.floors
     begin = floors.fixed + 0.5 * floors.ceiling
     tasks = [(name, replace(frame, floors=begin)) for name, frame in frames]
-    calls = [(objective, name, frame, estimator, seed) for name, frame in tasks]
+    here = report if n_jobs == 1 else None
+    calls = [(objective, name, frame, estimator, seed, here) for name, frame in tasks]
     # Threads by default: numpy lets go of the interpreter, and new processes cost more to start
     # than most climbs take.
     return run(_climb, calls, n_jobs, threads=True)
 
 
-def _climb(objective: Objective, name: str, frame: Frame, estimator: Estimator, seed: int) -> Climb:
+def _climb(
+    objective: Objective,
+    name: str,
+    frame: Frame,
+    estimator: Estimator,
+    seed: int,
+    report: Report | None,
+) -> Climb:
     began = time.perf_counter()
-    ascent = estimator.climb(objective, frame, seed=seed)
+    ascent = estimator.climb(objective, frame, seed=seed, report=report)
     return Climb(name, ascent, time.perf_counter() - began)
 
 

@@ -18,13 +18,13 @@ import pandas as pd
 from lvkit.checks import check_whole, check_workers
 from lvkit.comparison import criteria
 from lvkit.errors import LvkitError
-from lvkit.estimation import MarginalNewton
+from lvkit.estimation import MarginalNewton, Report
 from lvkit.estimation.starts import grown, principal, shaken
 from lvkit.fitting import Climb, climb_from, make_fit, objective_for, prepared_for
 from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
 from lvkit.preparation import Prepared
-from lvkit.progress import ProgressChoice, progress_bar
+from lvkit.progress import Progress, ProgressChoice, progress_bar
 from lvkit.results import Fit
 from lvkit.structure import Frame
 
@@ -160,10 +160,11 @@ def select_skills(
     with progress_bar(progress, total=total, label="Choosing K") as bar:
         for k in numbers:
             climbs = []
-            for climb in _climbs(model, prepared, k, previous, seed, n_jobs):
+            show = _shown_on(bar, k)
+            for climb in _climbs(model, prepared, k, previous, seed, n_jobs, show):
                 climbs.append(climb)
                 bar.update()
-                bar.set_postfix_str(f"K = {k}, log-likelihood {climb.loglik:.1f}")
+                show(climb.ascent.trace[-1])
             settings = _settings(model, k)
             hill = objective_for(settings, prepared, k)
             previous = fits[k] = make_fit(
@@ -173,6 +174,11 @@ def select_skills(
             if report is not None:
                 report(_selection(fits, seconds))
     return _selection(fits, seconds)
+
+
+def _shown_on(bar: Progress, k: int) -> Report:
+    """Return what shows each step on the bar, so that a bar which stops the work does so soon."""
+    return lambda step: bar.set_postfix_str(f"K = {k}, log-likelihood {step.loglik:.1f}")
 
 
 def _selection(fits: dict[int, Fit], seconds: dict[int, float]) -> Selection:
@@ -288,14 +294,15 @@ def _climbs(
     previous: Fit | None,
     seed: int,
     n_jobs: int | None,
+    report: Report,
 ) -> Iterable[Climb]:
     """Look at every start, then climb from the best to the top."""
     objective = objective_for(_settings(model, k), prepared, k)
     looks = []
     frames = _frames(prepared, k, previous, seed)
-    for climb in climb_from(objective, frames, _LOOK, seed=seed, n_jobs=n_jobs):
+    for climb in climb_from(objective, frames, _LOOK, seed=seed, n_jobs=n_jobs, report=report):
         looks.append(climb)
         yield climb
     best = max(looks, key=lambda climb: climb.loglik)
     last = [(f"{best.start}, polished", best.ascent.frame)]
-    yield from climb_from(objective, last, MarginalNewton(), seed=seed, n_jobs=1)
+    yield from climb_from(objective, last, MarginalNewton(), seed=seed, n_jobs=1, report=report)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import lvkit as lv
+from lvkit.progress import NoProgress
 from lvkit.select import skill_range
 
 # Design, section 2: marginal log-likelihoods for K = 1 to 7, default settings, seed 0; and what
@@ -187,6 +188,29 @@ def test_progress_reaches_its_total(small_panel: lv.Panel) -> None:
     lv.select_skills(small_panel, [1, 2], model, progress=Bar)
     ((n, total),) = {(bar.n, bar.total) for bar in bars}
     assert n == total > 2
+
+
+def test_each_step_of_a_climb_is_shown_and_can_stop_the_work(small_panel: lv.Panel) -> None:
+    class Bar(NoProgress):
+        shown: ClassVar[list[str]] = []
+        moved: ClassVar[list[int]] = []
+
+        def __init__(self, *, total: int | None, desc: str) -> None:
+            self.label = desc
+
+        def update(self, n: int = 1) -> None:
+            self.moved.append(n)
+
+        def set_postfix_str(self, s: str = "") -> None:
+            self.shown.append(s)
+            if len(self.shown) == 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lv.select_skills(small_panel, [1], lv.LatentSkillModel(), progress=Bar)
+    assert Bar.moved == []
+    assert len(Bar.shown) == 3
+    assert all(text.startswith("K = 1, log-likelihood ") for text in Bar.shown)
 
 
 @pytest.mark.parametrize("numbers", [[0], [1, -2], [1.5], ["two"], ["1", 2]])

@@ -11,7 +11,14 @@ prove that this is the top.
 from __future__ import annotations
 
 from lvkit.estimation.mml import MarginalNewton
-from lvkit.estimation.objective import Ascent, Estimator, Objective
+from lvkit.estimation.objective import Ascent, Estimator, Objective, Report
 from lvkit.estimation.psga import ProjectedStochasticAscent
 
-__all__ = ["Ascent", "Estimator", "MarginalNewton", "Objective", "ProjectedStochasticAscent"]
+__all__ = [
+    "Ascent",
+    "Estimator",
+    "MarginalNewton",
+    "Objective",
+    "ProjectedStochasticAscent",
+    "Report",
+]
