@@ -15,11 +15,12 @@ model were right), and three things are learned from these records:
 Each lineage has the same weight in all three.
 
 A new lineage may differ from all that were seen, as they differ from one another; so with m
-lineages the chance of 1 / (m + 1) is set aside for something worse than ever recorded, as
-hierarchical conformal prediction does (Dunn, Wasserman and Ramdas, 2023), which makes intervals
-wider where few lineages were seen. With m lineages a level above m / (m + 1) is more than they can
-vouch for: a warning says so, and the limits are the farthest recorded or the model's own, whichever
-lie farther out. A calibration is learned from a fit's own data alone.
+lineages a chance is set aside for something worse than ever recorded, which makes intervals wider
+where few lineages were seen: (5/8) / (m + 1/4), by Blom's (1958) positions of normal scores. With
+1 / (m + 1), as in hierarchical conformal prediction (Dunn, Wasserman and Ramdas, 2023), coverage is
+guaranteed, and overshoots; docs/prediction.md has both. With m lineages a level above m / (m + 1)
+is more than they can vouch for: a warning says so, and the limits are the farthest recorded or the
+model's own, whichever lie farther out. A calibration is learned from a fit's own data alone.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ _NEAREST = 0.1
 """Distances are powers of ten of at least this, where logarithms are taken."""
 
 _MOST_GROWTH = 0.5
+
+_BLOM = 0.375
+"""The i-th of m normal scores stands at the probability (i - 3/8) / (m + 1/4)."""
 
 _FLOOR = 0.05
 """Added to the size of residuals before logarithms are taken."""
@@ -191,7 +195,7 @@ class _Spread:
         """Return the normal scores of a quantile; arguments broadcast to (n, J)."""
         from scipy.special import ndtri
 
-        beyond = 1.0 / (self.n_lineages + 1.0)
+        beyond = (1.0 - _BLOM) / (self.n_lineages + 1.0 - 2.0 * _BLOM)
         inner = (probability - 0.5 * beyond) / (1.0 - beyond)
         quantile = float(np.interp(inner, self.mass, self.sorted_z))
         if not 0.0 < inner < 1.0:
