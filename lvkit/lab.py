@@ -192,10 +192,13 @@ def own_cards(shown: Sequence[Card]) -> str:
 
 
 def fresh_cards(shown: Sequence[Card]) -> str:
-    """Return the launcher's file for any JupyterLab: its notebooks lie in ``lvkit`` beside it."""
+    """Return the launcher's file for any JupyterLab: its notebooks lie in ``lvkit`` beside it.
+
+    There a card's title is the name of the copy's file, too.
+    """
     return _yaml(
         {
-            "title": card.title,
+            "title": re.sub(r'[\\/:*?"<>|]', "", card.title),
             "description": f"Put a fresh copy of {card.notebook} into the folder shown, open it",
             "type": "notebook",
             "source": f"lvkit/{card.notebook}",

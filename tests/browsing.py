@@ -216,7 +216,7 @@ class Lab:
         return str(until(lambda: self._another(before), "another picture"))
 
     def _another(self, before: str) -> str | None:
-        shown = self.picture.get_attribute("src") if self.picture.count() else None
+        shown = self.picture.evaluate_all("images => images.map(image => image.src).join()")
         return None if shown == before else shown
 
     def nudge(self, slider: str, key: str = "ArrowRight") -> None:

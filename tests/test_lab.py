@@ -93,6 +93,11 @@ def test_cards_for_any_jupyterlab_name_a_notebook_beside_them() -> None:
     assert (card["type"], card["source"]) == ("notebook", "lvkit/00.ipynb")
 
 
+def test_titles_that_become_file_names_are_good_ones() -> None:
+    (card,) = yaml.safe_load(lab.fresh_cards([lab.Card("3. How many: 4/5?", "03.ipynb")]))
+    assert card["title"] == "3. How many 45"
+
+
 # -- copies -----------------------------------------------------------------------------------
 
 

@@ -117,3 +117,23 @@ def test_a_prediction_is_drawn_anew_for_another_level(lab: Lab) -> None:
     lab.nudge("Level", "Home")
     assert lab.changed(first)
     assert lab.picture.count() == 1
+
+
+def test_a_plan_follows_its_budget_and_tells_of_a_limit_it_cannot_read(lab: Lab) -> None:
+    lab.show("planning")
+    first = lab.changed("")
+    count = lab.picture.count()
+    lab.nudge("Budget")
+    second = lab.changed(first)
+    lab.page.locator(
+        ".jp-OutputArea .p-Accordion, .jp-OutputArea .jupyter-widget-Accordion"
+    ).click()
+    limit = lab.page.locator(".jp-OutputArea .widget-text input").first
+    limit.fill("as large as can be")
+    limit.press("Enter")
+    lab.wait_said("as large as can be")
+    limit.fill("")
+    limit.press("Enter")
+    lab.nudge("Budget")
+    assert lab.changed(second)
+    assert lab.picture.count() == count
