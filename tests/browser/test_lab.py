@@ -48,3 +48,20 @@ def test_a_card_opens_the_users_copy(lab: Lab, home: Path) -> None:
     lab.save()
     (cell,) = nbformat.read(notebook, as_version=4).cells
     assert cell.outputs[0].data["text/plain"] == "42"
+
+
+def test_the_first_notebook_of_the_path_runs_from_its_card_to_its_end(lab: Lab, home: Path) -> None:
+    name = min(shipped_notebooks())
+    lab.open_launcher()
+    lab.cards("your copies").first.click()
+    lab.wait_open(name)
+    lab.run_all()
+    lab.save()
+    made = nbformat.read(home / "mine" / name, as_version=4).cells
+    code = [cell for cell in made if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    failed = [out for cell in code for out in cell.outputs if out.output_type == "error"]
+    assert failed == []
+    images = lab.picture.evaluate_all("images => images.map(image => image.alt)")
+    assert images
+    assert all(images)

@@ -128,7 +128,7 @@ def test_a_plan_follows_its_budget_and_tells_of_a_limit_it_cannot_read(lab: Lab)
     lab.page.locator(
         ".jp-OutputArea .p-Accordion, .jp-OutputArea .jupyter-widget-Accordion"
     ).click()
-    limit = lab.page.locator(".jp-OutputArea .widget-text input").first
+    limit = lab.page.locator(".jp-OutputArea .jupyter-widget-Accordion input[type=text]").first
     limit.fill("as large as can be")
     limit.press("Enter")
     lab.wait_said("as large as can be")
