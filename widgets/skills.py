@@ -201,7 +201,8 @@ class SkillChoice(Tool):
         assert self.selection is not None
         selection, self.fit = self.selection, self.selection.fits[k]
         alt = f"{describe_criterion(selection)} Picked: K = {k}."
-        self.picture.show(lambda: drawn_criteria(selection, k), alt=alt, size=None)
+        shape = tuple(selection.table["aic"])
+        self.picture.show(lambda: drawn_criteria(selection, k), alt=alt, size=None, keep=shape)
         self._words.value = _paragraph(f"widget.fit is {self.fit!r}. {describe_loadings(self.fit)}")
         self.table.show(
             selection.table.reset_index(), read=readable(selection), formats=_FORMATS,

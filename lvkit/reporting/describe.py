@@ -14,6 +14,7 @@ import pandas as pd
 from lvkit.drawing import benchmark_labels
 from lvkit.facts import (
     TOP_FAMILIES,
+    checked_names,
     family_standings,
     known_families,
     loading_intervals,
@@ -94,12 +95,13 @@ def describe_response(
     curve: ResponseCurve, *, skill: float | None = None, level: float = 0.9
 ) -> str:
     """Say what :func:`lvkit.plots.plot_response` shows."""
-    way = "rises" if curve.loading > 0 else "falls"
+    low, high = f"{curve.floor:.2f}", "1"
+    way = f"rises from {low} to {high}" if curve.loading > 0 else f"falls from {high} to {low}"
     if curve.middle is None:
         start = f"The expected score is {float(curve.mean(0.0)):.2f} at every skill"
     else:
         half = f"half-way at skill {curve.middle + 0.0:.1f}"
-        start = f"The expected score {way} between {curve.floor:.2f} and 1, {half}"
+        start = f"The expected score {way}, {half}"
     if skill is None:
         return f"{start}."
     lower, upper = curve.interval(skill, level)
@@ -192,12 +194,12 @@ def describe_family_density(
     post: FamilyPosterior, a: str, b: str, *, skills: Sequence[str] | None = None
 ) -> str:
     """Say what :func:`lvkit.plots.plot_family_density` shows."""
-    chosen, table = list(two_skills(post, skills)), post.summary()
-    places = [
-        f"{family} at "
-        + listed(f"{table['mean'][family, s]:.1f} ± {table['sd'][family, s]:.1f}" for s in chosen)
-        for family in (a, b)
-    ]
+    chosen = list(two_skills(post, skills))
+    places = []
+    for family in checked_names([a, b], post.families):
+        draws = post.draws[post.families.index(family)][:, [post.skills.index(s) for s in chosen]]
+        stands = zip(draws.mean(axis=0), draws.std(axis=0), strict=True)
+        places.append(f"{family} at " + listed(f"{mean:.1f} ± {sd:.1f}" for mean, sd in stands))
     higher = post.compare(a, b)["probability"]
     odds = listed(f"{higher[skill]:.2f} in {skill}" for skill in chosen)
     return (
@@ -216,7 +218,8 @@ def describe_family_map(
 ) -> str:
     """Say what :func:`lvkit.plots.plot_family_map` shows."""
     chosen = two_skills(fit, skills)
-    most, tables = known_families(fit, top), [family_standings(fit, name, None) for name in chosen]
+    most = known_families(fit, top)
+    tables = [family_standings(fit, name, None) for name in chosen] if families else []
     start = (
         "All families" if len(most) == fit.n_families else f"The {len(most)} best known families"
     )
