@@ -7,7 +7,6 @@ filters leave is ``widget.panel``, for the next cell.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ from lvkit.reading.readers import CheckReport, check_file, check_panel
 from lvkit.reporting.describe import describe_missing, describe_scores
 
 from .picture import PictureBox
-from .tool import Tool, labelled
+from .tool import Tool, labelled, paragraph
 
 __all__ = ["PanelTool", "explore_panel", "filtered", "told_chances"]
 
@@ -227,7 +226,7 @@ class PanelTool(Tool):
             self.picture.clear()
             self._words.value = ""
             raise
-        self._words.value = f"<p>{html.escape(words)}</p>"
+        self._words.value = paragraph(words)
 
 
 def explore_panel(panel: Panel | None = None, *, raise_on_exception: bool = False) -> PanelTool:

@@ -7,7 +7,6 @@ below says the same in numbers.
 
 from __future__ import annotations
 
-import html
 from math import isfinite, log10
 from typing import Any
 
@@ -20,7 +19,7 @@ from lvkit.errors import LvkitError
 from lvkit.reporting.describe import describe_response
 
 from .picture import PictureBox
-from .tool import Tool, labelled
+from .tool import Tool, labelled, paragraph
 
 __all__ = ["ResponseTool", "response_curve"]
 
@@ -74,7 +73,7 @@ class ResponseTool(Tool):
             lambda ax: plots.plot_response(self.curve, skill=self.skill, level=self._level, ax=ax),
             alt=words, size=_SIZE, keep="curve",
         )  # fmt: skip
-        self._words.value = f"<p>{html.escape(words)}</p>"
+        self._words.value = paragraph(words)
 
     def _start_again(self) -> None:
         curve, skill = self._first
@@ -121,7 +120,7 @@ def response_curve(
     >>> widget = response_curve(loading=2.0, floor=0.25)
     >>> float(widget.curve.mean(0.0))
     0.625
-    >>> widget.picture.alt.startswith("The expected score rises between 0.25 and 1")
+    >>> widget.picture.alt.startswith("The expected score rises from 0.25 to 1")
     True
     """
     curve = ResponseCurve(loading, intercept, floor, precision)

@@ -22,7 +22,7 @@ from lvkit.errors import LvkitError
 from .listening import listening
 from .notice import Notice
 
-__all__ = ["Tool", "labelled"]
+__all__ = ["Tool", "labelled", "paragraph"]
 
 Callback = Callable[[Any], object]
 
@@ -175,12 +175,22 @@ def labelled(kind: Callable[..., Any], description: str, tooltip: str, **traits:
     return control
 
 
+def paragraph(text: str) -> str:
+    """Return text as a paragraph of HTML, shown as it is.
+
+    Examples
+    --------
+    >>> paragraph("a < b")
+    '<p style="margin: 0; line-height: 1.4">a &lt; b</p>'
+    """
+    return f'<p style="margin: 0; line-height: 1.4">{html.escape(text)}</p>'
+
+
 def _heading(title: str, description: str) -> str:
-    text = f"<p style='margin: 0; line-height: 1.4'>{html.escape(description)}</p>"
     style = "font-weight: 600; font-size: 1.15em; margin: 4px 0"
     return (
         f'<div role="heading" aria-level="3" style="{style}">{html.escape(title)}</div>'
-        f"{text if description else ''}"
+        f"{paragraph(description) if description else ''}"
     )
 
 

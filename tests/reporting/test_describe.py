@@ -192,7 +192,7 @@ def test_a_map_of_all_families_says_so(fit: lv.Fit) -> None:
 
 def test_a_response_curve_is_told_with_the_scores_at_a_skill() -> None:
     curve = ResponseCurve(loading=2.0, intercept=-1.0, floor=0.25, precision=20.0)
-    start = "The expected score rises between 0.25 and 1, half-way at skill 0.5."
+    start = "The expected score rises from 0.25 to 1, half-way at skill 0.5."
     assert describe.describe_response(curve) == start
     low, high = (float(end) for end in curve.interval(0.5))
     assert describe.describe_response(curve, skill=0.5) == (
@@ -201,6 +201,7 @@ def test_a_response_curve_is_told_with_the_scores_at_a_skill() -> None:
 
 
 def test_a_falling_and_a_level_response_are_told() -> None:
-    assert "falls between" in describe.describe_response(ResponseCurve(loading=-1.0))
+    falling = describe.describe_response(ResponseCurve(loading=-1.0))
+    assert falling == "The expected score falls from 1 to 0.00, half-way at skill 0.0."
     level = describe.describe_response(ResponseCurve(loading=0.0))
     assert level == "The expected score is 0.50 at every skill."
