@@ -17,9 +17,8 @@ import lvkit as lv
 from lvkit.drawing import picture
 from lvkit.facts import PAPER_ANCHORS
 from lvkit.files import make_folder, write_whole
-from lvkit.planning.within import WithinBetween, within_between
 from lvkit.planning.words import amount, flops
-from lvkit.plots.planning import plot_plan, plot_plan_comparison, plot_plan_value
+from lvkit.plots import plot_plan, plot_plan_comparison, plot_plan_value
 
 HERE = Path(__file__).parent
 BUDGETS = (1e21, 1e22, 1e23, 1e24)
@@ -38,7 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 Fits = dict[str, lv.Fit]
 Plans = dict[tuple[str, str], lv.Plan]
-Checks = dict[str, WithinBetween]
+Checks = dict[str, lv.WithinBetween]
 
 
 def main() -> None:
@@ -53,7 +52,7 @@ def main() -> None:
         for name, fit in fits.items()
         for skill in SKILLS
     }
-    checks = {name: within_between(fits[name]) for name in list(SETTINGS)[:2]}
+    checks = {name: lv.within_between(fits[name]) for name in list(SETTINGS)[:2]}
     tables = {
         "slopes": slopes(fits),
         "optima": optima(plans),
