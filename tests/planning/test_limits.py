@@ -54,7 +54,7 @@ def test_a_span_holds_just_the_allowed_sizes(
     chosen: dict[str, Any], power: float, served: float
 ) -> None:
     cost, budget = Cost(serving_tokens_t=served), 10.0**power
-    size = np.geomspace(1e-4, 1e8, 4_001)
+    size = np.geomspace(1e-4, 1e8, 1_001)
     tokens = 10.0 ** cost.log_tokens(np.log10(size), budget)
     try:
         limits = Limits(**chosen)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -35,6 +35,7 @@ def test_the_distance_is_to_the_nearest_mixture_of_the_points(seed: int) -> None
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(-2.0, 2.0), st.floats(-2.0, 2.0)), min_size=1, max_size=12).map(
         np.array
@@ -62,10 +63,10 @@ def test_models_that_are_all_alike_have_a_region_of_one_point(count: int) -> Non
     )
 
 
-def test_every_fitted_model_lies_in_the_region_of_its_fit(paper_fit: lv.Fit) -> None:
-    models = paper_fit.panel.models.loc[list(paper_fit.prepared.models)]
+def test_every_fitted_model_lies_in_the_region_of_its_fit(curved_fit: lv.Fit) -> None:
+    models = curved_fit.panel.models.loc[list(curved_fit.prepared.models)]
     s, t = np.log10(models["params_b"].to_numpy()), np.log10(models["tokens_t"].to_numpy())
-    region = Region.of(paper_fit)
+    region = Region.of(curved_fit)
     assert (region.distance(s, t) == 0.0).all()
     assert region.distance(np.array([s.max() + 1.0]), np.array([t.max()]))[0] >= 1.0
 

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import lvkit as lv
+from lvkit.planning.outlook import AVERAGE
+
+POINT = ("params_b", "tokens_t", "tokens_per_param")
+
+
+@pytest.mark.parametrize("family", ["qwen2", None, AVERAGE])
+@pytest.mark.parametrize("budget", [1e22, 3.7e23])
+def test_the_median_that_a_budget_reaches_needs_that_budget(
+    curved_fit: lv.Fit, budget: float, family: str | None
+) -> None:
+    plan = lv.plan_compute(curved_fit, budget, target="general", family=family).table.iloc[0]
+    need = lv.required_compute(curved_fit, target="general", score=plan["median"], family=family)
+    assert need.feasible
+    assert need.compute == pytest.approx(budget, rel=1e-6)
+    assert need.probability == pytest.approx(0.5, abs=1e-3)
+    for name in POINT:
+        assert getattr(need, name) == pytest.approx(plan[name], rel=1e-6)
+
+
+@pytest.mark.parametrize("target", ["gsm8k", {"mmlu": 1.0, "gsm8k": 2.0}])
+def test_without_noise_the_same_holds_for_expected_scores(curved_fit: lv.Fit, target: Any) -> None:
+    asked = {"target": target, "family": "qwen2", "limits": lv.Limits(max_tokens_t=30.0)}
+    plan = lv.plan_compute(curved_fit, 1e23, **asked).table.iloc[0]
+    for probability, score in ((0.5, plan["median"]), (0.975, plan["lower"])):
+        need = lv.required_compute(
+            curved_fit, score=score, probability=probability, noise=False, **asked
+        )
+        assert need.compute == pytest.approx(1e23, rel=1e-5)
+
+
+def test_what_is_needed_is_spent_on_size_and_tokens(curved_fit: lv.Fit) -> None:
+    cost = lv.Cost(serving_tokens_t=0.5)
+    need = lv.required_compute(
+        curved_fit, target="mmlu", score=0.6, family="qwen2", cost=cost, probability=0.8
+    )
+    spent = cost.flops(np.log10(need.params_b), np.log10(need.tokens_t))
+    assert spent == pytest.approx(need.compute, rel=1e-9)
+    assert need.tokens_per_param == pytest.approx(1000.0 * need.tokens_t / need.params_b)
+
+
+@pytest.mark.parametrize(("target", "scores"), [("general", (0.0, 1.0)), ("mmlu", (0.5, 0.6))])
+def test_a_higher_score_or_a_higher_probability_takes_more(
+    curved_fit: lv.Fit, target: str, scores: tuple[float, float]
+) -> None:
+    needed = [
+        lv.required_compute(
+            curved_fit, target=target, family="qwen2", score=score, probability=probability
+        ).compute
+        for score in scores
+        for probability in (0.3, 0.6, 0.9)
+    ]
+    assert (np.diff(needed[:3]) > 0.0).all()
+    assert (np.diff(needed[3:]) > 0.0).all()
+    assert (np.array(needed[3:]) > needed[:3]).all()
+
+
+def test_a_measured_score_takes_more_than_an_expected_one_to_be_sure_of(
+    curved_fit: lv.Fit,
+) -> None:
+    asked: dict[str, Any] = {"target": "mmlu", "score": 0.6, "family": "qwen2"}
+    for probability, more in ((0.9, True), (0.1, False)):
+        measured, expected = (
+            lv.required_compute(curved_fit, probability=probability, noise=noise, **asked).compute
+            for noise in (True, False)
+        )
+        assert (measured > expected) == more
+
+
+@pytest.mark.parametrize("target", ["mmlu", {"mmlu": 1.0, "gsm8k": 1.0}])
+def test_the_probability_is_that_of_scores_drawn_there(curved_fit: lv.Fit, target: Any) -> None:
+    need = lv.required_compute(
+        curved_fit, target=target, score=0.6, probability=0.8, family="qwen2"
+    )
+    assert need.probability == pytest.approx(0.8, abs=1e-6)
+    aim, names = need.aim, list(target) if isinstance(target, dict) else [target]
+    basis = aim.surface.basis(np.log10([need.params_b]), np.log10([need.tokens_t]))
+    total = np.zeros(2_400)
+    for seed, name in enumerate(names):
+        j = curved_fit.benchmarks.index(name)
+        mean = aim.draws.scores(j, basis)[0]
+        phi = np.repeat(aim.draws.precisions[:, j], 8)
+        total += stats.beta.rvs(mean * phi, (1.0 - mean) * phi, random_state=seed) / len(names)
+    assert (total >= 0.6).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_limits_are_kept(curved_fit: lv.Fit) -> None:
+    free = lv.required_compute(curved_fit, target="mmlu", score=0.6, family="qwen2")
+    limits = lv.Limits(max_tokens_t=free.tokens_t / 3.0)
+    bound = lv.required_compute(curved_fit, target="mmlu", score=0.6, family="qwen2", limits=limits)
+    assert bound.tokens_t == pytest.approx(free.tokens_t / 3.0)
+    assert bound.compute > free.compute
+
+
+def test_what_cannot_be_reached_is_an_answer(curved_fit: lv.Fit) -> None:
+    limits = lv.Limits(max_params_b=1.0, max_tokens_t=1.0)
+    need = lv.required_compute(
+        curved_fit, target="mmlu", score=0.9, probability=0.9, family="qwen2", limits=limits
+    )
+    assert not need.feasible
+    assert all(np.isnan(getattr(need, name)) for name in ("compute", *POINT, "distance"))
+    assert not need.extrapolates
+    assert need.probability < 0.9
+    assert "0.9 in mmlu cannot be reached with a probability of 90% within these limits" in (
+        need.reason
+    )
+    assert need.words[0] == need.reason
+    assert "feasible=False" in repr(need)
+    assert "cannot be reached" in need._repr_html_()
+
+
+def test_a_score_that_the_least_model_has_takes_the_least_that_is_looked_at(
+    curved_fit: lv.Fit,
+) -> None:
+    limits = lv.Limits(min_params_b=50.0, min_tokens_t=10.0)
+    need = lv.required_compute(curved_fit, target="mmlu", score=0.3, family="qwen2", limits=limits)
+    assert need.compute == pytest.approx(6.0 * 50e9 * 10e12)
+    assert "the least compute that was looked at" in need.reason
+
+
+def test_a_formula_that_is_no_parabola_is_searched_from_end_to_end(cubed_fit: lv.Fit) -> None:
+    plan = lv.plan_compute(cubed_fit, 1e23, target="general", family="qwen2").table.iloc[0]
+    need = lv.required_compute(cubed_fit, target="general", score=plan["median"], family="qwen2")
+    assert need.compute == pytest.approx(1e23, rel=1e-4)
+
+
+def test_the_same_seed_gives_the_same_answer(curved_fit: lv.Fit) -> None:
+    asked: dict[str, Any] = {"target": "mmlu", "score": 0.6, "probability": 0.9}
+    one, same, other = (
+        lv.required_compute(curved_fit, seed=seed, **asked).compute for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert one != other
+
+
+def test_the_answer_says_how_far_it_leaves_the_data(curved_fit: lv.Fit) -> None:
+    far = lv.required_compute(curved_fit, target="general", score=8.0)
+    assert far.extrapolates
+    assert far.distance > 0.5
+    assert any("outside the fitted ones by a factor of" in sentence for sentence in far.words)
+    assert "no experiment" in far.words[-1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"score": 1.0}, ["score: saw 1.0", "between 0 and 1"]),
+        ({"score": 60}, ["score: saw 60", "Divide scores in percent by 100."]),
+        ({"score": np.nan}, ["score: saw nan"]),
+        ({"score": "high"}, ["score: saw 'high'"]),
+        ({"target": "general", "score": np.inf}, ["score: saw inf", "a finite number"]),
+        ({"probability": 0.0}, ["probability: saw 0.0", "between 0 and 1"]),
+        ({"probability": 90}, ["probability: saw 90"]),
+        ({"probability": None}, ["probability: saw None"]),
+        ({"family": "qwen3"}, ["family: saw 'qwen3'"]),
+        ({"target": "nothing"}, ["target: saw 'nothing'"]),
+    ],
+)
+def test_questions_that_are_none_are_refused(
+    curved_fit: lv.Fit, asked: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(lv.LvkitError) as refused:
+        lv.required_compute(curved_fit, **({"target": "mmlu", "score": 0.6} | asked))
+    assert [word for word in words if word not in str(refused.value)] == []
+
+
+def test_a_fit_that_did_not_converge_is_refused(unfinished_fit: lv.Fit) -> None:
+    with pytest.raises(lv.LvkitError, match="did not converge"):
+        lv.required_compute(unfinished_fit, target="mmlu", score=0.6)

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lvkit as lv
+from lvkit.features import FeatureMap
+from lvkit.planning.surface import learn_surface
+
+
+def with_features(fit: lv.Fit, formula: str, models: pd.DataFrame | None = None) -> lv.Fit:
+    """The fit as if its features were others; enough for a surface."""
+    table = fit.panel.models if models is None else models
+    panel: Any = SimpleNamespace(models=table)
+    features = FeatureMap.learn(formula, table.loc[list(fit.prepared.models)])
+    return replace(fit, panel=panel, prepared=replace(fit.prepared, features=features))
+
+
+QUADRATIC = [
+    "log_params + log_tokens",
+    "log_params * log_tokens",
+    "log_params * log_tokens + I(log_params**2) + I(log_tokens**2)",
+    "log10(params_b * 1000) * log10(tokens_t)",
+    "I((log_params - log_tokens)**2) + log_tokens",
+]
+OTHERS = [
+    "log_params * log_tokens + I(log_params**3)",
+    "params_b + log_tokens",
+    "sqrt(tokens_t) + log_params",
+    "I(log_params**2 * log_tokens) + log_tokens",
+]
+
+
+@pytest.mark.parametrize("formula", QUADRATIC + OTHERS)
+def test_the_surface_gives_the_features_of_the_formula(small_fit: lv.Fit, formula: str) -> None:
+    fit = with_features(small_fit, formula)
+    surface = learn_surface(fit, None, None)
+    assert surface.quadratic == (formula in QUADRATIC)
+    rng = np.random.default_rng(0)
+    s, t = rng.uniform(-2.0, 3.0, (2, 4, 5))
+    models = pd.DataFrame({"params_b": 10.0 ** s.ravel(), "tokens_t": 10.0 ** t.ravel()})
+    expected = fit.prepared.features.values(models).reshape(4, 5, -1)
+    found = surface.basis(s, t) @ surface.matrix.T
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_a_formula_that_is_no_parabola_serves_models_of_any_size(small_fit: lv.Fit) -> None:
+    surface = learn_surface(with_features(small_fit, OTHERS[0]), None, None)
+    beyond = surface.basis(np.array([9.0]), np.array([8.0]))
+    assert np.isfinite(beyond).all()
+
+
+def test_log_sizes_and_log_tokens_broadcast(small_fit: lv.Fit) -> None:
+    for formula in (QUADRATIC[1], OTHERS[0]):
+        surface = learn_surface(with_features(small_fit, formula), None, None)
+        basis = surface.basis(np.zeros((3, 1)), np.ones(4))
+        assert basis.shape == (3, 4, surface.matrix.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [("log_params", "lack training tokens (tokens_t)"), ("log_tokens", "lack size (params_b)")],
+)
+def test_features_without_size_or_tokens_are_refused(
+    small_fit: lv.Fit, formula: str, words: str
+) -> None:
+    with pytest.raises(lv.LvkitError) as refused:
+        learn_surface(with_features(small_fit, formula), None, None)
+    (problem,) = refused.value.problems
+    assert words in problem.seen
+    assert f"'{formula}'" in problem.seen
+    assert problem.remedy == 'Fit with features="log_params * log_tokens".'
+
+
+# -- splines -------------------------------------------------------------------------------------
+
+SPLINE = "bs(log_params, df=3) + log_tokens"
+
+
+@pytest.mark.parametrize("formula", [SPLINE, SPLINE + " + instruct"])
+def test_a_spline_is_looked_at_inside_the_fitted_models_only(
+    small_fit: lv.Fit, formula: str
+) -> None:
+    fit = with_features(small_fit, formula)
+    surface = learn_surface(fit, "qwen2", None)
+    assert surface.basis(np.array([0.0, 1.0]), np.array([1.0, 1.0])).shape[0] == 2
+    with pytest.raises(lv.LvkitError) as refused:
+        surface.basis(np.array([0.0, 3.0]), np.array([0.0, 0.5]))
+    (problem,) = refused.value.problems
+    assert "sizes from 1 to 1e+03 billion and tokens from 1 to 3.16 trillion" in problem.where
+    assert "lv.Limits" in problem.remedy
+
+
+# -- what size and tokens do not give -------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tongued(small_fit: lv.Fit) -> lv.Fit:
+    """A fit that needs whether a model is instructed, and its language."""
+    models = small_fit.panel.models.copy()
+    languages = ["english" if name.startswith("y") else "chinese" for name in models.index]
+    models["language"] = pd.Series(languages, models.index, dtype=object)
+    return with_features(small_fit, "log_params * log_tokens + instruct + language", models)
+
+
+def test_attributes_are_the_familys_own(tongued: lv.Fit) -> None:
+    surface = learn_surface(tongued, "qwen1.5-chat", None)
+    assert surface.attributes == {"instruct": True, "language": "chinese"}
+
+
+def test_attributes_that_are_given_come_first(tongued: lv.Fit) -> None:
+    given = {"instruct": False, "language": None}
+    assert learn_surface(tongued, "qwen1.5-chat", given).attributes == {
+        "instruct": False,
+        "language": "chinese",
+    }
+    assert given == {"instruct": False, "language": None}
+
+
+def test_attributes_shift_the_features(tongued: lv.Fit) -> None:
+    surfaces = [
+        learn_surface(tongued, None, {"instruct": value, "language": "english"}) for value in (0, 1)
+    ]
+    less, more = (each.basis(0.3, 0.7) @ each.matrix.T for each in surfaces)
+    names = list(tongued.feature_names)
+    expected = [1.0 if name == "instruct" else 0.0 for name in names]
+    np.testing.assert_allclose(more - less, expected, atol=1e-9)
+
+
+def test_attributes_that_nothing_tells_are_asked_for(tongued: lv.Fit) -> None:
+    with pytest.raises(lv.LvkitError) as refused:
+        learn_surface(tongued, None, {"instruct": True})
+    (problem,) = refused.value.problems
+    assert problem.where == "attributes"
+    assert "'language', and nothing tells it" in problem.seen
+    assert problem.expected == "a value such as chinese, english"
+    assert "attributes={'language': ...}" in problem.remedy
+
+
+def test_attributes_in_which_a_family_is_mixed_are_asked_for(small_fit: lv.Fit) -> None:
+    models = small_fit.panel.models.copy()
+    models.loc["qwen2-7b", "instruct"] = True
+    fit = with_features(small_fit, "log_params * log_tokens + instruct", models)
+    with pytest.raises(lv.LvkitError, match="the models of 'qwen2' differ in it"):
+        learn_surface(fit, "qwen2", None)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"instuct": True}, ["'instuct'", "instruct, language", "Did you mean 'instruct'?"]),
+        ({"instruct": float("nan"), "language": "english"}, ["'instruct'", "nothing tells it"]),
+        ({"instruct": "perhaps", "language": "english"}, ["'perhaps'", "'instruct'"]),
+        ({"instruct": [0, 1]}, ["[0, 1]", "attributes, 'instruct'", "one value"]),
+        ({"instruct": True, "language": "englsh"}, ["'englsh'", "Did you mean 'english'?"]),
+        ("instruct", ["'instruct'", "a mapping of columns to values"]),
+    ],
+)
+def test_attributes_that_are_none_are_refused(
+    tongued: lv.Fit, attributes: Any, words: list[str]
+) -> None:
+    with pytest.raises(lv.LvkitError) as refused:
+        learn_surface(tongued, None, attributes)
+    assert [word for word in words if word not in str(refused.value)] == []
+
+
+def test_without_further_columns_no_attribute_is_taken(small_fit: lv.Fit) -> None:
+    with pytest.raises(lv.LvkitError, match="no others than size and tokens"):
+        learn_surface(small_fit, None, {"instruct": True})
+
+
+def test_features_at_log_sizes_are_those_of_the_table(tongued: lv.Fit) -> None:
+    features = tongued.prepared.features
+    s, t = np.array([0.1, 1.2]), np.array([0.5, -0.5])
+    models = pd.DataFrame({"params_b": 10.0**s, "tokens_t": 10.0**t})
+    models = models.assign(instruct=True, language="english")
+    found = features.at(s, t, {"instruct": True, "language": "english"})
+    np.testing.assert_allclose(found, features.values(models), rtol=1e-12, atol=1e-12)
