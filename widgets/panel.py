@@ -19,6 +19,7 @@ from lvkit.errors import LvkitError
 from lvkit.panel import Panel
 from lvkit.reading.readers import CheckReport, check_file, check_panel
 from lvkit.reporting.describe import describe_missing, describe_scores
+from lvkit.terminal.printed import check_text
 
 from .picture import PictureBox
 from .tool import Tool, labelled, paragraph
@@ -90,7 +91,7 @@ class PanelTool(Tool):
         self._chances = labelled(
             ipywidgets.Text, "New benchmarks",
             "benchmarks lvkit does not know, with the score of guessing: chess = 0.25, essay = 0",
-            placeholder="name = score of guessing, ...", continuous_update=False,
+            placeholder="chess = 0.25, essay = 0", continuous_update=False,
         )  # fmt: skip
         self._drop = labelled(
             ipywidgets.Checkbox, "Leave out rows that cannot be used",
@@ -126,6 +127,7 @@ class PanelTool(Tool):
         )  # fmt: skip
         self._all = labelled(ipywidgets.Button, "Keep all", "take all filters away", icon="undo")
         self._view = labelled(ipywidgets.ToggleButtons, "Show", "what to draw", options=_VIEWS)
+        self._view.style.button_width = "auto"
         self._score = labelled(ipywidgets.Dropdown, "Benchmark", "whose scores to draw")
 
     def _connect(self) -> None:
@@ -176,7 +178,7 @@ class PanelTool(Tool):
 
     def _tell(self, report: CheckReport) -> None:
         self.report = report
-        self._found.value = report._repr_html_()
+        self._found.value = paragraph(check_text(report))
 
     @property
     def _whole(self) -> Panel:

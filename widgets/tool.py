@@ -176,14 +176,15 @@ def labelled(kind: Callable[..., Any], description: str, tooltip: str, **traits:
 
 
 def paragraph(text: str) -> str:
-    """Return text as a paragraph of HTML, shown as it is.
+    """Return text as a paragraph of HTML, shown as it is, its lines kept.
 
     Examples
     --------
     >>> paragraph("a < b")
-    '<p style="margin: 0; line-height: 1.4">a &lt; b</p>'
+    '<p style="margin: 0; line-height: 1.4; white-space: pre-wrap">a &lt; b</p>'
     """
-    return f'<p style="margin: 0; line-height: 1.4">{html.escape(text)}</p>'
+    style = "margin: 0; line-height: 1.4; white-space: pre-wrap"
+    return f'<p style="{style}">{html.escape(text)}</p>'
 
 
 def _heading(title: str, description: str) -> str:

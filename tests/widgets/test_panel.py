@@ -56,7 +56,7 @@ def test_what_is_no_panel_is_refused() -> None:
 
 def test_what_was_read_is_shown(widget: Any, small_panel: lv.Panel) -> None:
     shown = widget.body.children[1].value
-    assert f"<th>models</th><td>{small_panel.n_models}</td>" in shown
+    assert f"your panel: {small_panel.n_models} models in 12 families, 6 benchmarks" in shown
     assert widget.report.ok
 
 
