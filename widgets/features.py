@@ -19,7 +19,15 @@ from .tool import labelled
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["agreed", "beyond", "feature_controls", "fitted_column", "log_slider", "set_controls"]
+__all__ = [
+    "agreed",
+    "beyond",
+    "feature_controls",
+    "fitted_column",
+    "fitted_ranges",
+    "log_slider",
+    "set_controls",
+]
 
 _SAYS = {
     "params_b": ("Parameters (billions)", "the size of the model", "parameters (billions)"),
@@ -106,13 +114,26 @@ def set_controls(controls: Mapping[str, Any], values: Mapping[str, Any]) -> None
         controls[column].value = type(controls[column].value)(value)
 
 
-def beyond(fit: Fit, asked: Mapping[str, Any]) -> list[str]:
+def fitted_ranges(fit: Fit) -> dict[str, tuple[float, float]]:
+    """Return the least and greatest size and tokens of the fitted models, where features need them.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        By column.
+    """
+    needed = [column for column in _SAYS if column in fit.prepared.features.columns]
+    columns = {column: fitted_column(fit, column).astype(float) for column in needed}
+    return {column: (float(at.min()), float(at.max())) for column, at in columns.items()}
+
+
+def beyond(ranges: Mapping[str, tuple[float, float]], asked: Mapping[str, Any]) -> list[str]:
     """Say which sizes and tokens lie outside those of all fitted models.
 
     Parameters
     ----------
-    fit : Fit
-        The fit.
+    ranges : mapping of str to (float, float)
+        What :func:`fitted_ranges` returned.
     asked : mapping of str to value
         What is asked for, by column.
 
@@ -120,19 +141,19 @@ def beyond(fit: Fit, asked: Mapping[str, Any]) -> list[str]:
     -------
     list of str
         A sentence for each; empty inside.
+
+    Examples
+    --------
+    >>> beyond({"params_b": (0.1, 70.0)}, {"params_b": 100.0})
+    ['100 parameters (billions) are more than any fitted model has (70): this extrapolates.']
     """
     sentences = []
-    for column, (_, _, words) in _SAYS.items():
-        if column not in asked:
-            continue
-        values, value = fitted_column(fit, column).astype(float), float(asked[column])
-        for end, outside, which in (
-            (values.min(), value < values.min(), "fewer than"),
-            (values.max(), value > values.max(), "more than"),
-        ):
+    for column, (least, most) in ranges.items():
+        value, words = float(asked[column]), _SAYS[column][2]
+        for end, outside, which in ((least, value < least, "fewer"), (most, value > most, "more")):
             if outside:
                 sentences.append(
-                    f"{value:.3g} {words} are {which} any fitted model has ({end:.3g}): "
+                    f"{value:.3g} {words} are {which} than any fitted model has ({end:.3g}): "
                     "this extrapolates."
                 )
     return sentences

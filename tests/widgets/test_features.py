@@ -10,6 +10,7 @@ from lvkit.widgets.features import (
     beyond,
     feature_controls,
     fitted_column,
+    fitted_ranges,
     log_slider,
     set_controls,
 )
@@ -64,8 +65,9 @@ def test_what_a_family_agrees_on_is_taken_over(fit: lv.Fit) -> None:
 
 
 def test_sizes_outside_the_data_are_told(fit: lv.Fit) -> None:
-    assert beyond(fit, {"params_b": 5.0}) == []
-    assert "24 parameters (billions) are more than any fitted model has (12)" in str(
-        beyond(fit, {"params_b": 24.0})
-    )
-    assert "fewer than any fitted model has (1)" in str(beyond(fit, {"params_b": 0.5}))
+    ranges = fitted_ranges(fit)
+    assert ranges == {"params_b": (1.0, 12.0)}
+    assert beyond(ranges, {"params_b": 5.0, "heat": 9.0}) == []
+    (more,), (fewer,) = (beyond(ranges, {"params_b": size}) for size in (24.0, 0.5))
+    assert "24 parameters (billions) are more than any fitted model has (12)" in more
+    assert "fewer than any fitted model has (1)" in fewer
