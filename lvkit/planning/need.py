@@ -133,7 +133,9 @@ def required_compute(
     with the budget, from where the fitted models are outwards, and from 1e15 to 1e30 FLOPs at most.
     There, on budgets a quarter of a power of ten apart, the first that suffices is found, then its
     exact place. What is drawn are the parameters and the family's latent vector, as for the
-    intervals of a plan.
+    intervals of a plan. The scatter of one benchmark's score is its Beta distribution; that of a
+    mix is taken as normal, which can be off by two points of probability where scores scatter
+    widely.
     """
     probability = check_level(probability, "probability")
     aim = Aim.read(fit, target, family, limits, cost, attributes, seed)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lvkit as lv
@@ -31,6 +31,7 @@ def test_serving_for_nothing_is_no_part_of_the_budget() -> None:
     assert not Cost(serving_tokens_t=10.0, serving_flops_per_param_token=0.0).serves
 
 
+@settings(max_examples=40)
 @given(cost=costs, power=powers, s=st.floats(-3.0, 4.0))
 def test_tokens_at_a_size_spend_the_budget(cost: Cost, power: float, s: float) -> None:
     t = cost.log_tokens(s, 10.0**power)
@@ -40,12 +41,14 @@ def test_tokens_at_a_size_spend_the_budget(cost: Cost, power: float, s: float) -
         assert cost.flops(s, -np.inf) >= 10.0**power * (1.0 - 1e-9)
 
 
+@settings(max_examples=40)
 @given(cost=costs, power=powers, t=st.floats(-6.0, 3.0))
 def test_the_size_at_tokens_spends_the_budget(cost: Cost, power: float, t: float) -> None:
     s = cost.log_size(t, 10.0**power)
     assert cost.flops(s, t) == pytest.approx(10.0**power, rel=1e-9)
 
 
+@settings(max_examples=40)
 @given(cost=costs, power=powers, ratio=st.floats(1e-3, 1e7))
 def test_the_size_at_tokens_per_parameter_spends_the_budget(
     cost: Cost, power: float, ratio: float

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lvkit as lv
@@ -45,6 +45,7 @@ def within(limits: Limits, size: Any, tokens: Any, slack: float = 1e-7) -> Any:
     )
 
 
+@settings(max_examples=40)
 @given(
     chosen=limits_given,
     power=st.floats(18.0, 26.0),
@@ -75,6 +76,7 @@ def test_a_span_holds_just_the_allowed_sizes(
     assert not within(limits, size[~loose], tokens[~loose], -1e-7).any()
 
 
+@settings(max_examples=40)
 @given(chosen=limits_given, power=st.floats(18.0, 26.0))
 def test_the_ends_of_a_span_are_allowed_and_some_limit_binds_there(
     chosen: dict[str, Any], power: float

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 import lvkit as lv
 from lvkit.planning.outlook import AVERAGE
@@ -56,11 +55,11 @@ def test_a_higher_score_or_a_higher_probability_takes_more(
             curved_fit, target=target, family="qwen2", score=score, probability=probability
         ).compute
         for score in scores
-        for probability in (0.3, 0.6, 0.9)
+        for probability in (0.4, 0.9)
     ]
-    assert (np.diff(needed[:3]) > 0.0).all()
-    assert (np.diff(needed[3:]) > 0.0).all()
-    assert (np.array(needed[3:]) > needed[:3]).all()
+    assert (np.diff(needed[:2]) > 0.0).all()
+    assert (np.diff(needed[2:]) > 0.0).all()
+    assert (np.array(needed[2:]) > needed[:2]).all()
 
 
 def test_a_measured_score_takes_more_than_an_expected_one_to_be_sure_of(
@@ -75,21 +74,24 @@ def test_a_measured_score_takes_more_than_an_expected_one_to_be_sure_of(
         assert (measured > expected) == more
 
 
-@pytest.mark.parametrize("target", ["mmlu", {"mmlu": 1.0, "gsm8k": 1.0}])
-def test_the_probability_is_that_of_scores_drawn_there(curved_fit: lv.Fit, target: Any) -> None:
+@pytest.mark.parametrize(("target", "off"), [("mmlu", 0.006), ({"mmlu": 1.0, "gsm8k": 1.0}, 0.025)])
+def test_the_probability_is_that_of_scores_drawn_there(
+    curved_fit: lv.Fit, target: Any, off: float
+) -> None:
+    """That of a mix is by a normal approximation; a score of gsm8k here scatters very widely."""
     need = lv.required_compute(
         curved_fit, target=target, score=0.6, probability=0.8, family="qwen2"
     )
     assert need.probability == pytest.approx(0.8, abs=1e-6)
     aim, names = need.aim, list(target) if isinstance(target, dict) else [target]
     basis = aim.surface.basis(np.log10([need.params_b]), np.log10([need.tokens_t]))
-    total = np.zeros(2_400)
-    for seed, name in enumerate(names):
+    total, rng = np.zeros((50, 2_400)), np.random.default_rng(0)
+    for name in names:
         j = curved_fit.benchmarks.index(name)
         mean = aim.draws.scores(j, basis)[0]
         phi = np.repeat(aim.draws.precisions[:, j], 8)
-        total += stats.beta.rvs(mean * phi, (1.0 - mean) * phi, random_state=seed) / len(names)
-    assert (total >= 0.6).mean() == pytest.approx(0.8, abs=0.03)
+        total += rng.beta(mean * phi, (1.0 - mean) * phi, total.shape) / len(names)
+    assert (total >= 0.6).mean() == pytest.approx(0.8, abs=off)
 
 
 def test_limits_are_kept(curved_fit: lv.Fit) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import lvkit as lv
@@ -38,6 +38,7 @@ def value_of(form: Array) -> Any:
     return value
 
 
+@settings(max_examples=40)
 @given(form=forms, chosen=limits, power=st.floats(20.0, 24.0))
 def test_closed_form_and_search_agree(form: Array, chosen: Limits, power: float) -> None:
     assume(abs(bend(form)) > 1e-3)
@@ -50,6 +51,7 @@ def test_closed_form_and_search_agree(form: Array, chosen: Limits, power: float)
     np.testing.assert_allclose(reached, value(closed, span.tokens(closed)), atol=1e-9, rtol=1e-9)
 
 
+@settings(max_examples=40)
 @given(form=forms, chosen=limits, power=st.floats(20.0, 24.0))
 def test_no_allowed_point_beats_the_closed_form(form: Array, chosen: Limits, power: float) -> None:
     span = Span.of(np.array([10.0**power]), chosen, Cost(flops_per_param_token=5.0))
@@ -61,6 +63,7 @@ def test_no_allowed_point_beats_the_closed_form(form: Array, chosen: Limits, pow
     assert value(best, span.tokens(best))[0] >= others.max() - 1e-8
 
 
+@settings(max_examples=40)
 @given(slopes=st.tuples(coefficient, coefficient), interaction=st.floats(0.3, 3.0))
 def test_with_the_default_features_the_top_is_where_the_slopes_say(
     slopes: tuple[float, float], interaction: float
