@@ -37,7 +37,7 @@ lab: $(venv)/.with-lab ## open JupyterLab on a copy of the notebooks, in the fol
 	@$(python) -m lvkit lab $(LAB)
 
 apps: $(venv)/.with-lab ## show the planner and the skills as pages without code, by Voila
-	JUPYTER_PATH=launcher $(python) -m voila notebooks/apps --template=lvkit --Voila.ip=127.0.0.1 \
+	JUPYTER_PATH=notebooks/apps $(python) -m voila notebooks/apps --template=lvkit --Voila.ip=127.0.0.1 \
 		--VoilaConfiguration.extension_allowlist=@voila-dashboards/widgets-manager8 \
 		--VoilaConfiguration.extension_allowlist=@jupyter-widgets/jupyterlab-manager
 
@@ -73,7 +73,6 @@ study: $(venv)/.with-test ## run the simulation study of docs/study.md; forty mi
 notebooks: $(venv)/.with-test ## run the notebooks again and keep their outputs in them
 	$(python) -m jupyter nbconvert --to notebook --inplace --execute \
 		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb notebooks/apps/*.ipynb
-	$(python) -m lvkit.lab >launcher/jp_app_launcher_lvkit.yaml
 
 clean: ## remove what was made, except the environments
 	rm -rf report build dist *.egg-info .coverage .coverage.* .hypothesis \

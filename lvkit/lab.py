@@ -5,43 +5,32 @@ environment variable that only adds to what is there: cards for the launcher, wh
 jupyter_app_launcher reads, and a kernel that is this very interpreter, whatever kernels are
 registered on the machine. Nothing of the user's is touched: notebooks that are in the folder
 already stay as they are.
-
-The cards are made from the notebooks that exist, in the order of their names, each titled by the
-notebook's own heading. An installed lvkit brings cards to any JupyterLab beside it, too; those open
-fresh copies, since they cannot know where a user's copies are. Their file, ``launcher/`` in the
-sources, is written by ``python -m lvkit.lab``.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from lvkit.cards import CARDS_FILE, cards, own_cards
 from lvkit.errors import LvkitError
 from lvkit.files import make_folder, shipped_notebooks, write_whole
 
 __all__ = [
     "COPYING",
-    "Card",
     "Outcome",
-    "cards",
     "copied_text",
     "copy_notebooks",
     "folder_and_options",
-    "fresh_cards",
     "lab_command",
     "open_lab",
-    "own_cards",
     "write_lab_files",
 ]
 
@@ -55,27 +44,8 @@ COPYING: dict[Outcome, str] = {
     "overwritten": "overwritten",
 }
 
-_CARDS_FILE = "jp_app_launcher_lvkit.yaml"
-_OWN = "lvkit: the guided path, your copies"
-_FRESH = "lvkit: the guided path, fresh copies"
 _NEEDED = ("jupyterlab", "jupyter_app_launcher", "ipykernel", "ipywidgets")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@dataclass(frozen=True)
-class Card:
-    """One card of the launcher.
-
-    Attributes
-    ----------
-    title : str
-        What the card says: the place on the path, if the notebook has one, and its heading.
-    notebook : str
-        The notebook's file name.
-    """
-
-    title: str
-    notebook: str
 
 
 def copy_notebooks(
@@ -154,60 +124,6 @@ def folder_and_options(arguments: Sequence[str]) -> tuple[Path, list[str]]:
     return folder, list(arguments[given:])
 
 
-def cards(notebooks: Mapping[str, bytes]) -> list[Card]:
-    """Return a card for each notebook, in the order of their names.
-
-    Parameters
-    ----------
-    notebooks : mapping of str to bytes
-        File names and contents, as `lvkit.files.shipped_notebooks` gives them.
-
-    Examples
-    --------
-    >>> heading = b'{"cells": [{"cell_type": "markdown", "source": ["# Load data"]}]}'
-    >>> cards({"01_load_data.ipynb": heading})
-    [Card(title='1. Load data', notebook='01_load_data.ipynb')]
-    """
-    return [Card(_title(name, notebooks[name]), name) for name in sorted(notebooks)]
-
-
-def own_cards(shown: Sequence[Card]) -> str:
-    """Return the launcher's file for a JupyterLab that runs in the folder of the notebooks."""
-    return _yaml(
-        {
-            "title": card.title,
-            "description": f"Open your copy of {card.notebook}",
-            "type": "jupyterlab-commands",
-            "source": [
-                {
-                    "label": card.title,
-                    "id": "docmanager:open",
-                    "args": {"path": card.notebook},
-                }
-            ],
-            "catalog": _OWN,
-        }
-        for card in shown
-    )
-
-
-def fresh_cards(shown: Sequence[Card]) -> str:
-    """Return the launcher's file for any JupyterLab: its notebooks lie in ``lvkit`` beside it.
-
-    There a card's title is the name of the copy's file, too.
-    """
-    return _yaml(
-        {
-            "title": re.sub(r'[\\/:*?"<>|]', "", card.title),
-            "description": f"Put a fresh copy of {card.notebook} into the folder shown, open it",
-            "type": "notebook",
-            "source": f"lvkit/{card.notebook}",
-            "catalog": _FRESH,
-        }
-        for card in shown
-    )
-
-
 def write_lab_files(place: Path) -> None:
     """Write the launcher's cards and the kernel as a Jupyter data path at `place`."""
     from ipykernel.kernelspec import write_kernel_spec
@@ -215,7 +131,7 @@ def write_lab_files(place: Path) -> None:
     settings = {"display_name": "Python 3", "env": dict.fromkeys(_THREADS, "1")}
     write_kernel_spec(make_folder(place / "kernels") / "python3", overrides=settings)
     launcher = make_folder(place / "jupyter_app_launcher")
-    write_whole(launcher / _CARDS_FILE, own_cards(cards(shipped_notebooks())))
+    write_whole(launcher / CARDS_FILE, own_cards(cards(shipped_notebooks())))
 
 
 def lab_command(folder: Path, options: Sequence[str] = ()) -> list[str]:
@@ -296,32 +212,3 @@ def _outcome(target: Path, content: bytes, force: bool) -> Outcome:
 def _notebooks(count: int) -> str:
     """Return "1 notebook", "2 notebooks" and so on."""
     return f"{count} notebook" + ("" if count == 1 else "s")
-
-
-def _title(name: str, content: bytes) -> str:
-    """Return a card's title: by the notebook's heading on the path, else by the file's name."""
-    number = re.match(r"\d+", name)
-    plain = Path(name).stem.replace("_", " ").strip("0123456789 ").capitalize()
-    if number is None:
-        return plain
-    found = re.search(r"^# +(?:\d+\W+)?(.+?)[ #]*$", _prose(content), re.MULTILINE)
-    return f"{int(number[0])}. {found[1] if found else plain}"
-
-
-def _prose(content: bytes) -> str:
-    """Return the text of a notebook's markdown cells."""
-    cells = json.loads(content)["cells"]
-    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-
-
-def _yaml(items: Iterable[Mapping[str, object]]) -> str:
-    """Return a list of mappings as YAML; a value in JSON is one in YAML."""
-    lines = ["# Made from the headings of the notebooks by `python -m lvkit.lab`."]
-    for item in items:
-        pairs = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in item.items()]
-        lines.append("- " + "\n  ".join(pairs))
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":  # pragma: no cover
-    sys.stdout.write(fresh_cards(cards(shipped_notebooks())))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import yaml
 from jupyter_client.kernelspec import KernelSpecManager
 
 from lvkit import lab
@@ -17,12 +15,6 @@ from lvkit.errors import LvkitError
 from lvkit.files import shipped_notebooks
 
 Captured = pytest.CaptureFixture[str]
-
-
-def notebook(*texts: str) -> bytes:
-    cells = [{"cell_type": "code", "source": "# not a heading"}]
-    cells += [{"cell_type": "markdown", "source": text} for text in texts]
-    return json.dumps({"cells": cells}).encode()
 
 
 class Jupyter:
@@ -54,48 +46,6 @@ def jupyter(monkeypatch: pytest.MonkeyPatch) -> type[Jupyter]:
     Jupyter.calls = []
     monkeypatch.setattr(subprocess, "Popen", Jupyter)
     return Jupyter
-
-
-# -- cards ------------------------------------------------------------------------------------
-
-
-def test_there_is_a_card_for_every_notebook_in_the_order_of_their_names() -> None:
-    made = lab.cards(shipped_notebooks())
-    assert [card.notebook for card in made] == sorted(shipped_notebooks())
-    assert all(0 < len(card.title) <= 50 for card in made)
-
-
-@pytest.mark.parametrize(
-    ("name", "texts", "title"),
-    [
-        ("03_choose_k.ipynb", ["# How many skills?\n\nWords."], "3. How many skills?"),
-        ("03_choose_k.ipynb", ["Words.", "# 3. How many?"], "3. How many?"),
-        ("03_choose_k.ipynb", ["## No title"], "3. Choose k"),
-        ("report.ipynb", ["# What do these benchmarks measure?"], "Report"),
-    ],
-)
-def test_a_card_is_titled_in_the_words_of_its_notebook(
-    name: str, texts: list[str], title: str
-) -> None:
-    assert lab.cards({name: notebook(*texts)}) == [lab.Card(title, name)]
-
-
-def test_cards_of_the_lab_open_the_users_copy() -> None:
-    (card,) = yaml.safe_load(lab.own_cards([lab.Card('Say "hello": ü', "00.ipynb")]))
-    assert card["title"] == 'Say "hello": ü'
-    assert card["type"] == "jupyterlab-commands"
-    assert card["source"][0]["id"] == "docmanager:open"
-    assert card["source"][0]["args"] == {"path": "00.ipynb"}
-
-
-def test_cards_for_any_jupyterlab_name_a_notebook_beside_them() -> None:
-    (card,) = yaml.safe_load(lab.fresh_cards([lab.Card("Start", "00.ipynb")]))
-    assert (card["type"], card["source"]) == ("notebook", "lvkit/00.ipynb")
-
-
-def test_titles_that_become_file_names_are_good_ones() -> None:
-    (card,) = yaml.safe_load(lab.fresh_cards([lab.Card("3. How many: 4/5?", "03.ipynb")]))
-    assert card["title"] == "3. How many 45"
 
 
 # -- copies -----------------------------------------------------------------------------------

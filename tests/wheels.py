@@ -18,9 +18,9 @@ ROOT = Path(__file__).parent.parent
 
 def built_wheel(folder: Path) -> Path:
     """Build a wheel of the sources as they are, apart from them in `folder`."""
-    for name in ("lvkit", "widgets", "notebooks", "launcher"):
+    for name in ("lvkit", "widgets", "notebooks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-input"]
     subprocess.run([*command, "--wheel-dir", folder / "dist", folder], check=True)

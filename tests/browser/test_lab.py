@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from browsing import Lab, lab_in, write_notebook
 
+from lvkit.cards import cards
 from lvkit.files import shipped_notebooks
-from lvkit.lab import cards
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

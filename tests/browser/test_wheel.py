@@ -13,8 +13,8 @@ import yaml
 from browsing import Lab, jupyterlab, until
 from wheels import built_wheel, fresh_environment
 
+from lvkit.cards import cards, fresh_cards
 from lvkit.files import shipped_notebooks
-from lvkit.lab import cards, fresh_cards
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -52,3 +52,4 @@ def test_a_card_puts_a_fresh_copy_into_the_users_folder(page: Any, url: str, hom
     original = nbformat.reads(shipped_notebooks()[first].decode(), as_version=4)
     copied = nbformat.read(copy, as_version=4)
     assert [cell.source for cell in copied.cells] == [cell.source for cell in original.cells]
+    assert not any(cell.get("outputs") for cell in copied.cells)
