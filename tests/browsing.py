@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +25,6 @@ import nbformat
 
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -38,14 +36,15 @@ FLAGS = [
 ]
 PATIENCE = 90  # seconds; a shared machine is sometimes slow
 NO_BROWSER = (
-    f"No browser was found among {', '.join(BROWSERS)}. On Debian and Ubuntu: apt-get install "
-    "chromium. To leave these tests out: make test BROWSER=no."
+    "No Chromium was found, nor Chrome. On Debian and Ubuntu: apt-get install chromium. To leave "
+    "these tests out: make test BROWSER=no."
 )
 
 
 def find_browser() -> str | None:
     """Where Chromium, or a browser of its kind, is."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = subprocess.run([ROOT / ".ci" / "find-chromium"], capture_output=True, text=True)
+    return found.stdout.strip() or None
 
 
 def until(true: Callable[[], Any], what: str, *, seconds: float = PATIENCE) -> Any:

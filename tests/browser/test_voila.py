@@ -31,3 +31,12 @@ def test_the_skills_are_a_page_without_code_that_answers(page: Any, url: str) ->
     first = picture.get_attribute("src")
     page.get_by_role("tab", name="Correlations").click()
     until(lambda: picture.count() == 1 and picture.get_attribute("src") != first, "correlations")
+
+
+def test_the_planner_is_a_page_without_code_that_answers(page: Any, url: str) -> None:
+    picture = opened(page, url, "app_planner")
+    assert "import lvkit" not in page.locator("body").inner_text()
+    shown = "images => images.map(image => image.src).join()"
+    first = picture.evaluate_all(shown)
+    page.locator(".widget-hslider", has_text="Budget").locator(".noUi-handle").press("ArrowRight")
+    until(lambda: picture.evaluate_all(shown) not in (first, ""), "another plan")
