@@ -95,7 +95,7 @@ def compared(post: FamilyPosterior, a: str, b: str, *, level: float = 0.95) -> p
 
 def _steady(ax: Axes) -> Axes:
     """Put the label of the upright axis where it stays, however long the numbers beside it are."""
-    ax.yaxis.set_label_coords(-0.11, 0.5)
+    ax.yaxis.set_label_coords(-0.09, 0.5)
     return ax
 
 

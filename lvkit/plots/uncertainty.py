@@ -284,7 +284,7 @@ def _outline(
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgba
 
-    faces = [to_rgba(colour, 0.2 if marked else 0.06) for colour in colours]
+    faces = [to_rgba(colour, 0.2 if marked else 0.0) for colour in colours]
     edges = [to_rgba(colour, 1.0 if marked else 0.45) for colour in colours]
     width, order = (1.8, 2.5) if marked else (0.7, 2.0)
     shapes: dict[str, Any] = {
