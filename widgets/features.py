@@ -2,7 +2,7 @@
 
 A fit learned from size and tokens asks for these two; one whose formula has ``instruct`` or a
 column of the user's own asks for that too. Controls begin at what is usual among the fitted models,
-and choosing a family sets what all models of that family agree on.
+and choosing a family sets them, but for the size, as its largest model has it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lvkit.results import Fit
 
 __all__ = [
-    "agreed",
+    "as_in_family",
     "beyond",
     "feature_controls",
     "fitted_column",
@@ -101,11 +101,14 @@ def _control(column: str, values: pd.Series[Any]) -> Any:
                     value=str(values.mode().iloc[0]))  # fmt: skip
 
 
-def agreed(fit: Fit, family: str, columns: Iterable[str]) -> dict[str, Any]:
-    """Return what all fitted models of a family agree on; nothing for a family not in the fit."""
-    of_family = fit.panel.models.loc[list(fit.prepared.models)].query("family == @family")
-    held = {column: of_family[column].dropna().unique() for column in columns}
-    return {column: values[0] for column, values in held.items() if len(values) == 1}
+def as_in_family(fit: Fit, family: str, columns: Iterable[str]) -> dict[str, Any]:
+    """Return what a family's largest fitted model has; nothing for a family not in the fit."""
+    models = fit.panel.models.loc[list(fit.prepared.models)]
+    models = models[models["family"] == family]
+    if not len(models):
+        return {}
+    largest = models.loc[str(models["params_b"].idxmax())]
+    return {column: largest[column] for column in columns}
 
 
 def set_controls(controls: Mapping[str, Any], values: Mapping[str, Any]) -> None:

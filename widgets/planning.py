@@ -27,7 +27,7 @@ from lvkit.planning.words import flops
 from lvkit.plots.planning import plan_view, plot_plan_ground, plot_plan_path, plot_plan_value
 from lvkit.reading.cells import is_blank, parse_number
 
-from .features import agreed, feature_controls, fitted_column, log_slider, set_controls
+from .features import as_in_family, feature_controls, fitted_column, log_slider, set_controls
 from .layers import LayeredBox
 from .notice import Notice
 from .table import TableBox
@@ -203,8 +203,8 @@ class BudgetPlanner(Tool):
         self.on(self.view, "value", lambda _: self._put(self.plan))
 
     def _choose_family(self, _: object) -> None:
-        """Take over what all models of a family agree on, and plan."""
-        set_controls(self.attributes, agreed(self.fit, self.family.value, self.attributes))
+        """Take over what a family's largest model has, and plan."""
+        set_controls(self.attributes, as_in_family(self.fit, self.family.value, self.attributes))
         self._show()
 
     def _choose_target(self, _: object) -> None:

@@ -22,7 +22,7 @@ from lvkit.prediction_facts import KINDS
 from lvkit.reporting.describe import describe_prediction
 from lvkit.reporting.words import count
 
-from .features import agreed, beyond, feature_controls, fitted_ranges, set_controls
+from .features import as_in_family, beyond, feature_controls, fitted_ranges, set_controls
 from .layers import LayeredBox
 from .listening import listening
 from .notice import Notice
@@ -176,11 +176,11 @@ class ScorePredictor(Tool):
         return self._prediction
 
     def _choose(self, _: object) -> None:
-        """Take over what all models of a family agree on, and predict."""
+        """Take over from a family's largest model all but its size, and predict."""
         for box in self.scores.values():
             box.disabled = self.family.value == _UNKNOWN
         others = [column for column in self.features if column != "params_b"]
-        set_controls(self.features, agreed(self.fit, self.family.value, others))
+        set_controls(self.features, as_in_family(self.fit, self.family.value, others))
         self._show()
 
     def _show(self, draws: int | None = None) -> None:

@@ -75,7 +75,7 @@ class TableBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no type
         data = base64.b64encode(self.csv.encode()).decode("ascii")
         self.value = (
             _table(frame if read is None else read, caption, formats or {})
-            + f'<a download="{html.escape(file, quote=True)}" '
+            + f'<a download="{html.escape(file, quote=True)}" style="text-decoration: underline" '
             f'href="data:text/csv;charset=utf-8;base64,{data}">Save as {html.escape(file)}</a>'
         )
 

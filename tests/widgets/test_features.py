@@ -6,7 +6,7 @@ import pytest
 
 import lvkit as lv
 from lvkit.widgets.features import (
-    agreed,
+    as_in_family,
     beyond,
     feature_controls,
     fitted_column,
@@ -56,12 +56,13 @@ def test_a_log_slider_reaches_its_ends_and_can_be_typed_in() -> None:
     assert "can be typed" in slider.tooltip
 
 
-def test_what_a_family_agrees_on_is_taken_over(fit: lv.Fit) -> None:
+def test_what_a_familys_largest_model_has_is_taken_over(fit: lv.Fit) -> None:
     controls = feature_controls(fit)
-    set_controls(controls, agreed(fit, "c", controls))
-    assert controls["kind"].value == "y"
-    assert agreed(fit, "a", ["kind", "heat", "chat"]) == {"kind": "x", "chat": True}
-    assert agreed(fit, "nobody", ["kind"]) == {}
+    set_controls(controls, as_in_family(fit, "b", controls))
+    values = {column: control.value for column, control in controls.items()}
+    assert values == {"params_b": pytest.approx(8.0), "kind": "x", "heat": 0.2, "chat": False}
+    assert as_in_family(fit, "a", ["kind", "chat"]) == {"kind": "x", "chat": True}
+    assert as_in_family(fit, "nobody", ["kind"]) == {}
 
 
 def test_sizes_outside_the_data_are_told(fit: lv.Fit) -> None:
