@@ -36,7 +36,7 @@ _VIEWS = (
 _SCORES_SIZE = (7.8, 4.2)
 _MISSING_WIDTH = 8.4
 _COLOURED = 6  # families; each takes its share of the time to draw
-_WIDE = {"width": "auto", "flex": "1 1 300px", "min_width": "280px"}
+_WIDE = {"width": "auto", "flex": "1 1 240px", "min_width": "230px"}
 
 
 class _Upload(NamedTuple):
