@@ -9,6 +9,7 @@ apart.
 
 from __future__ import annotations
 
+from lvkit.plots.comparison import plot_plan_comparison
 from lvkit.plots.evaluations import plot_evaluations
 from lvkit.plots.fit import (
     plot_correlation,
@@ -19,7 +20,7 @@ from lvkit.plots.fit import (
     plot_trace,
 )
 from lvkit.plots.panel import plot_missing, plot_scores
-from lvkit.plots.planning import plot_plan, plot_plan_comparison, plot_plan_value
+from lvkit.plots.planning import plot_plan, plot_plan_value
 from lvkit.plots.prediction import (
     plot_backtest_calibration,
     plot_backtest_errors,

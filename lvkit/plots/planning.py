@@ -1,4 +1,4 @@
-"""Pictures of plans: where a budget is best spent, what it reaches, and how targets differ."""
+"""Pictures of plans: where a budget is best spent, and what it reaches."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit import drawing as draw
-from lvkit.planning.comparison import CHINCHILLA
 from lvkit.planning.cost import log_ratio
 from lvkit.planning.region import Region
-from lvkit.planning.words import amount, flops
+from lvkit.planning.words import flops
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from lvkit.planning.comparison import PlanComparison
     from lvkit.planning.plan import Plan
 
 __all__ = [
+    "best_dots",
     "plan_view",
     "plot_plan",
-    "plot_plan_comparison",
     "plot_plan_ground",
     "plot_plan_path",
     "plot_plan_value",
+    "spread",
+    "typed",
+    "write_beside",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -44,9 +45,6 @@ _MOST_DOTS = 40
 
 _MARGIN = 1.7
 """Factor between what is drawn and the edge."""
-
-_SAME = 1e-6
-"""Ratios whose logarithms differ by less are one."""
 
 
 def plot_plan(plan: Plan, *, ax: Axes | None = None) -> Axes:
@@ -207,7 +205,7 @@ def _at_ratio(params_b: tuple[float, float], ratio: float) -> tuple[float, float
 def _budget_lines(ax: Axes, plan: Plan, view: View) -> None:
     """Draw some budgets as lines of equal cost, each with its name where it enters."""
     budgets = np.unique(plan.table["budget"])
-    some = budgets[_spread(len(budgets))]
+    some = budgets[spread(len(budgets))]
     sizes, (low, high) = np.geomspace(*view[0], 400), view[1]
     for number, budget in enumerate(some):
         tokens = _on_budget(plan, sizes, np.full(len(sizes), budget))
@@ -215,10 +213,12 @@ def _budget_lines(ax: Axes, plan: Plan, view: View) -> None:
         ax.plot(sizes[seen], tokens[seen], "--", color=draw.INK, lw=0.9,
                 label="_budget" if number else "budget (FLOPs)")  # fmt: skip
         if seen.any():
-            _name(ax, _typed(budget), sizes[seen][-1], tokens[seen][-1], (-3, 3), "right")
+            write_beside(ax, typed(budget), sizes[seen][-1], tokens[seen][-1], (-3, 3), "right")
 
 
-def _name(ax: Axes, text: str, x: float, y: float, away: tuple[float, float], ha: str) -> None:
+def write_beside(
+    ax: Axes, text: str, x: float, y: float, away: tuple[float, float], ha: str
+) -> None:
     """Write a few words beside a point, legible on any ground."""
     from matplotlib.patheffects import withStroke
 
@@ -236,22 +236,23 @@ def _path(ax: Axes, plan: Plan) -> None:
     """Draw the best points, joined by budget, and the band of their intervals."""
     table, colour = plan.table.sort_values("budget"), draw.palette()[3]
     ax.plot(table["params_b"], table["tokens_t"], "-", color=colour, lw=2.0, label="_path")
-    _dots(ax, table, table["params_b"], table["tokens_t"], colour)
+    best_dots(ax, table, table["params_b"], table["tokens_t"], colour)
     if plan.level is None:
         return
     ends = table[["params_b_lower", "params_b_upper"]].to_numpy(dtype=float)
-    strips = [_strip(plan, end, spent) for end, spent in zip(ends, table["spent"], strict=True)]
+    spent = table["spent"].to_numpy(dtype=float)
+    first, last = (_strip(plan, ends[at], spent[at]) for at in (0, -1))
     label = f"its {plan.level:.0%} interval"
     if len(table) == 1:
-        ax.plot(*strips[0].T, color=colour, alpha=0.5, lw=5.0, label=label)
+        ax.plot(*first.T, color=colour, alpha=0.5, lw=5.0, label=label)
         return
-    left, right = (np.array([strip[at] for strip in strips]) for at in (0, -1))
-    around = np.concatenate([strips[0], right, strips[-1][::-1], left[::-1]])
+    left, right = (np.column_stack([size, _on_budget(plan, size, spent)]) for size in ends.T)
+    around = np.concatenate([first, right, last[::-1], left[::-1]])
     ax.fill(*around.T, color=colour, alpha=0.25, lw=0, label=label)
 
 
-def _dots(ax: Axes, table: pd.DataFrame, x: Any, y: Any, colour: Any, *, what: str = "") -> None:
-    """Draw best points: dots where they lie inside, crosses where they lie on a bound."""
+def best_dots(ax: Axes, table: pd.DataFrame, x: Any, y: Any, colour: Any) -> None:
+    """Draw best points of a plan's table: dots inside, crosses on a bound."""
     inside = (table["corner"] == "").to_numpy()
     crowded = len(table) > _MOST_DOTS
     for chosen, marker, size, label in ((inside, "o", 6.5, "best"), (~inside, "X", 8.0, "corner")):
@@ -318,104 +319,25 @@ def plot_plan_value(plan: Plan, *, ax: Axes | None = None) -> Axes:
             ax.plot(table["budget"][chosen], table["value"][chosen], "o", mfc=fill, label=label,
                     **dots)  # fmt: skip
     ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda budget, _: _typed(budget)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda budget, _: typed(budget)))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.legend(frameon=False, loc="upper left")
     draw.tidy(ax, grid="both")
     return ax
 
 
-def plot_plan_comparison(comparison: PlanComparison, *, ax: Axes | None = None) -> Axes:
-    """Draw the best tokens per parameter of several targets, beside the Chinchilla rule of 20.
-
-    Read off it whether targets ask for different models; where intervals do not overlap, they
-    do. A cross is a corner: the best point lies on a bound, not inside. Budgets with the same best
-    ratio are one dot, and only where ratios differ are their budgets written beside them.
-
-    Parameters
-    ----------
-    comparison : PlanComparison
-        What :func:`lvkit.compare_plans` returned.
-    ax : matplotlib Axes, optional
-        Where to draw; None makes a figure.
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    table = _distinct(comparison.table)
-    rows, colour = list(dict.fromkeys(table["row"])), draw.palette()[0]
-    height = 1.3 + 0.36 * len(table)
-    label = "training tokens per parameter"
-    ax = draw.canvas(ax, width=7.0, height=height, xlabel=label, ylabel="target")
-    ax.axvline(CHINCHILLA, color=draw.INK, ls="--", lw=1.1, label=f"rule of {CHINCHILLA:g}")
-    places = np.array([rows.index(row) for row in table["row"]]) + table["offset"].to_numpy()
-    ratios = table["tokens_per_param"]
-    _dots(ax, table, ratios, places, colour)
-    level = comparison.plans[0].level
-    if level is not None:
-        lower, upper = table["tokens_per_param_lower"], table["tokens_per_param_upper"]
-        ax.hlines(places, lower, upper, color=colour, lw=2.2, alpha=0.55,
-                  label=f"{level:.0%} interval")  # fmt: skip
-    if table["offset"].any():
-        for place, ratio, said in zip(places, ratios, table["budgets"], strict=True):
-            _name(ax, said, ratio, place, (0, 4), "center")
-    ax.margins(x=0.08)
-    _ratio_axis(ax)
-    ax.set_yticks(range(len(rows)), [draw.shown(row, 40) for row in rows], fontsize=9)
-    ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.legend(frameon=False, fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0.0, 1.0))
-    draw.tidy(ax, grid="x")
-    return ax
-
-
-def _distinct(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each target, family and best ratio; budgets with the same ratio are one."""
-    several = table["family"].nunique() > 1
-    table = table.assign(
-        row=table["target"] + (" of " + table["family"].astype(str) if several else ""),
-        key=np.log10(table["tokens_per_param"]).div(_SAME).round(),
-    )
-    pieces = []
-    for _, group in table.sort_values("budget").groupby("row", sort=False):
-        parts = [part for _, part in group.groupby("key", sort=False)]
-        parts = [parts[at] for at in _spread(len(parts))]
-        for number, part in enumerate(parts):
-            offset = 0.0 if len(parts) == 1 else 0.6 * (number / (len(parts) - 1) - 0.5)
-            pieces.append(part.iloc[[0]].assign(budgets=_range(part["budget"]), offset=offset))
-    found = pd.concat(pieces, ignore_index=True)
-    order = {row: at for at, row in enumerate(dict.fromkeys(table["row"]))}
-    return found.sort_values("row", key=lambda rows: rows.map(order), kind="stable")
-
-
-def _spread(count: int) -> list[int]:
+def spread(count: int) -> list[int]:
     """Return at most so many of `count` positions as are drawn one by one, ends included."""
     chosen = np.linspace(0, count - 1, min(count, _MOST_LINES)).round().astype(int)
     return [int(at) for at in np.unique(chosen)]
 
 
-def _range(budgets: pd.Series[float]) -> str:
-    """Return which budgets are meant: 1e22, or 1e22 to 1e24."""
-    ends = dict.fromkeys(_typed(end) for end in (budgets.min(), budgets.max()))
-    return " to ".join(ends)
-
-
-def _typed(budget: float) -> str:
+def typed(budget: float) -> str:
     """Return a budget as it is typed.
 
     Examples
     --------
-    >>> _typed(3e22)
+    >>> typed(3e22)
     '3e22'
     """
     return flops(float(budget)).removesuffix(" FLOPs")
-
-
-def _ratio_axis(ax: Axes) -> None:
-    """Write ratios over many powers of ten as plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(numticks=7))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: amount(ratio)))
-    ax.xaxis.set_minor_formatter(NullFormatter())

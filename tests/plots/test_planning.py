@@ -11,14 +11,12 @@ from pictures import texts
 
 import lvkit as lv
 from lvkit.drawing import picture
-from lvkit.planning.comparison import PlanComparison, compare_plans
 from lvkit.planning.cost import Cost
 from lvkit.planning.limits import Limits
 from lvkit.planning.plan import Plan, plan_compute
 from lvkit.plots.planning import (
     plan_view,
     plot_plan,
-    plot_plan_comparison,
     plot_plan_ground,
     plot_plan_path,
     plot_plan_value,
@@ -37,11 +35,6 @@ def fit(complete: lv.Panel) -> lv.Fit:
 @pytest.fixture(scope="module")
 def plan(fit: lv.Fit) -> Plan:
     return plan_compute(fit, BUDGETS, target="maths")
-
-
-@pytest.fixture(scope="module")
-def comparison(fit: lv.Fit) -> PlanComparison:
-    return compare_plans(fit, BUDGETS, targets=["maths", "sense"])
 
 
 def line(ax: Any, label: str) -> Any:
@@ -209,38 +202,8 @@ def test_the_value_of_one_budget_is_a_dot_on_its_interval(fit: lv.Fit) -> None:
     np.testing.assert_array_equal(ends, plan.table[["lower", "upper"]].to_numpy()[0])
 
 
-def test_budgets_with_one_best_ratio_are_one_dot_for_each_target(
-    comparison: PlanComparison,
-) -> None:
-    ax = plot_plan_comparison(comparison)
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["maths", "sense"]
-    drawn = [x for each in ax.lines if each.get_label() in ("best", "corner")
-             for x in each.get_xdata()]  # fmt: skip
-    first = comparison.table[comparison.table["budget"] == 1e21]
-    assert sorted(drawn) == pytest.approx(sorted(first["tokens_per_param"]))
-    ends = [segment[:, 0] for segment in ax.collections[0].get_segments()]
-    np.testing.assert_allclose(ends, first[["tokens_per_param_lower", "tokens_per_param_upper"]])
-
-
-def test_the_rule_of_twenty_is_drawn_beside(comparison: PlanComparison) -> None:
-    ax = plot_plan_comparison(comparison)
-    assert list(line(ax, "rule of 20").get_xdata()) == [20.0, 20.0]
-    assert "95% interval" in labels(ax)
-
-
-def test_where_ratios_differ_their_budgets_are_written_and_families_named(fit: lv.Fit) -> None:
-    limits = Limits(max_tokens_t=1.0)
-    found = compare_plans(fit, BUDGETS, targets=["maths"], families=["qwen2", None],
-                          limits=limits, level=None)  # fmt: skip
-    ax = plot_plan_comparison(found)
-    assert {"1e21", "1e22", "1e23", "maths of qwen2", "maths of a new recipe"} <= set(texts(ax))
-    assert not any("interval" in text for text in labels(ax))
-    crosses = line(ax, "corner")
-    assert len(crosses.get_xdata()) == 2 * int((found.plans[0].table["corner"] != "").sum())
-
-
-def test_no_text_is_unreadably_small_or_cut_off(plan: Plan, comparison: PlanComparison) -> None:
-    for ax in (plot_plan(plan), plot_plan_value(plan), plot_plan_comparison(comparison)):
+def test_no_text_is_unreadably_small_or_cut_off(plan: Plan) -> None:
+    for ax in (plot_plan(plan), plot_plan_value(plan)):
         sizes = [text.get_fontsize() for text in ax.figure.findobj(plt.Text) if text.get_text()]
         assert min(sizes) >= 7
         assert max(len(text) for text in texts(ax)) < 90
