@@ -1,11 +1,14 @@
 """Make the tables and figures of docs/planning.md: ``python docs/planning.py``, three minutes.
 
 Writes the tables between their marks in ``docs/planning.md`` and the figures ``plan-*.png`` to
-``docs/figures``, and prints what the plans say in words.
+``docs/figures``, and prints what the plans say in words. ``python docs/planning.py coverage`` only
+copies what ``benchmarks/plan_coverage.py`` has stored.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -41,6 +44,15 @@ Checks = dict[str, lv.WithinBetween]
 
 
 def main() -> None:
+    """Make everything, or only copy the table of coverage."""
+    parser = argparse.ArgumentParser(description="Make the tables and figures of planning.md.")
+    parser.add_argument("only", nargs="?", choices=["coverage"], help="make this table alone")
+    if parser.parse_args().only is None:
+        everything()
+    write_page({"coverage": coverage()})
+
+
+def everything() -> None:
     """Fit, plan, check, and write what was found."""
     panel = lv.load_leaderboard()
     fits = {
@@ -199,6 +211,18 @@ def served(fit: lv.Fit) -> str:
         rows.append([f"{tokens:g} T", *model, _ratio(row), f"{row['value']:.2f}"])
     names = ["tokens served", "billion parameters", "trillion tokens", "tokens per parameter"]
     return markdown([*names, "reasoning"], rows)
+
+
+def coverage() -> str:
+    """Return how near planned optima come to the truth, and how often intervals hold it."""
+    stored = json.loads((HERE.parent / "benchmarks/results/plan_coverage.json").read_text("utf-8"))
+    rows = []
+    for found in stored["summary"]:
+        errors = [f"{found[name]:.3f}" for name in ("median_error", "median_absolute_error")]
+        sizes = [f"{found[name]}" for name in ("target", "families", "replications")]
+        rows.append([*sizes, *errors, f"{found['width']:.2f}", f"{found['coverage']:.1%}"])
+    names = ["skill", "families", "panels", "median error", "median absolute error"]
+    return markdown([*names, "median width", "coverage"], rows)
 
 
 def draw(fit: lv.Fit) -> None:
