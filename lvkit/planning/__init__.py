@@ -7,9 +7,9 @@ to evaluate next (:func:`plan_evaluations`), and how far the slope of tokens hol
 
 A plan runs from the user's words to the answer in small steps, one module each: what a model costs
 (``cost``), where the plan may go (``limits``), what it aims at (``target``), how features depend on
-size and tokens (``surface``), what the family could do (``outlook``), the best point (``optimum``),
-how far it is from the data (``region``), and what all of it says (``words``). The gain of an
-evaluation has its formula in ``gain``.
+size and tokens (``surface``), what the family could do (``outlook``), the best point
+(``optimum``), how far it is from the data (``region``), and what all of it says (``words``). The
+``aim`` holds together what was asked for. The gain of an evaluation has its formula in ``gain``.
 """
 
 from __future__ import annotations

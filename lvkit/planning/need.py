@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from lvkit.checks import check_level
 from lvkit.errors import LvkitError
+from lvkit.planning.aim import Aim
 from lvkit.planning.cost import Cost, log_ratio
 from lvkit.planning.limits import Limits
-from lvkit.planning.plan import Aim
 from lvkit.planning.region import Region
 from lvkit.planning.words import amount, as_html, association, flops, size, tokens
 

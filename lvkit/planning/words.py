@@ -166,7 +166,7 @@ def _interplay(plan: Plan) -> str:
     told = "is" if upper < 0.0 or lower > 0.0 else "is not"
     return (
         f" How the target bends along a budget ({bend:.2g}, {plan.level:.0%} interval {lower:.2g} "
-        f"to {upper:.2g}; a best point inside needs less than 0) {told} told apart from a straight "
+        f"to {upper:.2g}; a top needs less than 0) {told} told apart from a straight "
         "line" + ("." if told == "is" else ", so that the best split is hardly determined.")
     )
 

@@ -9,7 +9,6 @@ import pytest
 
 import lvkit as lv
 from lvkit.planning.outlook import AVERAGE
-from lvkit.planning.plan import Aim
 
 Expectation = Callable[..., np.ndarray]
 
@@ -84,26 +83,6 @@ def test_nothing_that_a_budget_buys_is_better(
         assert np.log10(row["params_b"]) == pytest.approx(np.log10(size), abs=2e-3)
         best = expect(np.array([row["params_b"], size]), np.array([row["tokens_t"]] * 2))[0]
         assert row["value"] == pytest.approx(best, abs=5e-4)
-
-
-@pytest.mark.parametrize("name", ["curved_fit", "sloped_fit"])
-def test_closed_form_and_search_agree_on_a_fit(
-    name: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    fit: lv.Fit = request.getfixturevalue(name)
-    limits = [None, lv.Limits(max_tokens_t=3.0), lv.Limits(min_params_b=1.0, max_params_b=20.0)]
-    asked = [
-        {"target": target, "family": "qwen2", "limits": limit}
-        for target in (*fit.skills, "gsm8k")
-        for limit in limits
-    ]
-    closed = [quick(fit, **one) for one in asked]
-    monkeypatch.setattr(Aim, "_parabolic", property(lambda aim: False))
-    for one, table in zip(asked, closed, strict=True):
-        found = quick(fit, **one)
-        difference = np.log10(found["params_b"]) - np.log10(table["params_b"])
-        assert difference.abs().max() < 1e-6
-        assert found["corner"].tolist() == table["corner"].tolist()
 
 
 def test_without_limits_tokens_per_parameter_are_the_same_for_all_budgets_and_families(
