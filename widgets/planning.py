@@ -395,7 +395,10 @@ def in_words(plan: Plan, view: str) -> str:
 
 
 def table_to_read(plan: Plan) -> pd.DataFrame:
-    """Return what the widget's table shows: a row for each budget, the one asked for last."""
+    """Return what the widget's table shows: a row for each budget, the one asked for last.
+
+    Corners and extrapolation have a column where there are any.
+    """
     table = plan.table
     shown = {
         "budget (FLOPs)": [f"{budget:.3g}" for budget in table["budget"]],
@@ -403,10 +406,9 @@ def table_to_read(plan: Plan) -> pd.DataFrame:
         "tokens (trillions)": _with_interval(table, "tokens_t"),
         "tokens per parameter": _with_interval(table, "tokens_per_param"),
         plan.target.unit: _with_interval(table, "value", ("lower", "upper")),
-        "corner": table["corner"],
-        "extrapolates": table["extrapolates"],
     }
-    return pd.DataFrame(shown)
+    telling = [name for name in ("corner", "extrapolates") if table[name].astype(bool).any()]
+    return pd.DataFrame(shown | {name: table[name] for name in telling})
 
 
 def _with_interval(

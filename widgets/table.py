@@ -32,11 +32,11 @@ class TableBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no type
     Examples
     --------
     >>> box = TableBox()
-    >>> box.show(pd.DataFrame({"size": [7.123], "who": ["<b>"]}), caption="Sizes", file="sizes.csv")
+    >>> box.show(pd.DataFrame({"who": ["<b>"], "size": [7.123]}), caption="Sizes", file="sizes.csv")
     >>> "7.12</td>" in box.value, "&lt;b&gt;" in box.value, 'download="sizes.csv"' in box.value
     (True, True, True)
     >>> box.csv.splitlines()
-    ['size,who', '7.123,<b>']
+    ['who,size', '<b>,7.123']
     """
 
     frame: pd.DataFrame | None

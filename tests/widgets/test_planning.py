@@ -99,6 +99,9 @@ def test_a_limit_binds_and_is_named(widget: BudgetPlanner) -> None:
     assert widget.plan.table["corner"].iloc[-1] == "max_params_b"
     assert "max_params_b" in widget.words.text
     assert "max_params_b</td>" in widget.table.value
+    assert ">corner</th>" in widget.table.value
+    widget.limits["max_params_b"].value = ""
+    assert ">corner</th>" not in widget.table.value
 
 
 def test_limits_that_are_none_or_exclude_each_other_are_told(fit: lv.Fit) -> None:
