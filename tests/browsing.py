@@ -179,7 +179,7 @@ class Lab:
         self.wait_open(name)
 
     def wait_open(self, name: str) -> None:
-        self.page.wait_for_selector(f'.lm-TabBar-tab.jp-mod-current:has-text("{name}")')
+        self.page.wait_for_selector(f'.lm-TabBar-tab.lm-mod-current:has-text("{name}")')
         self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
         self.wait_idle()
 

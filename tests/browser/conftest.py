@@ -33,7 +33,13 @@ def is_near(url: str) -> bool:
 
 
 @pytest.fixture
-def page(chromium: Any, tmp_path: Path) -> Iterator[Any]:
+def tolerated() -> tuple[str, ...]:
+    """Beginnings of errors that are known and not lvkit's; a module that has some says why."""
+    return ()
+
+
+@pytest.fixture
+def page(chromium: Any, tmp_path: Path, tolerated: tuple[str, ...]) -> Iterator[Any]:
     """A fresh page of 1280 by 900 points; at the end nothing may have gone wrong in it.
 
     How it looked at the end is kept in pytest's folder of the test.
@@ -48,4 +54,5 @@ def page(chromium: Any, tmp_path: Path) -> Iterator[Any]:
     shown.screenshot(path=tmp_path / "at-the-end.png")
     shown.close()
     context.close()
-    assert not errors, "\n".join(errors)
+    untold = [error for error in errors if not error.startswith(tolerated)]
+    assert not untold, "\n".join(untold)
