@@ -17,9 +17,10 @@ Each lineage has the same weight in all three.
 A new lineage may differ from all that were seen, as they differ from one another; so with m
 lineages a chance is set aside for something worse than ever recorded, which makes intervals wider
 where few lineages were seen: (5/8) / (m + 1/4), by Blom's (1958) positions of normal scores. With
-1 / (m + 1), as in hierarchical conformal prediction (Dunn, Wasserman and Ramdas, 2023), coverage is
-guaranteed, and overshoots; docs/prediction.md has both. With m lineages a level above m / (m + 1)
-is more than they can vouch for: a warning says so, and the limits are the farthest recorded or the
+1 / (m + 1), as in hierarchical conformal prediction (Dunn, Wasserman and Ramdas, 2023), coverage
+would be guaranteed, were the scores not learned from the same lineages, and it overshoots;
+docs/prediction.md has both. With m lineages a level above m / (m + 1) is more than they can vouch
+for, and a warning says so; above (m - 3/8) / (m + 1/4) the limits are the farthest recorded or the
 model's own, whichever lie farther out. A calibration is learned from a fit's own data alone.
 """
 

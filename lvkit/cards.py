@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from lvkit.files import make_folder, write_whole
 
@@ -93,7 +94,7 @@ def fresh_cards(shown: Sequence[Card]) -> str:
     """
     return _yaml(
         {
-            "title": re.sub(r'[\\/:*?"<>|]', "", card.title),
+            "title": _file_title(card),
             "description": f"Put a fresh copy of {card.notebook} into the folder shown, open it",
             "type": "notebook",
             "source": f"lvkit/{card.notebook}",
@@ -103,8 +104,10 @@ def fresh_cards(shown: Sequence[Card]) -> str:
     )
 
 
-def fresh_copy(content: bytes) -> bytes:
+def fresh_copy(content: bytes, shown: Sequence[Card] = ()) -> bytes:
     r"""Return a notebook as the launcher can open it: without outputs, each cell one string.
+
+    Links to other notebooks lead to their fresh copies, if their cards are given in `shown`.
 
     Examples
     --------
@@ -115,6 +118,9 @@ def fresh_copy(content: bytes) -> bytes:
     notebook = json.loads(content)
     for cell in notebook["cells"]:
         cell["source"] = "".join(cell["source"])
+        for card in shown:
+            link = quote(f"{_file_title(card)}.ipynb")
+            cell["source"] = cell["source"].replace(f"]({card.notebook})", f"]({link})")
         cell |= {name: empty for name, empty in _NOT_RUN.items() if name in cell}
     return json.dumps(notebook, ensure_ascii=False).encode()
 
@@ -122,10 +128,17 @@ def fresh_copy(content: bytes) -> bytes:
 def write_fresh_files(place: Path, notebooks: Mapping[str, bytes]) -> list[Path]:
     """Write the cards for any JupyterLab to `place`, and the notebooks to ``lvkit`` in it."""
     make_folder(place / "lvkit")
+    shown = cards(notebooks)
+    copies = {name: fresh_copy(content, shown) for name, content in notebooks.items()}
     return [
-        write_whole(place / CARDS_FILE, fresh_cards(cards(notebooks))),
-        *(write_whole(place / "lvkit" / name, fresh_copy(notebooks[name])) for name in notebooks),
+        write_whole(place / CARDS_FILE, fresh_cards(shown)),
+        *(write_whole(place / "lvkit" / name, copies[name]) for name in copies),
     ]
+
+
+def _file_title(card: Card) -> str:
+    """Return a card's title as it can be part of a file's name."""
+    return re.sub(r'[\\/:*?"<>|]', "", card.title)
 
 
 def _title(name: str, content: bytes) -> str:

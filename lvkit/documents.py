@@ -128,6 +128,7 @@ def need_document(need: Need) -> dict[str, Any]:
         "asked": need.asked,
         **_bounds(need.aim.limits, need.aim.cost),
         **{name: getattr(need, name) for name in parts},
+        "corner": need.corner,
         "extrapolates": need.extrapolates,
         "distance": need.distance,
         "words": list(need.words),

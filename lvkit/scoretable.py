@@ -106,7 +106,7 @@ class ScoreTable:
         return len(self.family)
 
     def of_family(self, at: int) -> ScoreTable:
-        """Return the scores of one family, which becomes the first; benchmarks keep their places."""
+        """Return one family's scores; it becomes the first, benchmarks keep their places."""
         row = np.flatnonzero(self.family == at)
         benchmark = self.benchmark[row]
         return ScoreTable(

@@ -109,7 +109,9 @@ def test_jupyterlab_beside_an_installed_wheel_shows_the_cards(fresh: Path, tmp_p
     expected = cards(shipped_notebooks())
     assert len(shown) == len(expected)
     for card, made in zip(shown, expected, strict=True):
-        assert card["sourceCode"].encode() == fresh_copy(shipped_notebooks()[made.notebook])
+        assert card["sourceCode"].encode() == fresh_copy(
+            shipped_notebooks()[made.notebook], expected
+        )
 
 
 @pytest.mark.slow

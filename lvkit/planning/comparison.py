@@ -13,10 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.errors import LvkitError
+from lvkit.planning.aim import quantiles_of_draws
 from lvkit.planning.cost import Cost, log_ratio
 from lvkit.planning.limits import Limits
 from lvkit.planning.plan import Plan, plan_compute
-from lvkit.planning.words import amount, as_html, association, flops
+from lvkit.planning.words import amount, as_html, association, bound, flops
 
 if TYPE_CHECKING:
     from lvkit.results import Fit
@@ -70,6 +71,12 @@ class PlanComparison:
                 continue
             parts = int(rows["parts"].sum())
             row = rows[rows["parts"] == bool(parts)].iloc[-1]
+            if (rows["lower"] == rows["upper"]).all() and np.allclose(rows["factor"], 1.0):
+                said.append(
+                    f"The best splits of {first} and {second} are the same, in every draw: what "
+                    "tells the two apart does not move them."
+                )
+                continue
             ends = f"{amount(row['lower'])} to {amount(row['upper'])}"
             if parts:
                 some = f"on {parts} of {len(rows)} budgets, such as {flops(row['budget'])}"
@@ -126,8 +133,8 @@ def compare_plans(
     LvkitError
         With fewer than two plans to compare, and for whatever :func:`lvkit.plan_compute` refuses.
     """
-    chosen = [targets] if isinstance(targets, str | Mapping) else list(targets)
-    whose = [families] if isinstance(families, str) else list(families or [None])
+    chosen = [targets] if isinstance(targets, Mapping) else _several(targets)
+    whose = _several(families)
     if len(chosen) * len(whose) < 2:
         raise LvkitError(
             f"saw {len(chosen)} target and {len(whose)} family",
@@ -158,11 +165,23 @@ def compare_plans(
     return PlanComparison(table, _differences(plans), plans)
 
 
+def _several(given: Any) -> list[Any]:
+    """Return targets or families as a list; a single one, or none, makes a list of one."""
+    if given is None or isinstance(given, str):
+        return [given]
+    try:
+        return list(given)
+    except TypeError:
+        raise LvkitError(
+            f"saw {given!r}", where="compare_plans", expected="a list of targets, or of families"
+        ) from None
+
+
 def _bound(row: pd.Series[Any]) -> str:
     """Return which bound the best point lies on, as an aside; nothing if it lies inside."""
     if "bracket" in row["corner"]:
         return f", the end of what is looked at ({row['corner'].removesuffix(' (bracket)')})"
-    return f", where {row['corner']} binds" if row["corner"] else ""
+    return f", where {bound(row['corner'])}" if row["corner"] else ""
 
 
 def _called(row: pd.Series[Any]) -> str:
@@ -200,5 +219,5 @@ def _interval(
 ) -> tuple[Array | float, Array | float]:
     if level is None or first is None or second is None:
         return np.nan, np.nan
-    ends = np.quantile(first - second, [0.5 - 0.5 * level, 0.5 + 0.5 * level], axis=0)
+    ends = quantiles_of_draws(first - second, [0.5 - 0.5 * level, 0.5 + 0.5 * level], axis=0)
     return 10.0 ** ends[0], 10.0 ** ends[1]

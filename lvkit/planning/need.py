@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lvkit.checks import check_level
 from lvkit.errors import LvkitError
-from lvkit.planning.aim import Aim
+from lvkit.planning.aim import Aim, quantiles_of_draws
 from lvkit.planning.cost import Cost, log_ratio
 from lvkit.planning.limits import Limits
 from lvkit.planning.region import Region
@@ -49,6 +49,8 @@ class Need:
         With which the score is reached there; if it is not, the highest within the limits.
     reason : str
         In words.
+    corner : str
+        Which bound the best point on that budget lies on, "" if it lies inside.
     extrapolates, distance : bool and float
         Whether, and by how many powers of ten, the model lies outside the fitted ones.
     score, asked : float
@@ -62,6 +64,7 @@ class Need:
     tokens_per_param: float
     probability: float
     reason: str
+    corner: str
     extrapolates: bool
     distance: float
     score: float
@@ -74,13 +77,19 @@ class Need:
         outside = (
             f"The model lies outside the fitted ones by a factor of {amount(10.0**self.distance)}."
         )
-        middle = (outside,) if self.extrapolates else ()
+        cornered = (
+            "That budget has no best point inside: the model is the end of what is looked at, the "
+            f"{self.corner.removesuffix(' (bracket)')}, and no recommendation. Limits on size, "
+            "tokens or tokens per parameter give one that can be built, for more compute."
+        )
+        middle = [cornered] if "bracket" in self.corner else []
+        middle += [outside] if self.extrapolates else []
         return (self.reason, *middle, association(self.aim.fit))
 
     def _repr_html_(self) -> str:
         import pandas as pd
 
-        names = ("compute", "params_b", "tokens_t", "tokens_per_param", "probability")
+        names = ("compute", "params_b", "tokens_t", "tokens_per_param", "probability", "corner")
         return as_html(self.words, pd.DataFrame([{name: getattr(self, name) for name in names}]))
 
 
@@ -97,7 +106,7 @@ def required_compute(
     noise: bool = True,
     seed: int = 0,
 ) -> Need:
-    """Return the least compute with which a family reaches a score with a given probability.
+    """Return the least compute whose plan reaches a score with a given probability.
 
     Parameters
     ----------
@@ -128,7 +137,9 @@ def required_compute(
 
     Notes
     -----
-    Size and tokens are the best ones on each budget. Far below all data the model may say that
+    On each budget the model is the planned one, that with the highest expectation. Another split
+    may reach a score with a higher probability where it is known better; then limits may lower the
+    answer. Far below all data the model may say that
     *less* compute would raise the target; compute is therefore looked for where the target rises
     with the budget, from where the fitted models are outwards, and from 1e15 to 1e30 FLOPs at most.
     There, on budgets a quarter of a power of ten apart, the first that suffices is found, then its
@@ -213,7 +224,8 @@ class _Reach:
         if self.noise:
             return self.probabilities(s, t) - self.asked
         values = self.aim.drawn_values(s, t)
-        return np.asarray(np.quantile(values, 1.0 - self.asked, axis=1) - self.score)
+        reached = quantiles_of_draws(values, [1.0 - self.asked], axis=1)[0]
+        return np.asarray(reached - self.score)
 
     def probabilities(self, s: Array, t: Array) -> Array:
         """Return the probability of reaching the score at n points."""
@@ -266,6 +278,7 @@ def _answer(reach: _Reach, power: float, *, first: bool) -> Need:
         float(10.0 ** log_ratio(s, t)),
         chance,
         reason + more,
+        aim.limits.binding(float(s), float(t)),
         distance > 0.0,
         distance,
         reach.score,
@@ -291,6 +304,7 @@ def _cannot(reach: _Reach, powers: Array) -> Need:
         nothing,
         float(chances[at]),
         reason,
+        "",
         False,
         nothing,
         reach.score,

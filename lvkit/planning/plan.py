@@ -18,7 +18,7 @@ import pandas as pd
 
 from lvkit.checks import check_level
 from lvkit.errors import LvkitError
-from lvkit.planning.aim import Aim
+from lvkit.planning.aim import Aim, quantiles_of_draws
 from lvkit.planning.cost import Cost, log_ratio
 from lvkit.planning.limits import Limits, Span
 from lvkit.planning.outlook import check_family
@@ -92,7 +92,10 @@ class Plan:
 
     @property
     def models(self) -> pd.DataFrame:
-        """The planned models, as ``fit.predict`` takes them."""
+        """The planned models, as ``fit.predict`` takes them.
+
+        Those of the average recipe have no family: to ``fit.predict`` their recipe is unknown.
+        """
         known = self.aim.family if self.aim.family in self.fit.families else None
         budgets = enumerate(self.table["budget"], start=1)
         names = [f"plan {number}: {budget:.3g} FLOPs" for number, budget in budgets]
@@ -226,7 +229,7 @@ def _budgets(budgets: object) -> Array:
     """Return budgets as an array, shape (n,)."""
     try:
         given = np.atleast_1d(np.asarray(budgets, dtype=float))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         given = np.array([np.nan])
     if given.ndim != 1 or not len(given):
         raise LvkitError(
@@ -248,7 +251,10 @@ def _budgets(budgets: object) -> Array:
 
 def _logs(values: npt.ArrayLike, name: str) -> Array:
     """Return log10 of sizes or tokens that are positive numbers."""
-    given = np.asarray(values, dtype=float)
+    try:
+        given = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        given = np.array([np.nan])
     wrong = given[~((given > 0.0) & (given < np.inf))]
     if wrong.size:
         raise LvkitError(f"saw {wrong[0]}", where=name, expected="positive numbers")
@@ -269,7 +275,7 @@ def _drawn(aim: Aim, span: Span, s: Array, t: Array, level: float | None) -> dic
     low, high = 0.5 - 0.5 * level, 0.5 + 0.5 * level
     sizes = aim.best_drawn(span)
     inside = (sizes > span.low + _CORNER) & (sizes < span.high - _CORNER)
-    lower, upper = np.quantile(sizes, [low, high], axis=0)
+    lower, upper = quantiles_of_draws(sizes, [low, high], axis=0)
     out: dict[str, Array] = {"interior": inside.mean(axis=0)}
     few: dict[str, Array] = {}
     many: dict[str, Array] = {}
@@ -278,7 +284,7 @@ def _drawn(aim: Aim, span: Span, s: Array, t: Array, level: float | None) -> dic
     out["params_b_lower"], out["params_b_upper"] = few["params_b"], many["params_b"]
     for name in ("tokens_t", "tokens_per_param"):  # fall as the size grows
         out[name + "_lower"], out[name + "_upper"] = many[name], few[name]
-    values = np.quantile(aim.drawn_values(s, t), [0.5, low, high], axis=1)
+    values = quantiles_of_draws(aim.drawn_values(s, t), [0.5, low, high], axis=1)
     out["median"], out["lower"], out["upper"] = values
     return out
 

@@ -73,6 +73,8 @@ def read_target(fit: Fit, target: str | Mapping[str, float]) -> Target:
     """
     if isinstance(target, str):
         target = {target: 1.0}
+    elif hasattr(target, "to_dict") and not isinstance(target, Mapping):  # a pandas Series
+        target = target.to_dict()
     if not isinstance(target, Mapping) or not target:
         raise LvkitError(
             f"saw {target!r}",
@@ -87,7 +89,7 @@ def read_target(fit: Fit, target: str | Mapping[str, float]) -> Target:
             "saw skills together with benchmarks",
             where="target",
             expected="weights of skills, or weights of benchmarks: they have different units",
-            remedy='Put "benchmark:" before a name that is both.',
+            remedy='"benchmark:" before a name that is both makes it a benchmark.',
         )
     names = tuple(name for (_, name), weight in zip(found, weights, strict=True) if weight > 0.0)
     weights = weights[weights > 0.0]
@@ -134,6 +136,8 @@ def _weights(target: Mapping[str, float]) -> Array:
                 f"saw {weight!r}", where=f"target, weight of '{name}'", expected="0 or more"
             )
     total = float(sum(target.values()))
+    if not np.isfinite(total):
+        raise LvkitError("saw weights that add up to infinity", where="target", expected="less")
     if total <= 0.0:
         raise LvkitError(
             "saw weights that add up to zero", where="target", expected="a weight above zero"

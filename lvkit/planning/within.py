@@ -164,10 +164,11 @@ def within_between(fit: Fit, feature: str = "log_tokens", *, level: float = 0.95
     Notes
     -----
     After Mundlak (1978): with the family's mean of the feature among the features, the feature's
-    own slope is learned within families alone, and that of the mean is the *contextual* difference,
+    own slope is learned within families, and that of the mean is the *contextual* difference,
     between minus within. Means are over the fitted models. The model is fitted again with the same
     settings, anchors, method and seed. Only this feature's mean is added, linearly: the test has
     one degree of freedom for each skill, few enough for the few families in which features vary.
+    The feature's products with others stay pooled, as between as within families.
 
     A slope is the derivative of a skill by the feature, averaged over the fitted models, so that it
     means the same for products and powers: with ``log_params * log_tokens`` it is the slope at the

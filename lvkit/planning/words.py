@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lvkit.planning.plan import Plan
     from lvkit.results import Fit
 
-__all__ = ["amount", "as_html", "association", "flops", "plan_words", "size", "tokens"]
+__all__ = ["amount", "as_html", "association", "bound", "flops", "plan_words", "size", "tokens"]
 
 _SAME = 1e-6
 """Tokens per parameter that differ by a smaller share are the same."""
@@ -116,8 +116,24 @@ def _best(plan: Plan) -> Iterable[str]:
     if plan.level is None:
         yield text + "."
         return
-    ends = [amount(row[f"tokens_per_param_{end}"]) for end in ("lower", "upper")]
-    yield f"{text} ({plan.level:.0%} interval {ends[0]} to {ends[1]})."
+    ends = [float(row[f"tokens_per_param_{end}"]) for end in ("lower", "upper")]
+    yield f"{text} ({_interval(plan, *ends)})."
+
+
+def _interval(plan: Plan, lower: float, upper: float) -> str:
+    """Return an interval of tokens per parameter, and whether it ends where the plan does."""
+    if upper / lower - 1.0 < _SAME:
+        return "held there by the limits"
+    open_ended = "" if _within_bracket(plan, lower, upper) else ", where the plan stops looking"
+    return f"{plan.level:.0%} interval {amount(lower)} to {amount(upper)}{open_ended}"
+
+
+def _within_bracket(plan: Plan, lower: float, upper: float) -> bool:
+    """Whether neither end of an interval is an end of the bracket."""
+    fewest, most = plan.aim.limits.tokens_per_param
+    low = plan.aim.limits.min_tokens_per_param is None and lower < fewest * (1.0 + _SAME)
+    high = plan.aim.limits.max_tokens_per_param is None and upper > most * (1.0 - _SAME)
+    return not (low or high)
 
 
 def _constant(plan: Plan) -> Iterable[str]:
@@ -149,7 +165,27 @@ def _corners(plan: Plan) -> Iterable[str]:
                 f"recommendation.{_interplay(plan)}"
             )
         else:
-            yield f"{budgets}, the best point is where {corner} binds."
+            doubtful = plan.aim.bend is not None and _bends_up(plan)
+            why = _interplay(plan) if doubtful else ""
+            yield f"{budgets}, the best point is where {bound(corner)}.{why}"
+
+
+def bound(corner: str) -> str:
+    """Return that one or several limits bind.
+
+    Examples
+    --------
+    >>> bound("max_tokens_t"), bound("max_params_b and max_tokens_t")
+    ('max_tokens_t binds', 'max_params_b and max_tokens_t bind')
+    """
+    return f"{corner} bind" if " and " in corner else f"{corner} binds"
+
+
+def _bends_up(plan: Plan) -> bool:
+    """Whether the target may have no best point inside, limits or none."""
+    if plan.level is None:
+        return (plan.aim.bend or 0.0) >= 0.0
+    return plan.aim.bend_interval(plan.level)[1] >= 0.0
 
 
 def _interplay(plan: Plan) -> str:
@@ -178,6 +214,9 @@ def _unsure(plan: Plan) -> Iterable[str]:
     wide = float(
         (plan.table["tokens_per_param_upper"] / plan.table["tokens_per_param_lower"]).max()
     )
+    lowest = float(plan.table["tokens_per_param_lower"].min())
+    highest = float(plan.table["tokens_per_param_upper"].max())
+    least = "" if _within_bracket(plan, lowest, highest) else "at least "
     if share < _SURE:
         yield (
             f"The best point is hardly determined: in {1.0 - share:.0%} of the draws there is none "
@@ -185,8 +224,8 @@ def _unsure(plan: Plan) -> Iterable[str]:
         )
     elif wide > _WIDE:
         yield (
-            f"The interval of tokens per parameter spans a factor of {amount(wide)}: the data say "
-            "little about the best split."
+            f"The interval of tokens per parameter spans a factor of {least}{amount(wide)}: the "
+            "data say little about the best split."
         )
 
 

@@ -69,13 +69,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for
 
 _BUDGETS = (1e21, 1e22, 1e23, 1e24)
 
-_PAPER = {
-    "mathematics": "math_lvl5",
-    "instruction": "ifeval",
-    "commonsense": "hellaswag",
-    "reasoning": "bbh",
-}
-
 
 def plan(
     target: Targets,
@@ -173,9 +166,10 @@ def _fit(path: Path | None) -> Fit:
     """Return a saved fit, or one of the embedded leaderboard."""
     if path is None:
         from lvkit.data import load_leaderboard
+        from lvkit.facts import PAPER_ANCHORS
         from lvkit.model import LatentSkillModel
 
-        return LatentSkillModel(anchors=_PAPER).fit(load_leaderboard())
+        return LatentSkillModel(anchors=PAPER_ANCHORS).fit(load_leaderboard())
     from lvkit.storage import load_fit
 
     if path.suffix.lower() in (".csv", ".parquet"):

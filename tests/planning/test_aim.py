@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lvkit as lv
-from lvkit.planning.aim import Aim
+from lvkit.planning.aim import Aim, quantiles_of_draws
 
 BUDGETS = [1e21, 1e22, 1e23, 1e24]
 
@@ -47,9 +47,14 @@ def test_between_searched_budgets_draws_are_interpolated(
 ) -> None:
     asked = aim(curved_fit, cost=lv.Cost(serving_tokens_t=1.0))
     span = asked.span(np.logspace(21.0, 24.0, 21))
-    some = asked.best_drawn(span)
-    monkeypatch.setattr("lvkit.planning.aim._LOOKED_AT", 21)
-    np.testing.assert_allclose(some, asked.best_drawn(span), atol=5e-3)
+    each = asked.best_drawn(span)
+    monkeypatch.setattr("lvkit.planning.aim._LOOKED_AT", 11)
+    np.testing.assert_allclose(np.median(asked.best_drawn(span) - each, axis=0), 0.0, atol=5e-3)
+
+
+def test_a_further_draw_lies_between_quantiles_with_the_probability_they_promise() -> None:
+    draws = np.arange(1.0, 20.0)  # 19 draws cut the line into 20 parts of equal probability
+    assert quantiles_of_draws(draws, [0.05, 0.5, 0.95], axis=0).tolist() == [1.0, 10.0, 19.0]
 
 
 def test_with_serving_there_is_no_closed_form(curved_fit: lv.Fit) -> None:

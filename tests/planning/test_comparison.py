@@ -101,6 +101,23 @@ def test_the_words_tell_each_plan_and_each_pair(curved_fit: lv.Fit) -> None:
     assert "no experiment" in found.words[-1]
 
 
+def test_splits_that_are_one_are_said_to_be_the_same(curved_fit: lv.Fit) -> None:
+    found = lv.compare_plans(
+        curved_fit, BUDGETS, targets="general", families=pd.Index(["qwen2", "pythia"])
+    )
+    text = " ".join(found.words)
+    assert "general of qwen2 and general of pythia are the same, in every draw" in text
+    assert "do not tell" not in text
+
+
+@pytest.mark.parametrize("given", [{"targets": None}, {"targets": "general", "families": 3}])
+def test_what_is_no_list_of_targets_or_families_is_refused(
+    curved_fit: lv.Fit, given: dict[str, object]
+) -> None:
+    with pytest.raises(lv.LvkitError, match="compare_plans|target"):
+        lv.compare_plans(curved_fit, BUDGETS, **given)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("parts", "said"),
     [

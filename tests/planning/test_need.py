@@ -177,3 +177,15 @@ def test_questions_that_are_none_are_refused(
 def test_a_fit_that_did_not_converge_is_refused(unfinished_fit: lv.Fit) -> None:
     with pytest.raises(lv.LvkitError, match="did not converge"):
         lv.required_compute(unfinished_fit, target="mmlu", score=0.6)
+
+
+def test_a_need_at_an_end_of_the_bracket_is_no_recommendation(paper_fit: lv.Fit) -> None:
+    asked = {"target": "hellaswag", "score": 0.85, "probability": 0.9}
+    corner = lv.required_compute(paper_fit, **asked)
+    assert corner.corner == "fewest tokens per parameter (bracket)"
+    assert "no recommendation" in corner.words[1]
+    limits = lv.Limits(min_tokens_per_param=20.0)
+    built = lv.required_compute(paper_fit, limits=limits, **asked)
+    assert built.corner == "min_tokens_per_param"
+    assert "no recommendation" not in " ".join(built.words)
+    assert built.compute > corner.compute

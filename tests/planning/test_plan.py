@@ -476,3 +476,19 @@ def test_questions_that_are_none_are_refused(
     with pytest.raises(lv.LvkitError) as refused:
         lv.plan_compute(curved_fit, 1e22, **({"target": "general"} | asked))
     assert [word for word in words if word not in str(refused.value)] == []
+
+
+def test_what_is_no_fit_is_refused(small_panel: lv.Panel) -> None:
+    with pytest.raises(lv.LvkitError, match=r"saw a Panel; expected a fit: model.fit"):
+        lv.plan_compute(small_panel, 1e22, target="mmlu")  # type: ignore[arg-type]
+
+
+def test_a_budget_too_large_for_a_number_is_refused(curved_fit: lv.Fit) -> None:
+    with pytest.raises(lv.LvkitError, match="budgets"):
+        lv.plan_compute(curved_fit, 10**400, target="general")
+
+
+def test_a_surface_of_words_is_refused(curved_fit: lv.Fit) -> None:
+    plan = lv.plan_compute(curved_fit, 1e22, target="general", level=None)
+    with pytest.raises(lv.LvkitError, match="positive numbers"):
+        plan.surface("seven", 1.0)  # type: ignore[arg-type]

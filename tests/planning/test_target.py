@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import lvkit as lv
@@ -70,3 +71,13 @@ def test_targets_that_are_none_are_refused(
         read_target(small_fit, target)
     assert refused.value.problems[0].where.startswith("target")
     assert [word for word in words if word not in str(refused.value)] == []
+
+
+def test_a_series_of_weights_is_a_mix(curved_fit: lv.Fit) -> None:
+    found = read_target(curved_fit, pd.Series({"mmlu": 3.0, "arc": 1.0}))  # type: ignore[arg-type]
+    assert dict(zip(found.names, found.weights, strict=True)) == {"mmlu": 0.75, "arc": 0.25}
+
+
+def test_weights_that_overflow_are_refused(curved_fit: lv.Fit) -> None:
+    with pytest.raises(lv.LvkitError, match="infinity"):
+        read_target(curved_fit, {"mmlu": 1e308, "arc": 1e308})

@@ -68,7 +68,7 @@ def test_the_best_point_is_told_with_its_interval(curved_fit: lv.Fit) -> None:
     assert size(row["params_b"]) in first
     assert tokens(row["tokens_t"]) in first
     ends = (amount(row["tokens_per_param_lower"]), amount(row["tokens_per_param_upper"]))
-    assert f"(90% interval {ends[0]} to {ends[1]})." in first
+    assert f"(90% interval {ends[0]} to {ends[1]}" in first
     quick = lv.plan_compute(curved_fit, 1e22, target="general", level=None)
     assert "interval" not in quick.words[0]
 
@@ -85,6 +85,25 @@ def test_a_ratio_that_cannot_depend_on_the_budget_is_said_to_be_constant(
     assert "same on every" not in words(curved_fit, **(quick | {"target": {"mmlu": 1, "arc": 1}}))
     ratio = lv.Limits(min_tokens_per_param=20.0, max_tokens_per_param=20.0)
     assert "same on every" not in words(curved_fit, limits=ratio, **quick)
+
+
+def test_an_interval_that_ends_where_the_bracket_does_is_said_to_be_open(
+    curved_fit: lv.Fit,
+) -> None:
+    wide = lv.plan_compute(curved_fit, 1e24, target="general", level=0.99)
+    assert wide.table["tokens_per_param_upper"][0] == pytest.approx(1e7)
+    assert "where the plan stops looking" in wide.words[0]
+    narrow = lv.plan_compute(curved_fit, 1e24, target="general", level=0.2)
+    assert narrow.table["tokens_per_param_upper"][0] < 1e6
+    assert "stops looking" not in narrow.words[0]
+
+
+def test_a_point_that_limits_hold_has_no_interval_to_boast_of(curved_fit: lv.Fit) -> None:
+    fixed = lv.Limits(min_params_b=7.0, max_params_b=7.0)
+    text = words(curved_fit, target="instruction", limits=fixed)
+    assert "(held there by the limits)" in text
+    assert "the best point is where min_params_b and max_params_b bind." in text
+    assert "told apart from a straight line" in text
 
 
 def test_a_limit_that_binds_is_named(curved_fit: lv.Fit) -> None:
@@ -132,7 +151,7 @@ def test_a_best_point_that_is_hardly_determined_is_said_to_be(curved_fit: lv.Fit
     assert "in 40% of the draws there is none inside" in " ".join(doubtful.words)
     lower = plan.table["tokens_per_param_upper"] / 500.0
     wide = replace(plan, table=plan.table.assign(interior=1.0, tokens_per_param_lower=lower))
-    assert "spans a factor of 500" in " ".join(wide.words)
+    assert "spans a factor of at least 500" in " ".join(wide.words)
 
 
 def test_a_budget_that_limits_keep_from_being_spent_is_told(curved_fit: lv.Fit) -> None:
