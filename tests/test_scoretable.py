@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cases import CLIP, make_case
 
-from lvkit.scoretable import ScoreTable
+from lvkit.scoretable import Coefficients, ScoreTable
 
 
 def test_the_table_holds_each_measured_score_once_and_clipped() -> None:
@@ -35,3 +35,25 @@ def test_blocks_are_whole_families_and_cover_the_table(n_nodes: int) -> None:
 def test_a_benchmarks_width_counts_its_coefficients() -> None:
     _, coefficients, _ = make_case(m=2, q=3)
     assert coefficients.width == 2 * 3 + 2 + 3
+
+
+def test_one_familys_scores_are_those_of_the_table() -> None:
+    table, *_ = make_case()
+    one = table.of_family(1)
+    row = table.family == 1
+    np.testing.assert_array_equal(one.seen.log_odds, table.seen.log_odds[row])
+    np.testing.assert_array_equal(one.benchmark, table.benchmark[row])
+    assert (one.n_families, one.n_benchmarks) == (1, table.n_benchmarks)
+    np.testing.assert_array_equal(one.benchmark[one.group_starts], np.unique(one.benchmark))
+
+
+def test_a_repeated_table_under_stacked_coefficients_says_the_same_each_time() -> None:
+    table, coefficients, _ = make_case()
+    twice = table.repeated(2)
+    stacked = Coefficients.stacked([coefficients, coefficients])
+    assert (twice.n_families, twice.n_benchmarks) == (2 * table.n_families, 2 * table.n_benchmarks)
+    for part in (Coefficients.fixed_part, Coefficients.latent_weights):
+        np.testing.assert_array_equal(
+            part(stacked, twice), np.concatenate([part(coefficients, table)] * 2)
+        )
+    np.testing.assert_array_equal(np.unique(twice.family), np.arange(2 * table.n_families))
