@@ -1,0 +1,150 @@
+"""How quick are plans, and how quickly do widgets follow a hand?
+
+python benchmarks/bench_planning.py        (about a minute)
+
+Medians on one thread, after one warm-up. The peer of a plan is what a user would write: for each
+budget, scipy's bounded scalar search over the size. Widgets are moved twenty times.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from common import ANCHORS, Clock, machine, markdown, publish
+from scipy.optimize import minimize_scalar
+
+import lvkit as lv
+from lvkit import widgets
+
+MOVES = 20
+BUDGETS = np.logspace(20.0, 25.0, 1_000)
+
+
+def plans(fit: lv.Fit) -> dict[str, tuple[Callable[[], object], str]]:
+    """Return what is timed, and the target for its wall time."""
+    mix = dict.fromkeys(fit.benchmarks, 1.0)
+
+    def plan(budgets: object, target: object, level: float | None = 0.95) -> Callable[[], object]:
+        return lambda: lv.plan_compute(fit, budgets, target=target, family="qwen2", level=level)
+
+    def need() -> object:
+        return lv.required_compute(fit, target="mmlu_pro", score=0.6, family="qwen2")
+
+    return {
+        "one plan without intervals": (plan(1e22, "mathematics", None), "< 50 ms"),
+        "one plan with intervals": (plan(1e22, "mathematics"), "< 300 ms"),
+        "one plan for a mix of 12 benchmarks": (plan(1e22, mix), "< 300 ms"),
+        "1,000 budgets for a skill, with intervals": (plan(BUDGETS, "mathematics"), "< 1 s"),
+        "1,000 budgets for a benchmark, with intervals": (plan(BUDGETS, "mmlu"), "< 1 s"),
+        "1,000 budgets for a mix of 12, with intervals": (plan(BUDGETS, mix), ""),
+        "1,000 budgets for a skill, without intervals": (plan(BUDGETS, "mathematics", None), ""),
+        "required compute of a score": (need, ""),
+    }
+
+
+def by_scipy(fit: lv.Fit) -> Callable[[], object]:
+    """Return the peer: the best size on each of 1,000 budgets, one search after another."""
+    slopes = fit.slopes.loc["mathematics"].to_numpy()
+
+    def search() -> list[float]:
+        sizes = []
+        for budget in BUDGETS:
+            both = np.log10(budget / 6.0) - 21.0
+
+            def worse(s: float, both: float = both) -> float:
+                return -float(slopes @ (s, both - s, s * (both - s)))
+
+            sizes.append(minimize_scalar(worse, bounds=(-8.0, 8.0), method="bounded").x)
+        return sizes
+
+    return search
+
+
+def moves(fit: lv.Fit) -> dict[str, Callable[[int], object]]:
+    """Return what a hand does to the widgets, by the number of the move."""
+    planner, predictor = widgets.plan_budget(fit), widgets.predict_scores(fit)
+    reader, response = widgets.interpret_skills(fit), widgets.response_curve()
+    panel = widgets.explore_panel()
+    found: dict[str, Callable[[int], object]] = {}
+
+    def add(name: str, tool: object, description: str, values: Sequence[object]) -> None:
+        control = next(
+            child
+            for child in _all(tool)
+            if getattr(child, "description", "").startswith(description) and hasattr(child, "value")
+        )
+        found[name] = lambda at: setattr(control, "value", values[at % len(values)])
+
+    def options(tool: object, description: str) -> list[object]:
+        control = next(
+            child for child in _all(tool) if getattr(child, "description", "") == description
+        )
+        return [each[1] if isinstance(each, tuple) else each for each in control.options]  # type: ignore[attr-defined]
+
+    for name, tool in (
+        ("plan_budget", planner),
+        ("predict_scores", predictor),
+        ("interpret_skills", reader),
+        ("response_curve", response),
+        ("explore_panel", panel),
+    ):
+        controls = [
+            child
+            for child in _all(tool)
+            if type(child).__name__ in ("FloatSlider", "FloatLogSlider", "Dropdown")
+            and not child.disabled
+        ]
+        if not controls:
+            continue
+        control = controls[0]
+        if hasattr(control, "options"):
+            values = options(tool, control.description)
+        else:
+            values = list(np.linspace(control.min, control.max, MOVES + 2)[1:-1])
+            if type(control).__name__ == "FloatLogSlider":
+                values = list(10.0 ** np.array(values))
+        add(f"{name}, {control.description}", tool, control.description, values)
+    return found
+
+
+def _all(widget: object) -> list[object]:
+    """Return a widget and all in it."""
+    inside = [each for child in getattr(widget, "children", ()) for each in _all(child)]
+    return [widget, *inside]
+
+
+def main() -> None:
+    """Time everything and publish."""
+    warnings.simplefilter("ignore", lv.LvkitWarning)
+    where = machine()
+    fit = lv.LatentSkillModel(anchors=ANCHORS).fit(lv.load_leaderboard())
+    rows, data = [], {}
+    peer = Clock()
+    for _ in range(3):
+        peer.time(by_scipy(fit))
+    for name, (work, target) in plans(fit).items():
+        clock = Clock()
+        work()
+        for _ in range(7):
+            clock.time(work)
+        wall, cpu = clock.medians()
+        same = "1,000 budgets for a skill" in name
+        ratio = f"{peer.medians()[1] / cpu:.1f}" if same else ""
+        rows.append([name, f"{wall * 1e3:.0f} ms", f"{cpu * 1e3:.0f} ms", target, ratio])
+        data[name] = {"wall": wall, "cpu": cpu}
+    for name, move in moves(fit).items():
+        clock = Clock()
+        for at in range(MOVES):
+            clock.time(lambda move=move, at=at: move(at))
+        wall, cpu = clock.medians()
+        rows.append([name, f"{wall * 1e3:.0f} ms", f"{cpu * 1e3:.0f} ms", "< 100 ms", ""])
+        data[name] = {"wall": wall, "cpu": cpu}
+    data["scipy, 1,000 budgets"] = dict(zip(("wall", "cpu"), peer.medians(), strict=True))
+    columns = ["what", "wall", "CPU", "target", "CPU, scipy / lvkit"]
+    publish("planning", where, data, markdown(columns, rows))
+
+
+if __name__ == "__main__":
+    main()
