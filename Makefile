@@ -72,7 +72,8 @@ study: $(venv)/.with-test ## run the simulation study of docs/study.md; forty mi
 
 notebooks: $(venv)/.with-test ## run the notebooks again and keep their outputs in them
 	$(python) -m jupyter nbconvert --to notebook --inplace --execute \
-		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb notebooks/apps/*.ipynb
+		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False \
+		notebooks/*.ipynb notebooks/apps/*.ipynb
 
 clean: ## remove what was made, except the environments
 	rm -rf report build dist *.egg-info .coverage .coverage.* .hypothesis \
