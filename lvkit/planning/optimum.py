@@ -62,7 +62,7 @@ def parabola_top(forms: Array, span: Span) -> Array:
     c = np.log10(span.spent / span.cost.flops_per_param_token) - _OFFSET
     linear = f[..., 1] - f[..., 2] + (f[..., 4] - 2.0 * f[..., 5]) * c
     square = bend(f)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         top = np.clip(-linear / (2.0 * square), span.low, span.high)
     rise = linear * (span.high - span.low) + square * (span.high**2 - span.low**2)
     end = np.where(rise > 0.0, span.high, span.low)

@@ -302,7 +302,7 @@ def _outline(
 def _name_places(ax: Axes, families: Sequence[str], centres: Array, marked: int) -> None:
     """Write the marked families' names, then others', from the outside in, where there is room."""
     outside = marked + np.argsort(-np.hypot(*centres[marked:].T), kind="stable")
-    unit = ax.get_figure(root=True).dpi / 72.0 * _NAME_SIZE  # type: ignore[union-attr]
+    unit = ax.figure.dpi / 72.0 * _NAME_SIZE
     places, (left, right) = ax.transData.transform(centres), ax.bbox.intervalx
     taken = [(x - 0.2 * unit, x + 0.2 * unit, y, 0.0) for x, y in places]
     for number in (*range(marked), *map(int, outside)):

@@ -149,3 +149,9 @@ def test_the_bend_is_the_second_difference_along_a_budget() -> None:
     along = value_of(form)(s, c - s)
     assert bend(form) == pytest.approx(np.diff(along, n=2)[0] / 2.0 / 0.01)
     assert isinstance(lv.planning.optimum.bend(form), np.ndarray)
+
+
+def test_a_bend_that_is_hardly_a_number_is_a_straight_line() -> None:
+    span = Span.of(np.array([1e23]), Limits(), Cost())
+    form = np.array([0.0, 1.0, -2.0, 1.0, 1.0, 1e-308])
+    assert parabola_top(form, span)[0] == span.high[0]
