@@ -7,23 +7,17 @@ and each move draws the upper layer on a copy of it.
 
 from __future__ import annotations
 
-import io
-import threading
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from lvkit.drawing import Picture, canvas
 
-from .picture import PictureBox
+from .picture import DPI, DRAWING, PictureBox, encoded, image_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["LayeredBox"]
-
-_DPI = 96
-_COLOURS = 128
-_drawing = threading.Lock()  # matplotlib's caches are for one thread at a time
 
 Paint = Callable[["Axes"], object]
 
@@ -77,11 +71,11 @@ class LayeredBox(PictureBox):
         Exception
             Whatever the drawing raises; the picture before stays.
         """
-        with _drawing:
+        with DRAWING:
             if self._ground is None or self._ground.shape != (keep, size):
                 self._ground = _Ground(ground, size, (keep, size))
             image = self._ground.with_marks(marks)
-        self.show(Picture(alt=alt, png=_encoded(image), width=image.width))
+        self.show(Picture(alt=alt, png=encoded(image), width=image.width))
 
 
 class _Ground:
@@ -96,7 +90,7 @@ class _Ground:
         self.ax.minorticks_off()
         self.ax.set_autoscale_on(False)
         figure: Any = self.ax.figure
-        figure.set_dpi(_DPI)
+        figure.set_dpi(DPI)
         agg: Any = FigureCanvasAgg
         self.canvas = agg(figure)
         self.canvas.draw()
@@ -105,8 +99,6 @@ class _Ground:
 
     def with_marks(self, paint: Paint) -> Any:
         """Return the image with another layer on it, which leaves no trace on the axes."""
-        from PIL import Image
-
         before = set(self.ax.get_children())
         try:
             paint(self.ax)
@@ -116,13 +108,4 @@ class _Ground:
             for artist in sorted(new, key=lambda artist: artist.get_zorder()):
                 self.ax.draw_artist(artist)
                 artist.remove()
-        image = Image.frombuffer(
-            "RGBA", self.canvas.get_width_height(), self.canvas.buffer_rgba()
-        ).convert("RGB")
-        return image.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
-
-
-def _encoded(image: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, format="png", compress_level=4)
-    return stream.getvalue()
+        return image_of(self.canvas)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PictureBox"]
+__all__ = ["DPI", "DRAWING", "PictureBox", "encoded", "image_of"]
 
-_DPI = 96
+DPI = 96
 _COLOURS = 128
 _MARGIN = 0.08  # inches: room for a tick label that grows by a digit in a kept shape
-_drawing = threading.Lock()  # matplotlib's caches are for one thread at a time
+DRAWING = threading.Lock()  # matplotlib's caches are for one thread at a time
 
 Places = list[Any]
 
@@ -100,7 +100,7 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _drawn(self, paint: Any, alt: str, size: Any, shape: Hashable) -> Picture:
         """Draw a picture, with everything where it was if its shape is the same."""
-        with _drawing:
+        with DRAWING:
             if size is None:
                 figure = paint().figure.canvas.figure
             else:
@@ -113,7 +113,7 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
             image = _rendered(figure)
             if not known:
                 self._shape, self._places = shape, [ax.get_position() for ax in figure.axes]
-        return Picture(alt=alt, png=_encoded(image), width=image.width)
+        return Picture(alt=alt, png=encoded(image), width=image.width)
 
 
 def _blank(size: tuple[float, float]) -> Figure:
@@ -136,20 +136,27 @@ def _put(figure: Figure, places: Places) -> None:
 def _rendered(figure: Figure) -> Any:
     """Return the figure as an image of few colours, which is small and quick to write."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
 
-    figure.set_dpi(_DPI)
+    figure.set_dpi(DPI)
     for ax in figure.axes:
         ax.minorticks_off()  # the small ticks of a logarithmic axis take a quarter of the time
     canvas: Any = FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         canvas.draw()
+    return image_of(canvas)
+
+
+def image_of(canvas: Any) -> Any:
+    """Return what is drawn on a canvas as an image of few colours."""
+    from PIL import Image
+
     image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
     return image.convert("RGB").quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
 
 
-def _encoded(image: Any) -> bytes:
+def encoded(image: Any) -> bytes:
+    """Return an image as PNG."""
     stream = io.BytesIO()
     image.save(stream, format="png", compress_level=4)
     return stream.getvalue()

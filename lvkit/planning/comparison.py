@@ -207,10 +207,10 @@ def _differences(plans: tuple[Plan, ...]) -> pd.DataFrame:
 
 def _drawn_ratios(plan: Plan) -> Array | None:
     """Return draws of the log of tokens per parameter, shape (F, n)."""
-    if plan.level is None:
+    sizes = plan.drawn_sizes
+    if sizes is None:
         return None
     span = plan.aim.span(plan.table["budget"].to_numpy())
-    sizes = plan.aim.best_drawn(span)
     return log_ratio(sizes, span.tokens(sizes))
 
 

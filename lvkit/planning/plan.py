@@ -69,11 +69,14 @@ class Plan:
         Level of the intervals.
     aim : Aim
         What was asked for.
+    drawn_sizes : ndarray, shape (draws, budgets), or None
+        Log10 of the best size (billions) in each draw of the parameters; None with ``level=None``.
     """
 
     table: pd.DataFrame
     level: float | None
     aim: Aim = field(repr=False)
+    drawn_sizes: Array | None = field(repr=False, default=None)
 
     @property
     def fit(self) -> Fit:
@@ -210,14 +213,15 @@ def plan_compute(
     table = pd.DataFrame({"budget": given, "spent": span.spent})
     _put_point(table, "", s, t)
     table["value"] = aim.centre.value(aim.target, s, t)
-    drawn = _drawn(aim, span, s, t, level)
+    sizes = None if level is None else aim.best_drawn(span)
+    drawn = {} if level is None or sizes is None else _drawn(aim, span, s, t, level, sizes)
     for name in (*_interval_names(), "median", "lower", "upper", "interior"):
         table[name] = drawn.get(name, np.nan)
     table["corner"] = _corners(aim, span, s, t)
     table["falls"] = _falls(aim, span, s, table["value"].to_numpy())
     distance = Region.of(fit).distance(s, t)
     table["extrapolates"], table["distance"] = distance > 0.0, distance
-    return Plan(table, level, aim)
+    return Plan(table, level, aim, sizes)
 
 
 def _interval_names() -> list[str]:
@@ -268,12 +272,11 @@ def _put_point(table: pd.DataFrame | dict[str, Array], end: str, s: Array, t: Ar
     table["tokens_per_param" + end] = 10.0 ** log_ratio(s, t)
 
 
-def _drawn(aim: Aim, span: Span, s: Array, t: Array, level: float | None) -> dict[str, Array]:
-    """Return everything that needs draws, column by column; nothing without a level."""
-    if level is None:
-        return {}
+def _drawn(
+    aim: Aim, span: Span, s: Array, t: Array, level: float, sizes: Array
+) -> dict[str, Array]:
+    """Return everything that needs draws, column by column."""
     low, high = 0.5 - 0.5 * level, 0.5 + 0.5 * level
-    sizes = aim.best_drawn(span)
     inside = (sizes > span.low + _CORNER) & (sizes < span.high - _CORNER)
     lower, upper = quantiles_of_draws(sizes, [low, high], axis=0)
     out: dict[str, Array] = {"interior": inside.mean(axis=0)}
