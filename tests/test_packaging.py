@@ -44,6 +44,7 @@ def requirements(*extras: str) -> dict[str, str]:
 )
 def test_the_conda_environments_hold_what_pyproject_asks_for(path: str, extra: str) -> None:
     given = yaml.safe_load((ROOT / path).read_text())["dependencies"]
+    given += [text for part in given if isinstance(part, dict) for text in part["pip"]]
     pairs = dict(text.split(">=") for text in given if isinstance(text, str) and ">=" in text)
     assert pairs.pop("python") == PROJECT["requires-python"].removeprefix(">=")
     assert pairs == {CONDA.get(name, name): least for name, least in requirements(extra).items()}
