@@ -17,12 +17,12 @@ from typing import Any
 
 import ipywidgets
 
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, nearest
 
 from .listening import listening
 from .notice import Notice
 
-__all__ = ["Tool", "labelled", "paragraph"]
+__all__ = ["Tool", "labelled", "paragraph", "settable"]
 
 Callback = Callable[[Any], object]
 
@@ -65,6 +65,13 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     >>> number.value = 7
     >>> tool.notice.text
     'saw 7; expected an even number.'
+
+    Who uses a finished widget finds its controls by what is written beside them:
+
+    >>> tool.controls.children = (number,)
+    >>> tool.control("Number").value = 8
+    >>> tool.notice.text
+    'twice 4'
     """
 
     def __init__(
@@ -96,6 +103,40 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Call `callback` with the button whenever it is pressed."""
         self._clicks[button] = callback
         button.on_click(lambda pressed: self.call(callback, pressed))
+
+    def control(self, description: str) -> Any:
+        """Return the control of a description, to set its ``value`` as a person would.
+
+        Parameters
+        ----------
+        description : str
+            What is written on it or beside it.
+
+        Returns
+        -------
+        widget
+            A slider, menu, box or button, wherever in the widget it is; those in closed parts too.
+
+        Raises
+        ------
+        LvkitError
+            If no control, or more than one, has that description.
+        """
+        held = settable(self)
+        found = [part for part in held if part.description == description]
+        if len(found) == 1:
+            return found[0]
+        place = f"the widget '{self._title}'"
+        if found:
+            raise LvkitError(
+                f"{len(found)} controls are called '{description}'", where=place,
+                expected="one", remedy="Take it from the widget's attributes.",
+            )  # fmt: skip
+        names = [part.description for part in held]
+        raise LvkitError(
+            f"no control '{description}'", where=place, expected=f"one of {', '.join(names)}",
+            remedy=nearest(description, names).strip(),
+        )  # fmt: skip
 
     def press(self, button: Any) -> None:
         """Press a button as a person would; errors come through if `raise_on_exception` is set.
@@ -149,6 +190,26 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Add what lvkit warned of to what the callback said."""
         if heard:
             self.notice.warn("\n".join([self.notice.text, *heard] if self.notice.text else heard))
+
+
+def settable(widget: Any) -> list[Any]:
+    """Return what a person can set or press in a widget, and its bars of progress.
+
+    Parameters
+    ----------
+    widget : ipywidgets.Widget
+        A widget with all that it holds, what closed parts hold too.
+
+    Returns
+    -------
+    list of ipywidgets.Widget
+        From top to bottom.
+    """
+    children = getattr(widget, "children", None)
+    if children is not None:
+        return [part for child in children for part in settable(child)]
+    texts = (ipywidgets.HTML, ipywidgets.HTMLMath, ipywidgets.Label)
+    return [] if isinstance(widget, texts) else [widget]
 
 
 def labelled(kind: Callable[..., Any], description: str, tooltip: str, **traits: Any) -> Any:

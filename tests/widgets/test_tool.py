@@ -9,7 +9,7 @@ import pytest
 from driving import check_controls, control
 
 import lvkit as lv
-from lvkit.widgets.tool import Tool, labelled
+from lvkit.widgets.tool import Tool, labelled, settable
 
 
 @pytest.fixture
@@ -44,6 +44,33 @@ def test_a_page_that_cannot_run_a_tool_says_what_it_is(tool: Tool) -> None:
 def test_a_control_has_a_whole_description_and_a_tooltip(tool: Tool) -> None:
     check_controls(tool)
     assert control(tool, "Number").tooltip == "any whole number"
+
+
+def test_a_control_is_found_by_its_description_wherever_it_is(tool: Tool) -> None:
+    inside = labelled(ipywidgets.Dropdown, "Menu", "choose", options=["a"])
+    tool.body.children = (ipywidgets.Accordion([ipywidgets.HBox([inside])]),)
+    assert tool.control("Menu") is inside
+    assert tool.control("Go") is tool.controls.children[1]
+
+
+def test_a_control_that_is_not_there_is_told_with_those_that_are(tool: Tool) -> None:
+    with pytest.raises(lv.LvkitError) as told:
+        tool.control("Numbre")
+    assert str(told.value) == (
+        "the widget 'Numbers <1>': no control 'Numbre'; expected one of Number, Go. "
+        "Did you mean 'Number'?"
+    )
+
+
+def test_two_controls_of_one_description_are_not_told_apart(tool: Tool) -> None:
+    tool.body.children = (labelled(ipywidgets.Button, "Go", "do it, too"),)
+    with pytest.raises(lv.LvkitError, match="2 controls are called 'Go'; expected one"):
+        tool.control("Go")
+
+
+def test_texts_and_headings_are_no_controls(tool: Tool) -> None:
+    tool.body.children = (ipywidgets.HTML("read me"), ipywidgets.Label("me too"))
+    assert [part.description for part in settable(tool)] == ["Number", "Go"]
 
 
 def test_a_callback_is_given_the_change(tool: Tool) -> None:
