@@ -33,6 +33,7 @@ __all__ = [
     "cell_texts",
     "frame_cell",
     "heat_map",
+    "legend_above",
     "luminance",
     "palette",
     "picture",
@@ -135,6 +136,12 @@ def tidy(ax: Axes, *, spines: bool = True, grid: str | None = None) -> None:
     if grid is not None:
         ax.grid(axis=grid, color="#e4e4e4", lw=0.8)  # type: ignore[arg-type]
         ax.set_axisbelow(True)
+
+
+def legend_above(ax: Axes, keys: list[Any]) -> None:
+    """Write a legend in one line above the axes, where it hides nothing."""
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.2}
+    ax.legend(handles=keys, frameon=False, fontsize=8, ncols=len(keys), **place)
 
 
 def plain_ticks(ax: Axes) -> None:
@@ -303,7 +310,8 @@ def picture(ax: Axes, alt: str) -> Picture:
     Returns
     -------
     Picture
-        A PNG with at most 128 colours, which is small, and the description.
+        A PNG with at most 128 colours, which is small, and the description. The colours are chosen
+        to cover all that occur, so that a scale's rare end keeps its own.
 
     Examples
     --------
@@ -317,6 +325,6 @@ def picture(ax: Axes, alt: str) -> Picture:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         drawn.savefig(raw, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.08)
-    image = Image.open(raw).convert("RGB").quantize(128)
+    image = Image.open(raw).convert("RGB").quantize(128, method=Image.Quantize.MAXCOVERAGE)
     image.save(small, format="png", optimize=True)
     return Picture(alt=alt, png=small.getvalue(), width=round(image.width * _CSS_DPI / _DPI))

@@ -34,6 +34,7 @@ __all__ = [
     "main_skills",
     "missing_order",
     "scale_effects",
+    "score_correlations",
     "score_points",
     "side_skills",
     "two_skills",
@@ -92,6 +93,14 @@ def score_points(panel: Panel, benchmark: str, against: str = "params_b") -> pd.
     if known.empty:
         raise LvkitError(f"no model has both a score on '{benchmark}' and '{against}'")
     return known.sort_values(against, kind="stable")
+
+
+def score_correlations(panel: Panel) -> pd.DataFrame:
+    """Return how the scores of benchmarks are correlated, over the models that have both.
+
+    NaN stands where fewer than five models have both, and where all have one and the same score.
+    """
+    return panel.scores.corr(min_periods=5)
 
 
 def main_skills(fit: Fit) -> pd.Series[str]:

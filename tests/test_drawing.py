@@ -16,6 +16,7 @@ from lvkit.drawing import (
     canvas,
     cell_texts,
     heat_map,
+    legend_above,
     luminance,
     picture,
     shown,
@@ -108,6 +109,27 @@ def test_labels_that_would_overlap_give_way_to_larger_families() -> None:
     assert set(zip(centres, names, strict=True)) == {(30.0, "big"), (91.0, "large"), (60.5, "tiny")}
     crowded = pd.Series([f"f{i}" for i in range(300)])
     assert len(spaced_labels(crowded, list(range(300)))[1]) <= 62
+
+
+def test_a_rare_end_of_a_colour_scale_keeps_its_colours() -> None:
+    table = pd.DataFrame(np.linspace(0.3, 1.0, 144).reshape(12, 12))
+    ax = heat_map(
+        None, table, cell_texts(table), most=1.0, bar="", cell=(0.6, 0.3), margins=(2.4, 1.4)
+    )
+    blue = np.array(ax.collections[0].get_cmap()(0.0)[:3]) * 255
+    image = np.asarray(Image.open(io.BytesIO(picture(ax, "A heat map.").png)).convert("RGB"))
+    nearest = np.abs(image.reshape(-1, 3) - blue).max(axis=1).min()
+    assert nearest < 10
+
+
+def test_a_legend_above_hides_nothing() -> None:
+    from matplotlib.lines import Line2D
+
+    ax = canvas(None)
+    legend_above(ax, [Line2D([], [], label="a line"), Line2D([], [], label="another")])
+    ax.figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y1
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a line", "another"]
 
 
 def test_a_picture_is_a_small_png_with_its_description() -> None:

@@ -17,6 +17,7 @@ from lvkit.facts import (
     main_skills,
     missing_order,
     scale_effects,
+    score_correlations,
     score_points,
     side_skills,
     two_skills,
@@ -27,6 +28,14 @@ from lvkit.facts import (
 def fit(leaderboard: lv.Panel) -> lv.Fit:
     some = leaderboard.complete()
     return lv.LatentSkillModel(n_skills=1).fit(some.select(families=some.families[:8]))
+
+
+def test_correlations_are_over_the_models_that_have_both_scores(leaderboard: lv.Panel) -> None:
+    both = leaderboard.scores[["mmlu", "bbh"]].dropna()
+    expected = np.corrcoef(both.to_numpy().T)[0, 1]
+    assert score_correlations(leaderboard).loc["mmlu", "bbh"] == pytest.approx(expected)
+    few = leaderboard.select(models=both.index[:4])
+    assert score_correlations(few).isna().all(axis=None)
 
 
 def test_points_have_both_a_score_and_a_size(leaderboard: lv.Panel) -> None:

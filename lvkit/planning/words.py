@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from lvkit.planning.plan import Plan
     from lvkit.results import Fit
 
-__all__ = ["amount", "as_html", "association", "bound", "flops", "plan_words", "size", "tokens"]
+__all__ = [
+    "amount",
+    "as_html",
+    "association",
+    "bound",
+    "flops",
+    "open_ends",
+    "plan_words",
+    "size",
+    "tokens",
+]
 
 _SAME = 1e-6
 """Tokens per parameter that differ by a smaller share are the same."""
@@ -124,16 +134,29 @@ def _interval(plan: Plan, lower: float, upper: float) -> str:
     """Return an interval of tokens per parameter, and whether it ends where the plan does."""
     if upper / lower - 1.0 < _SAME:
         return "held there by the limits"
-    open_ended = "" if _within_bracket(plan, lower, upper) else ", where the plan stops looking"
+    open_ended = ", where the plan stops looking" if any(open_ends(plan, lower, upper)) else ""
     return f"{plan.level:.0%} interval {amount(lower)} to {amount(upper)}{open_ended}"
 
 
-def _within_bracket(plan: Plan, lower: float, upper: float) -> bool:
-    """Whether neither end of an interval is an end of the bracket."""
+def open_ends(plan: Plan, lower: float, upper: float) -> tuple[bool, bool]:
+    """Return whether an interval of tokens per parameter is cut where the plan stops looking.
+
+    Parameters
+    ----------
+    plan : Plan
+        Whose interval it is.
+    lower, upper : float
+        Its ends.
+
+    Returns
+    -------
+    (bool, bool)
+        Of the lower and of the upper end; never where a limit of the user's holds it.
+    """
     fewest, most = plan.aim.limits.tokens_per_param
     low = plan.aim.limits.min_tokens_per_param is None and lower < fewest * (1.0 + _SAME)
     high = plan.aim.limits.max_tokens_per_param is None and upper > most * (1.0 - _SAME)
-    return not (low or high)
+    return low, high
 
 
 def _constant(plan: Plan) -> Iterable[str]:
@@ -216,7 +239,7 @@ def _unsure(plan: Plan) -> Iterable[str]:
     )
     lowest = float(plan.table["tokens_per_param_lower"].min())
     highest = float(plan.table["tokens_per_param_upper"].max())
-    least = "" if _within_bracket(plan, lowest, highest) else "at least "
+    least = "at least " if any(open_ends(plan, lowest, highest)) else ""
     if share < _SURE:
         yield (
             f"The best point is hardly determined: in {1.0 - share:.0%} of the draws there is none "
@@ -238,7 +261,7 @@ def _unspent(plan: Plan) -> Iterable[str]:
 def _falling(plan: Plan) -> Iterable[str]:
     rows = plan.table[plan.table["falls"]]
     if len(rows):
-        yield f"{_these(plan, rows)}, a larger budget would lower {plan.target.label}."
+        yield f"{_these(plan, rows)}, a slightly larger budget would lower {plan.target.label}."
 
 
 def _outside(plan: Plan) -> Iterable[str]:

@@ -10,6 +10,7 @@ apart.
 from __future__ import annotations
 
 from lvkit.plots.comparison import plot_plan_comparison
+from lvkit.plots.density import plot_family_density
 from lvkit.plots.evaluations import plot_evaluations
 from lvkit.plots.fit import (
     plot_correlation,
@@ -19,7 +20,7 @@ from lvkit.plots.fit import (
     plot_loadings,
     plot_trace,
 )
-from lvkit.plots.panel import plot_missing, plot_scores
+from lvkit.plots.panel import plot_missing, plot_score_correlations, plot_scores
 from lvkit.plots.planning import plot_plan, plot_plan_value
 from lvkit.plots.prediction import (
     plot_backtest_calibration,
@@ -28,11 +29,7 @@ from lvkit.plots.prediction import (
 )
 from lvkit.plots.response import plot_response
 from lvkit.plots.study import plot_study_errors, plot_study_normality
-from lvkit.plots.uncertainty import (
-    plot_family_density,
-    plot_family_map,
-    plot_loading_intervals,
-)
+from lvkit.plots.uncertainty import plot_family_map, plot_loading_intervals
 
 __all__ = [
     "plot_backtest_calibration",
@@ -52,6 +49,7 @@ __all__ = [
     "plot_plan_value",
     "plot_prediction",
     "plot_response",
+    "plot_score_correlations",
     "plot_scores",
     "plot_study_errors",
     "plot_study_normality",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,9 @@ __all__ = ["plot_evaluations"]
 _WHAT = {"items": "items", "given": "cost"}
 
 
-def plot_evaluations(plan: EvaluationPlan, *, ax: Axes | None = None) -> Axes:
+def plot_evaluations(
+    plan: EvaluationPlan, *, labels: Mapping[str, str] | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw how the uncertainty about the target falls, benchmark by benchmark.
 
     Read off it what to run next, and when to stop: from top to bottom the benchmarks in the order
@@ -31,6 +34,9 @@ def plot_evaluations(plan: EvaluationPlan, *, ax: Axes | None = None) -> Axes:
     ----------
     plan : EvaluationPlan
         What :func:`lvkit.plan_evaluations` returned.
+    labels : mapping of str to str, optional
+        What to call benchmarks, such as :func:`lvkit.drawing.benchmark_labels` of the fit's panel;
+        those without a label go by their names.
     ax : matplotlib Axes, optional
         Where to draw; None makes a figure.
 
@@ -52,7 +58,7 @@ def plot_evaluations(plan: EvaluationPlan, *, ax: Axes | None = None) -> Axes:
     ax.plot(first, places, "o", mfc="none", mec=orange, mew=1.3, ms=6,
             label="left if run first")  # fmt: skip
     ax.axvline(float(table["sd_before"].iloc[0]), color=draw.GREY, ls="--", lw=1.2, label="now")
-    ax.set_yticks(places, _names(plan), fontsize=8)
+    ax.set_yticks(places, _names(plan, labels or {}), fontsize=8)
     ax.set_xlim(left=0.0)
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -60,9 +66,9 @@ def plot_evaluations(plan: EvaluationPlan, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _names(plan: EvaluationPlan) -> list[str]:
+def _names(plan: EvaluationPlan, labels: Mapping[str, str]) -> list[str]:
     """Return the steps' names, with what has been spent by then."""
-    names = [draw.shown(name) for name in plan.table["benchmark"]]
+    names = [draw.shown(labels.get(name, name)) for name in plan.table["benchmark"]]
     if plan.costs == "equal":
         return names
     return [

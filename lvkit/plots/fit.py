@@ -40,8 +40,10 @@ def plot_criterion(
 
     Read off it how many skills the data ask for: the ring marks the lowest value, which the
     criterion would choose, and the numbers below those of the skills are the Akaike weights from
-    0.01. A long, nearly level stretch says that fewer skills do almost as well. A cross is a fit
-    that did not converge. Draw both criteria by giving the axes of the first to the second.
+    0.01. Where the ring is at the edge of what was tried, the lowest value may lie beyond, and the
+    legend says so. A long, nearly level stretch says that fewer skills do almost as well. A cross
+    is a fit that did not converge. Draw both criteria by giving the axes of the first to the
+    second.
 
     Parameters
     ----------
@@ -75,7 +77,9 @@ def plot_criterion(
     if chosen is not None:
         _mark_chosen(ax, chosen, places)
     best = places[int(values.to_numpy().argmin())]
-    ax.plot(places, values, "-" + marker, color=colour, ms=5, label=f"{name}, lowest at K = {best}")
+    at_edge = best > 1 and best in (min(places), max(places))
+    told = f"{name}, lowest {'tried:' if at_edge else 'at'} K = {best}"
+    ax.plot(places, values, "-" + marker, color=colour, ms=5, label=told)
     failed = values[~table["converged"].astype(bool)]
     ax.plot(failed.index, failed, "x", color=draw.INK, ms=9)
     ax.plot([best], [values.min()], "o", mfc="none", mec=colour, mew=1.8, ms=13)
@@ -210,7 +214,7 @@ def plot_families(
         return _ranked_families(fit, skill, top, ax)
     table = facts.known_families(fit, top)
     table = table.loc[table.mean(axis=1).sort_values(ascending=False, kind="stable").index]
-    most = max(1.0, float(np.quantile(np.abs(table.to_numpy()), 0.98)))
+    most = max(1.0, float(np.ceil(np.abs(table.to_numpy()).max())))
     return draw.heat_map(
         ax, table, draw.cell_texts(table, digits=1), most=most, ylabel="family",
         bar="standard deviations from the average", cell=(1.0, 0.24), margins=(3.4, 1.3),

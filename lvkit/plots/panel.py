@@ -1,4 +1,4 @@
-"""Pictures of a panel: the scores, and where there are none."""
+"""Pictures of a panel: the scores, how they go together, and where there are none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lvkit.panel import Panel
 
-__all__ = ["plot_missing", "plot_scores"]
+__all__ = ["plot_missing", "plot_score_correlations", "plot_scores"]
 
 Array = npt.NDArray[np.float64]
 
@@ -91,6 +91,34 @@ def _broken(points: pd.DataFrame, against: str) -> tuple[Array, Array]:
         np.insert(rows[column].to_numpy(float), starts, np.nan) for column in (against, "score")
     )
     return x, y
+
+
+def plot_score_correlations(panel: Panel, *, ax: Axes | None = None) -> Axes:
+    """Draw how the scores of benchmarks are correlated, as a heat map: benchmarks by benchmarks.
+
+    Read off it how many things the benchmarks measure: rows that look alike tell the same story.
+    Correlations are over the models that have both scores; where fewer than five have, the cell is
+    empty. Models differ in size, too, which alone makes most benchmarks go together.
+
+    Parameters
+    ----------
+    panel : Panel
+        The scores.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    labels = draw.benchmark_labels(panel)
+    table = facts.score_correlations(panel).rename(index=labels, columns=labels)
+    words = draw.cell_texts(table)
+    words[table.isna().to_numpy()] = ""
+    return draw.heat_map(
+        ax, table, words, most=1.0, bar="correlation", cell=(0.6, 0.3), margins=(2.6, 1.6),
+        xlabel="benchmark", ylabel="benchmark",
+    )  # fmt: skip
 
 
 def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:

@@ -26,6 +26,7 @@ __all__ = [
     "plot_plan_path",
     "plot_plan_value",
     "spread",
+    "target_name",
     "typed",
     "write_beside",
 ]
@@ -297,7 +298,7 @@ def plot_plan_value(plan: Plan, *, ax: Axes | None = None) -> Axes:
     """
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    what = f"{draw.shown(plan.target.label, 48)} ({plan.target.unit})"
+    what = f"{draw.shown(target_name(plan), 48)} ({plan.target.unit})"
     ax = draw.canvas(ax, width=6.4, height=4.0, xlabel="budget (FLOPs)", ylabel=what)
     table, colour = plan.table.sort_values("budget"), draw.palette()[0]
     if plan.level is not None:
@@ -324,6 +325,12 @@ def plot_plan_value(plan: Plan, *, ax: Axes | None = None) -> Axes:
     ax.legend(frameon=False, loc="upper left")
     draw.tidy(ax, grid="both")
     return ax
+
+
+def target_name(plan: Plan) -> str:
+    """Return what to call a plan's target in a picture: of a single benchmark, its label."""
+    labels = draw.benchmark_labels(plan.fit.panel) if plan.target.kind == "benchmark" else {}
+    return labels.get(plan.target.label, plan.target.label)
 
 
 def spread(count: int) -> list[int]:

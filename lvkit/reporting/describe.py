@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from lvkit.drawing import benchmark_labels
@@ -18,6 +19,7 @@ from lvkit.facts import (
     family_standings,
     known_families,
     loading_intervals,
+    score_correlations,
     score_points,
     two_skills,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "describe_missing",
     "describe_prediction",
     "describe_response",
+    "describe_score_correlations",
     "describe_scores",
     "describe_trace",
 ]
@@ -71,6 +74,24 @@ def describe_scores(panel: Panel, benchmark: str, *, against: str = "params_b") 
         f"their {what}, joined by family: from {points['score'].min():.2f} to "
         f"{points['score'].max():.2f}.{trend}"
     )
+
+
+def describe_score_correlations(panel: Panel) -> str:
+    """Say what :func:`lvkit.plots.plot_score_correlations` shows."""
+    table = score_correlations(panel)
+    names, numbers = [benchmark_labels(panel)[str(name)] for name in table], table.to_numpy(float)
+    upper = np.triu(np.ones(table.shape, dtype=bool), k=1)
+    values = {
+        f"{names[row]} and {names[column]}": float(numbers[row, column])
+        for row, column in np.argwhere(upper & ~np.isnan(numbers))
+    }
+    start = f"Correlations of scores on {count(len(table), 'benchmark')}"
+    if not values:
+        return f"{start}: too few models have two scores."
+    high, low = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
+    if len(values) == 1:
+        return f"{start}: {high} {values[high]:.2f}."
+    return f"{start}: highest {high} with {values[high]:.2f}, lowest {low} with {values[low]:.2f}."
 
 
 def describe_missing(panel: Panel) -> str:
@@ -114,10 +135,13 @@ def describe_response(
 def describe_criterion(selection: Selection) -> str:
     """Say what :func:`lvkit.plots.plot_criterion` shows, of AIC and BIC."""
     table = selection.table
-    lowest = [
-        f"{name} is lowest at K = {table[column].idxmin()} ({table[column].min():,.0f})"
-        for name, column in (("AIC", "aic"), ("BIC", "bic"))
-    ]
+    lowest, places = [], [int(k) for k in table.index]
+    for name, column in (("AIC", "aic"), ("BIC", "bic")):
+        best = places[int(table[column].to_numpy().argmin())]
+        at_edge = best > 1 and best in (places[0], places[-1])
+        value = f"{table[column].min():,.0f}"
+        edge = ", at the edge of what was tried" if at_edge else ""
+        lowest.append(f"{name} is lowest at K = {best} ({value}{edge})")
     numbers = [f"{value:,.0f}" for value in table["aic"]]
     failed = list(table.index[~table["converged"].astype(bool)])
     doubt = f" Not converged: K = {listed(failed)}." if failed else ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -47,7 +48,7 @@ def test_budgets_with_one_best_ratio_are_one_dot_for_each_target(
     comparison: lv.PlanComparison,
 ) -> None:
     ax = plot_plan_comparison(comparison)
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["mmlu", "gsm8k"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["MMLU", "GSM8K"]
     drawn = [x for each in ax.lines if each.get_label() in ("best", "corner")
              for x in each.get_xdata()]  # fmt: skip
     first = comparison.table[comparison.table["budget"] == 1e21]
@@ -67,8 +68,33 @@ def test_where_ratios_differ_their_budgets_are_written_and_families_named(fit: l
     found = lv.compare_plans(fit, BUDGETS, targets=["gsm8k"], families=["qwen2", None],
                           limits=limits, level=None)  # fmt: skip
     ax = plot_plan_comparison(found)
-    assert {"1e21", "1e22", "1e23", "gsm8k of qwen2", "gsm8k of a new recipe"} <= set(texts(ax))
+    assert {"1e21", "1e22", "1e23", "GSM8K of qwen2", "GSM8K of a new recipe"} <= set(texts(ax))
     assert not any("interval" in text for text in labels(ax))
     crosses = line(ax, "corner")
     assert (found.table["corner"] == "max_tokens_t").all()
     assert len(crosses.get_xdata()) == 2 * len(BUDGETS)
+
+
+def test_a_skill_and_a_benchmark_of_one_name_have_a_row_each(fit: lv.Fit) -> None:
+    name = fit.skills[0]
+    assert name in fit.benchmarks
+    both = lv.compare_plans(fit, BUDGETS, targets=[f"skill:{name}", f"benchmark:{name}"])
+    drawn = [text.get_text() for text in plot_plan_comparison(both).get_yticklabels()]
+    assert drawn == [name, fit.panel.benchmarks["label"][name]]
+
+
+def test_an_interval_that_is_cut_has_an_arrowhead_at_that_end(fit: lv.Fit) -> None:
+    found = lv.compare_plans(fit, [1e22], targets=["mmlu", "gsm8k"])
+    first, second = found.plans
+    low = first.aim.limits.tokens_per_param[0]
+    inside = first.table.assign(tokens_per_param_lower=15.0, tokens_per_param_upper=30.0)
+    cut = second.table.assign(tokens_per_param_lower=low, tokens_per_param_upper=30.0)
+    ax = plot_plan_comparison(
+        replace(found, plans=(replace(first, table=inside), replace(second, table=cut)))
+    )
+    (head,) = [each for each in ax.lines if each.get_marker() in "<>"]
+    assert head.get_marker() == "<"
+    assert (list(head.get_xdata()), list(head.get_ydata())) == ([low], [1.0])
+    assert "goes on" in labels(ax)
+    whole = replace(found, plans=(replace(first, table=inside),) * 2)
+    assert "goes on" not in labels(plot_plan_comparison(whole))

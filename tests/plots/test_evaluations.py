@@ -55,6 +55,12 @@ def test_beside_the_names_stands_what_has_been_spent(costs: str, names: str, lab
     assert "standard deviation of  _skill$" in texts(ax)
 
 
+def test_benchmarks_go_by_their_labels_where_they_have_some() -> None:
+    ax = plot_evaluations(made("equal"), labels={"mmlu": "MMLU"})
+    drawn = [text.get_text().replace(r"\$", "$").strip() for text in ax.get_yticklabels()]
+    assert drawn == ["MMLU", "cost_$5_or_$6", "_hidden"]
+
+
 def test_it_is_drawn_where_it_is_asked_for_and_pyplot_is_left_alone() -> None:
     mine = Figure(figsize=(6, 6)).add_subplot(xlabel="mine", ylabel="mine too")
     assert plot_evaluations(made(), ax=mine) is mine

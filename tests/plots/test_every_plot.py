@@ -35,6 +35,10 @@ EVERY: dict[str, tuple[str, Plot]] = {
     "fitted": ("fit", plots.plot_fitted),
     "trace": ("fit", plots.plot_trace),
     "missing": ("fit", lambda fit, **more: plots.plot_missing(fit.panel, **more)),
+    "score_correlations": (
+        "fit",
+        lambda fit, **more: plots.plot_score_correlations(fit.panel, **more),
+    ),
     "scores": ("fit", lambda fit, **more: first_scores(fit.panel, **more)),
     "intervals": (
         "fit",

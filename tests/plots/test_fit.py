@@ -19,10 +19,30 @@ def test_the_lowest_criterion_is_named_and_weights_are_told(selection: lv.Select
     told = "\n".join(texts(ax))
     for name in ("AIC", "BIC"):
         best = selection.table[name.lower()].idxmin()
-        assert f"{name}, lowest at K = {best}" in told
+        assert re.search(f"{name}, lowest (at|tried:) K = {best}", told)
     best = selection.table["weight"].idxmax()
     assert f"{best}\n{selection.table['weight'].max():.2f}" in told
     assert ax.get_xlabel() == "number of skills K, Akaike weight below"
+
+
+def made_selection(values: dict[int, float]) -> lv.Selection:
+    table = pd.DataFrame({"aic": values, "bic": values, "weight": 0.1, "converged": True})
+    return lv.Selection({}, table)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({1: 9.0, 2: 7.0, 3: 8.0}, "AIC, lowest at K = 2"),
+        ({1: 7.0, 2: 8.0, 3: 9.0}, "AIC, lowest at K = 1"),
+        ({1: 9.0, 2: 8.0, 3: 7.0}, "AIC, lowest tried: K = 3"),
+        ({3: 7.0, 4: 8.0, 5: 9.0}, "AIC, lowest tried: K = 3"),
+    ],
+)
+def test_a_lowest_value_at_the_edge_of_the_search_is_only_the_lowest_tried(
+    values: dict[int, float], told: str
+) -> None:
+    assert told in texts(plots.plot_criterion(made_selection(values)))
 
 
 def test_bic_alone_speaks_of_no_weights(selection: lv.Selection) -> None:
@@ -99,6 +119,16 @@ def test_families_are_ranked_on_one_skill_with_their_doubt(fit: lv.Fit) -> None:
     lengths = [float(np.ptp(ends[:, 0])) for ends in bars.get_segments()]
     table = facts.family_standings(fit, fit.skills[1], top=None).iloc[::-1]
     np.testing.assert_allclose(lengths, 2 * table["sd"])
+
+
+def test_the_colours_of_families_reach_to_the_highest_and_lowest(fit: lv.Fit) -> None:
+    far = replace(fit, latent_means=8.0 * fit.latent_means)
+    for some in (fit, far):
+        ax = plots.plot_families(some, top=None)
+        (mesh,) = [c for c in ax.collections if hasattr(c, "get_coordinates")]
+        low, high = mesh.get_clim()
+        assert -low == high >= np.abs(some.family_effects.to_numpy()).max()
+        assert high == round(high)
 
 
 def test_only_so_many_families_are_drawn(fit: lv.Fit) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from pictures import texts
 
 import lvkit as lv
 from lvkit import plots
@@ -43,6 +45,31 @@ def test_a_grey_line_joins_models_of_one_family_only(leaderboard: lv.Panel) -> N
     pairs = {name: set(zip(rows["params_b"], rows["y"], strict=True)) for name, rows in families}
     found = [{(a, b) for a, b in part if b == b} for part in joined if len(part) > 1]
     assert sorted(map(sorted, found)) == sorted([sorted(pairs["opt"]), sorted(pairs["bloom"])])
+
+
+def test_every_correlation_of_two_benchmarks_is_written_in_its_cell(leaderboard: lv.Panel) -> None:
+    ax = plots.plot_score_correlations(leaderboard)
+    (mesh,) = [c for c in ax.collections if hasattr(c, "get_coordinates")]
+    drawn = np.asarray(mesh.get_array())
+    both = leaderboard.scores[["mmlu", "bbh"]].dropna()
+    at = [leaderboard.benchmarks.index.get_loc(name) for name in ("mmlu", "bbh")]
+    expected = np.corrcoef(both.to_numpy().T)[0, 1]
+    assert drawn[at[0], at[1]] == pytest.approx(expected)
+    assert texts(ax).count(f"{expected:.2f}") >= 2
+    assert [label.get_text() for label in ax.get_yticklabels()][at[1]] == "BIG-Bench Hard"
+
+
+def test_a_correlation_of_too_few_models_is_left_empty() -> None:
+    rows = [
+        {"model": f"m{n}", "family": "f", "params_b": 1.0, "mmlu": 0.1 * n, "arc": 0.01 * n * n,
+         "bbh": 0.5 if n < 4 else None} for n in range(1, 7)
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    ax = plots.plot_score_correlations(lv.Panel.from_frame(table))
+    cells = [text.get_text() for text in ax.texts]
+    assert len(cells) == 9
+    assert cells.count("") == 5
+    assert "nan" not in cells
 
 
 def test_one_family_can_be_drawn(leaderboard: lv.Panel) -> None:

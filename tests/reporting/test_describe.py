@@ -38,6 +38,24 @@ def test_one_score_has_no_correlation(leaderboard: lv.Panel) -> None:
     assert "correlation" not in describe.describe_scores(one, "mmlu")
 
 
+def test_the_highest_and_the_lowest_correlation_are_told(leaderboard: lv.Panel) -> None:
+    text = describe.describe_score_correlations(leaderboard)
+    assert text == (
+        "Correlations of scores on 12 benchmarks: highest BIG-Bench Hard and MMLU-Pro with 0.97, "
+        "lowest IFEval and MuSR with 0.34."
+    )
+
+
+def test_correlations_of_few_benchmarks_and_models_are_told_in_few_words(
+    leaderboard: lv.Panel,
+) -> None:
+    two = leaderboard.select(benchmarks=["mmlu", "arc"])
+    text = describe.describe_score_correlations(two)
+    assert text == "Correlations of scores on 2 benchmarks: MMLU and ARC Challenge 0.89."
+    few = two.select(models=["qwen2-72b", "qwen2-7b"])
+    assert describe.describe_score_correlations(few).endswith("too few models have two scores.")
+
+
 def test_what_is_missing_is_counted(leaderboard: lv.Panel) -> None:
     text = describe.describe_missing(leaderboard)
     assert "Of 2,364 possible scores (197 models, 12 benchmarks), 1,680 were measured (71%)" in text
@@ -54,6 +72,15 @@ def test_the_criteria_are_told_for_each_number_of_skills(selection: lv.Selection
     assert text.startswith("For K = 1 and 3 skills AIC is ")
     assert f"BIC is lowest at K = {selection.table['bic'].idxmin()}" in text
     assert "Not converged" not in text
+
+
+def test_a_criterion_that_is_lowest_at_the_edge_of_the_search_says_so(
+    selection: lv.Selection,
+) -> None:
+    rising = selection.table.assign(aic=[2.0, 1.0], bic=[1.0, 2.0])
+    text = describe.describe_criterion(lv.Selection(selection.fits, rising))
+    assert "AIC is lowest at K = 3 (1, at the edge of what was tried)" in text
+    assert "BIC is lowest at K = 1 (1)." in text
 
 
 def test_a_number_of_skills_that_did_not_converge_is_told(selection: lv.Selection) -> None:
