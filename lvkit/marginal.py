@@ -11,6 +11,7 @@ at a wrong point that looks converged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,9 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lvkit.beta import ScoreTerms, score_terms
+from lvkit.louis import LatentMoments, complete_hessians
 from lvkit.modes import Posterior, posterior_modes
 from lvkit.nodes import Nodes
 from lvkit.scoretable import Block, Coefficients, ScoreTable
+from lvkit.threads import in_threads, thread_count
 
 __all__ = ["Marginal", "integrate", "refined"]
 
@@ -67,6 +70,32 @@ class Marginal:
     hessian: Array | None = None
     complete: Array | None = None
 
+    @classmethod
+    def joined(cls, each: Sequence[Marginal]) -> Marginal:
+        """Return what several runs of families say together, added up in their order."""
+        if len(each) == 1:
+            return each[0]
+
+        def joined(name: str) -> Array:
+            return np.concatenate([getattr(one, name) for one in each])
+
+        def added(name: str) -> Array | None:
+            first = getattr(each[0], name)
+            return None if first is None else np.asarray(sum(getattr(one, name) for one in each))
+
+        by_family = joined("by_family")
+        return cls(
+            float(by_family.sum()),
+            by_family,
+            Posterior.joined([one.posterior for one in each]),
+            joined("effective_nodes"),
+            joined("mean"),
+            joined("covariance"),
+            None if each[0].scores is None else joined("scores"),
+            added("hessian"),
+            added("complete"),
+        )
+
     @property
     def gradient(self) -> Array:
         """Gradient by the benchmark coefficients, shape (J, width)."""
@@ -85,6 +114,7 @@ def integrate(
     start: Array | None = None,
     tolerance: float = 1e-6,
     placement: Posterior | None = None,
+    n_jobs: int | None = 1,
 ) -> Marginal:
     """Return the marginal log-likelihood of the scores, with derivatives on request.
 
@@ -106,6 +136,8 @@ def integrate(
         Precision of the modes; they only place the nodes.
     placement : Posterior, optional
         Where to place the nodes, instead of at the posterior modes.
+    n_jobs : int, optional
+        Threads for the chunks of a large table; the numbers do not depend on it.
 
     Returns
     -------
@@ -116,14 +148,27 @@ def integrate(
     With r_s the log ratio of joint density to node density, a family's log-likelihood is the log
     mean of exp(r_s), its gradient the weighted mean of the complete-data gradient g_s (Fisher), and
     its Hessian the weighted mean of the complete-data Hessian plus the weighted covariance of g_s
-    (Louis, 1982). Time and memory are linear in scores times nodes; memory is bounded by blocks.
+    (Louis, 1982). Time is linear in scores times nodes. Memory is bounded: families are worked on
+    in blocks, chunk by chunk where the table is large, and a family larger than a block in slices,
+    twice: once for its weights and once for the derivatives.
     """
     _keep_freed_memory()
-    posterior = placement or posterior_modes(table, coefficients, start, tolerance)
-    sums = _Sums(table, coefficients, nodes, posterior, order=order, floors=floors)
-    for block in table.blocks(nodes.points.shape[1]):
-        sums.add(block)
-    return sums.collect()
+    chunks = table.chunks()
+
+    def one(families: slice, scores: slice) -> Marginal:
+        part = table if len(chunks) == 1 else table.rows(scores)
+        if placement is not None:
+            posterior = placement if part is table else placement.families(families)
+        else:
+            begin = None if start is None else start[families]
+            posterior = posterior_modes(part, coefficients, begin, tolerance)
+        sums = _Sums(part, coefficients, nodes, posterior, order=order, floors=floors)
+        for block in part.blocks(nodes.points.shape[1]):
+            sums.add(block)
+        return sums.collect()
+
+    count = thread_count(n_jobs) if len(chunks) > 1 else 1
+    return Marginal.joined(in_threads(one, chunks, count))
 
 
 @lru_cache(maxsize=1)
@@ -144,6 +189,7 @@ def refined(
     *,
     order: int = 0,
     floors: bool = False,
+    n_jobs: int | None = 1,
 ) -> Marginal:
     """Return a precise log-likelihood, with the posterior means and covariances it rests on.
 
@@ -159,6 +205,8 @@ def refined(
         Derivatives, as in :func:`integrate`.
     floors : bool
         Whether derivatives by the floors are wanted.
+    n_jobs : int, optional
+        Threads, as in :func:`integrate`.
 
     Returns
     -------
@@ -171,12 +219,15 @@ def refined(
     moment-matched nodes are within 0.03 of the log-likelihood whatever their seed, 2,048 within
     0.02, where as many around the mode are off by up to 0.4 when one of them falls far out.
     """
-    rough = integrate(table, coefficients, first, tolerance=1e-8)
+    rough = integrate(table, coefficients, first, tolerance=1e-8, n_jobs=n_jobs)
     try:
         placement = Posterior.of(rough.mean, rough.covariance, _STRETCH)
     except np.linalg.LinAlgError:  # a posterior that is a point: scores fitted exactly
         placement = rough.posterior
-    return integrate(table, coefficients, second, order=order, floors=floors, placement=placement)
+    return integrate(
+        table, coefficients, second,
+        order=order, floors=floors, placement=placement, n_jobs=n_jobs,
+    )  # fmt: skip
 
 
 class _Sums:
@@ -235,9 +286,10 @@ class _Sums:
         """Integrate a run of families and add what they contribute."""
         nodes, families = self.nodes, block.families
         mode, scale = self.posterior.mode[families], self.posterior.scale[families]
-        terms = self._terms(block, mode, scale)
+        slices = self.table.slices(block, nodes.points.shape[1])
+        terms = self._terms(block, mode, scale, self.order) if len(slices) == 1 else None
         z = mode[:, :, None] + scale @ nodes.points  # (families, q, nodes)
-        log_ratio = np.add.reduceat(terms.value, block.family_starts, axis=0)
+        log_ratio = self._log_density(slices, terms, mode, scale)
         log_ratio += nodes.half_norms - 0.5 * np.einsum("lqs,lqs->ls", z, z)
         log_ratio += self.posterior.log_det[families, None]
         top = log_ratio.max(axis=1, keepdims=True)
@@ -245,16 +297,23 @@ class _Sums:
         total = w.sum(axis=1, keepdims=True)
         w /= total
         self.by_family[families] = (top + np.log(total / w.shape[1]))[:, 0]
-        self.effective[families] = 1.0 / np.einsum("ls,ls->l", w, w)
+        self.effective[families] = 1.0 / np.einsum("ls,ls->l", w, nodes.unweighted(w))
         self.mean[families] = mean = np.einsum("lqs,ls->lq", z, w)
         away = z - mean[:, :, None]
         self.covariance[families] = (away * w[:, None, :]) @ np.swapaxes(away, 1, 2)
         if self.order:
-            self._add_scores(block, terms, z, w)
-        if self.order == 2:
-            self._add_complete(block, terms, w[block.family], mode, scale)
+            self._add_derivatives(block, slices, terms, z, w)
 
-    def _terms(self, block: Block, mode: Array, scale: Array) -> ScoreTerms:
+    def _log_density(
+        self, slices: Sequence[Block], terms: ScoreTerms | None, mode: Array, scale: Array
+    ) -> Array:
+        """Log density of each family's scores at its nodes, shape (families, nodes)."""
+        if terms is not None:
+            return np.add.reduceat(terms.value, slices[0].family_starts, axis=0)
+        values = (self._terms(piece, mode, scale, 0).value.sum(axis=0) for piece in slices)
+        return np.asarray(sum(values))[None]
+
+    def _terms(self, block: Block, mode: Array, scale: Array, order: int) -> ScoreTerms:
         """Log densities and derivatives of the block's scores at all nodes."""
         weights = self.weights[block.scores]
         spread = np.einsum("nq,nqk->nk", weights, scale[block.family])
@@ -266,27 +325,23 @@ class _Sums:
             eta,
             self.coefficients.log_precision[block.benchmark, None],
             self.coefficients.floor[block.benchmark, None],
-            order=self.order,
+            order=order,
             floors=self.floors,
         )
 
-    def _add_scores(self, block: Block, terms: ScoreTerms, z: Array, w: Array) -> None:
+    def _add_derivatives(
+        self, block: Block, slices: Sequence[Block], terms: ScoreTerms | None, z: Array, w: Array
+    ) -> None:
         """Add the families' gradients and, for the Hessian, the spread of complete-data ones."""
-        assert terms.e is not None
-        assert terms.r is not None
-        n_families, q, n_nodes = z.shape
-        m, n_benchmarks, _ = self.coefficients.latent.shape
-        family, benchmark = block.group_family, block.group_benchmark
-        pulls = (block.weighted_sums @ terms.e).reshape(len(family), -1, n_nodes)
-        width = self.coefficients.width
+        n_families, _, n_nodes = z.shape
+        n_benchmarks, width = len(self.complete), self.coefficients.width
+        mode, scale = self.posterior.mode[block.families], self.posterior.scale[block.families]
         complete = np.zeros((n_benchmarks, width, n_families, n_nodes))
-        for r in range(m):
-            complete[benchmark, r * q : (r + 1) * q, family] = pulls[:, r, None] * z[family]
-        complete[benchmark, m * q : -3, family] = pulls[:, m:]
-        complete[benchmark, -3, family] = pulls[:, 0]
-        complete[benchmark, -2, family] = block.plain_sums @ terms.r
-        if terms.c is not None:
-            complete[benchmark, -1, family] = block.plain_sums @ terms.c
+        for piece in slices:
+            known = terms or self._terms(piece, mode, scale, self.order)
+            self._add_gradients(complete, piece, known, z)
+            if self.order == 2:
+                self._add_complete(piece, known, w[piece.family], mode, scale)
         root = np.sqrt(w)
         complete *= root
         means = np.matmul(complete.reshape(-1, n_families, n_nodes).swapaxes(0, 1), root[..., None])
@@ -295,77 +350,27 @@ class _Sums:
             wide = complete.reshape(n_benchmarks * width, -1)
             self.spread += wide @ wide.T
 
+    def _add_gradients(self, out: Array, block: Block, terms: ScoreTerms, z: Array) -> None:
+        """Add the scores' complete-data gradients at each node, shape (J, width, L, nodes)."""
+        assert terms.e is not None
+        assert terms.r is not None
+        m, (q, n_nodes) = len(self.coefficients.latent), z.shape[1:]
+        family, benchmark = block.group_family, block.group_benchmark
+        pulls = (block.weighted_sums @ terms.e).reshape(len(family), -1, n_nodes)
+        for r in range(m):
+            out[benchmark, r * q : (r + 1) * q, family] += pulls[:, r, None] * z[family]
+        out[benchmark, m * q : -3, family] += pulls[:, m:]
+        out[benchmark, -3, family] += pulls[:, 0]
+        out[benchmark, -2, family] += block.plain_sums @ terms.r
+        if terms.c is not None:
+            out[benchmark, -1, family] += block.plain_sums @ terms.c
+
     def _add_complete(
         self, block: Block, terms: ScoreTerms, w: Array, mode: Array, scale: Array
     ) -> None:
-        """Add the posterior mean of the complete-data Hessian, a block for each benchmark.
-
-        A score's predictor is linear in ``v = (Z z, x, 1)``, so its part of the Hessian is the
-        posterior mean of ``ee v v'``, bordered by those of ``er v`` and ``ec v``.
-        """
-        assert terms.ee is not None
-        assert terms.er is not None
-        assert terms.rr is not None
-        design, n = self.table.design[block.scores], len(w)
-        fixed = np.concatenate([self.table.features[block.scores], np.ones((n, 1))], axis=1)
-        latent = _LatentMoments(self.nodes, mode[block.family], scale[block.family], w)
-        weight, first, second = latent.to_second(terms.ee)
-        split = design.shape[1] * first.shape[1]
-        end = split + fixed.shape[1]
-        each = np.zeros((n, end + 2, end + 2))
-        squared = design[:, :, None, None, None] * second[:, None, :, None, :]
-        squared = squared * design[:, None, None, :, None]
-        each[:, :split, :split] = squared.reshape(n, split, split)
-        wide = (design[:, :, None] * first[:, None, :]).reshape(n, split)
-        each[:, :split, split:end] = wide[:, :, None] * fixed[:, None, :]
-        each[:, split:end, :split] = np.swapaxes(each[:, :split, split:end], 1, 2)
-        each[:, split:end, split:end] = weight[:, None, None] * (
-            fixed[:, :, None] * fixed[:, None, :]
-        )
-
-        def border(values: Array, position: int) -> None:
-            plain, pulled = latent.to_first(values)
-            wide = (design[:, :, None] * pulled[:, None, :]).reshape(n, split)
-            each[:, :end, position] = np.concatenate([wide, fixed * plain[:, None]], axis=1)
-            each[:, position, :end] = each[:, :end, position]
-
-        border(terms.er, end)
-        each[:, end, end] = np.einsum("ns,ns->n", w, terms.rr)
-        if self.floors:
-            assert terms.ec is not None
-            assert terms.cr is not None
-            assert terms.cc is not None
-            border(terms.ec, end + 1)
-            each[:, end, end + 1] = each[:, end + 1, end] = np.einsum("ns,ns->n", w, terms.cr)
-            each[:, end + 1, end + 1] = np.einsum("ns,ns->n", w, terms.cc)
+        """Add the posterior mean of the complete-data Hessian, a block for each benchmark."""
+        latent = LatentMoments(self.nodes, mode[block.family], scale[block.family], w)
+        design, features = self.table.design[block.scores], self.table.features[block.scores]
+        each = complete_hessians(terms, latent, design, features)
         member = (block.benchmark == np.arange(len(self.complete))[:, None]).astype(float)
-        self.complete += (member @ each.reshape(n, -1)).reshape(self.complete.shape)
-
-
-class _LatentMoments:
-    """Posterior means of (value, value z, value z z') for each score, from the common nodes.
-
-    With z = mode + scale node, they follow from the moments of the nodes, which are one matrix
-    product for all scores.
-    """
-
-    def __init__(self, nodes: Nodes, mode: Array, scale: Array, w: Array) -> None:
-        self.nodes, self.mode, self.scale, self.w = nodes, mode, scale, w
-
-    def to_first(self, values: Array) -> tuple[Array, Array]:
-        """Moments of order 0 and 1, shapes (n,) and (n, q)."""
-        q = self.mode.shape[1]
-        raw = (self.w * values) @ self.nodes.monomials[:, : q + 1]
-        around = np.einsum("nqk,nk->nq", self.scale, raw[:, 1:])
-        return raw[:, 0], self.mode * raw[:, :1] + around
-
-    def to_second(self, values: Array) -> tuple[Array, Array, Array]:
-        """Moments of order 0, 1 and 2, shapes (n,), (n, q) and (n, q, q)."""
-        mode, scale, q = self.mode, self.scale, self.mode.shape[1]
-        raw = (self.w * values) @ self.nodes.monomials
-        around = np.einsum("nqk,nk->nq", scale, raw[:, 1 : q + 1])
-        square = scale @ raw[:, q + 1 :].reshape(-1, q, q) @ np.swapaxes(scale, 1, 2)
-        cross = mode[:, :, None] * around[:, None, :]
-        second = square + cross + np.swapaxes(cross, 1, 2)
-        second += raw[:, 0, None, None] * mode[:, :, None] * mode[:, None, :]
-        return raw[:, 0], mode * raw[:, :1] + around, second
+        self.complete += (member @ each.reshape(len(w), -1)).reshape(self.complete.shape)

@@ -5,6 +5,7 @@ The integrals of :mod:`lvkit.marginal` place their nodes there. All families are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,9 @@ __all__ = ["Posterior", "posterior_modes"]
 Array = npt.NDArray[np.float64]
 
 _MOST_STEPS = 50
+
+_RUN = 100_000
+"""Most scores looked at in one go, however large a family is."""
 
 _SOUND = 0.2
 """Least eigenvalue of an observed curvature that is trusted; the prior alone has one."""
@@ -40,6 +44,16 @@ class Posterior:
     mode: Array
     scale: Array
     log_det: Array
+
+    @classmethod
+    def joined(cls, each: Sequence[Posterior]) -> Posterior:
+        """Return the approximations of several runs of families, one after another."""
+        parts = ((part.mode, part.scale, part.log_det) for part in each)
+        return cls(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def families(self, which: slice) -> Posterior:
+        """Return the approximations of a run of families."""
+        return Posterior(self.mode[which], self.scale[which], self.log_det[which])
 
     @classmethod
     def of(cls, mean: Array, covariance: Array, stretch: float = 1.0) -> Posterior:
@@ -116,7 +130,29 @@ class _Look:
 
 
 class _LogPosterior:
-    """The log posterior of all families' latent vectors."""
+    """The log posterior of all families' latent vectors, added up over runs of scores."""
+
+    def __init__(self, table: ScoreTable, coefficients: Coefficients) -> None:
+        self.table = table
+        self.dimension = coefficients.latent.shape[2]
+        cuts = range(0, table.n_scores, _RUN)
+        self.runs = [_Run(table.rows(slice(at, at + _RUN)), coefficients) for at in cuts]
+        self.first = [int(table.family[at]) for at in cuts]  # a run's first family
+
+    def at(self, z: Array) -> _Look:
+        """Evaluate it at one latent vector for each family, shape (L, q)."""
+        q = self.dimension
+        total = np.zeros((self.table.n_families, 1 + q + 2 * q * q))
+        for first, run in zip(self.first, self.runs, strict=True):
+            families = slice(first, first + run.table.n_families)
+            total[families] += run.sums(z[families])
+        curvatures = total[:, q + 1 :].reshape(-1, 2, q, q) + np.eye(q)
+        value = total[:, 0] - 0.5 * np.einsum("lq,lq->l", z, z)
+        return _Look(value, total[:, 1 : q + 1] - z, curvatures[:, 0], curvatures[:, 1])
+
+
+class _Run:
+    """A run of scores, the last of its families perhaps cut short."""
 
     def __init__(self, table: ScoreTable, coefficients: Coefficients) -> None:
         self.table = table
@@ -124,13 +160,12 @@ class _LogPosterior:
         self.fixed = coefficients.fixed_part(table)
         self.rho = coefficients.log_precision[table.benchmark, None]
         self.floor = coefficients.floor[table.benchmark, None]
-        self.dimension = self.weights.shape[1]
         outer = self.weights[:, :, None] * self.weights[:, None, :]
         self.squares = outer.reshape(len(self.weights), -1)
 
-    def at(self, z: Array) -> _Look:
-        """Evaluate it at one latent vector for each family, shape (L, q)."""
-        table, q = self.table, self.dimension
+    def sums(self, z: Array) -> Array:
+        """Return each family's log density, gradient, information and curvature, side by side."""
+        table = self.table
         eta = self.fixed + np.einsum("nq,nq->n", self.weights, z[table.family])
         terms = score_terms(table.seen, eta[:, None], self.rho, self.floor, order=2, floors=False)
         assert terms.e is not None
@@ -142,7 +177,4 @@ class _LogPosterior:
             terms.information * self.squares,
             -terms.ee * self.squares,
         )
-        total = np.add.reduceat(np.concatenate(columns, axis=1), table.family_starts, axis=0)
-        curvatures = total[:, q + 1 :].reshape(-1, 2, q, q) + np.eye(q)
-        value = total[:, 0] - 0.5 * np.einsum("lq,lq->l", z, z)
-        return _Look(value, total[:, 1 : q + 1] - z, curvatures[:, 0], curvatures[:, 1])
+        return np.add.reduceat(np.concatenate(columns, axis=1), table.family_starts, axis=0)

@@ -48,11 +48,18 @@ class Nodes:
         in units of their mean. Both are added to the log ratio of the densities.
     monomials : ndarray, shape (s, 1 + q + q * q)
         1, the node, and the node's outer product with itself.
+    weights : ndarray, shape (s,), or None
+        The weights, in units of their mean; None where they are equal.
     """
 
     points: Array
     half_norms: Array
     monomials: Array
+    weights: Array | None = None
+
+    def unweighted(self, values: Array) -> Array:
+        """Return values at the nodes, shape (..., s), divided by the nodes' relative weights."""
+        return values if self.weights is None else values / self.weights
 
     @classmethod
     def from_points(cls, points: Array) -> Nodes:
@@ -141,8 +148,9 @@ def product_nodes(dimension: int, per_axis: int) -> Nodes:
     axis, weights = np.polynomial.hermite_e.hermegauss(per_axis)
     points = np.stack(np.meshgrid(*[axis] * dimension), axis=-1).reshape(-1, dimension)
     logs = np.stack(np.meshgrid(*[np.log(weights / weights.mean())] * dimension), axis=-1)
+    logs = logs.reshape(-1, dimension).sum(axis=1)
     nodes = Nodes.from_points(points)
-    return replace(nodes, half_norms=nodes.half_norms + logs.reshape(-1, dimension).sum(axis=1))
+    return replace(nodes, half_norms=nodes.half_norms + logs, weights=np.exp(logs))
 
 
 def fine_nodes(dimension: int, seed: int = 0) -> Nodes:

@@ -33,6 +33,18 @@ Index = npt.NDArray[np.intp]
 _BLOCK = 16_384
 """Scores times nodes worked on at once: their temporaries stay within a core's cache."""
 
+_LARGE_FAMILY = 2**20
+"""A family of more scores times nodes than this is worked on in slices, to bound the memory."""
+
+_SLICE = 2**16
+"""Scores times nodes of such a slice."""
+
+_LARGE_TABLE = 100_000
+"""A table of more scores than this is worked on in chunks of families."""
+
+_CHUNK = 16_384
+"""Scores of such a chunk, if its families allow: enough to keep a thread busy for a while."""
+
 
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
@@ -105,22 +117,33 @@ class ScoreTable:
         """Number of scores."""
         return len(self.family)
 
+    def rows(self, which: slice | Index) -> ScoreTable:
+        """Return some of the scores, given in ascending order.
+
+        Families left without scores are left out, and the others counted from 0; models and
+        benchmarks keep their places. A slice gives views of the same arrays.
+        """
+        benchmark = self.benchmark[which]
+        starts = np.flatnonzero(np.diff(self.family[which], prepend=-1))
+        sizes = np.diff(np.append(starts, len(benchmark)))
+        family = np.repeat(np.arange(len(starts)), sizes)
+        group = family * self.n_benchmarks + benchmark
+        return ScoreTable(
+            family=family,
+            model=self.model[which],
+            benchmark=benchmark,
+            seen=self.seen.rows(which),
+            features=self.features[which],
+            design=self.design[which],
+            n_families=len(starts),
+            n_benchmarks=self.n_benchmarks,
+            family_starts=starts,
+            group_starts=np.flatnonzero(np.diff(group, prepend=-1)),
+        )
+
     def of_family(self, at: int) -> ScoreTable:
         """Return one family's scores; it becomes the first, benchmarks keep their places."""
-        row = np.flatnonzero(self.family == at)
-        benchmark = self.benchmark[row]
-        return ScoreTable(
-            family=np.zeros(len(row), dtype=np.intp),
-            model=self.model[row],
-            benchmark=benchmark,
-            seen=self.seen.rows(row),
-            features=self.features[row],
-            design=self.design[row],
-            n_families=1,
-            n_benchmarks=self.n_benchmarks,
-            family_starts=np.zeros(1, dtype=np.intp),
-            group_starts=np.flatnonzero(np.diff(benchmark, prepend=-1)),
-        )
+        return self.rows(np.flatnonzero(self.family == at))
 
     def repeated(self, times: int) -> ScoreTable:
         """Return the table several times over, each time with families and benchmarks of its own.
@@ -145,27 +168,49 @@ class ScoreTable:
             group_starts=(self.group_starts + n * copy).ravel(),
         )
 
+    def chunks(self) -> list[tuple[slice, slice]]:
+        """Return runs of whole families, and their scores, that can be worked on one by one.
+
+        One run of all where the table is not large. They depend on nothing but the table, so that
+        sums over chunks, taken in their order, are the same however the work is shared out.
+        """
+        if self.n_scores <= _LARGE_TABLE:
+            return [(slice(0, self.n_families), slice(0, self.n_scores))]
+        return list(self._runs(_CHUNK))
+
     def blocks(self, n_nodes: int) -> tuple[Block, ...]:
-        """Return runs of whole families, each small enough for a core's cache."""
+        """Return runs of whole families, each small enough for a core's cache if it can be."""
         limit = max(1, _BLOCK // n_nodes)
         if limit not in self._blocks:
-            self._blocks[limit] = tuple(self._cut(limit))
+            self._blocks[limit] = tuple(Block.cut(self, *run) for run in self._runs(limit))
         return self._blocks[limit]
 
-    def _cut(self, limit: int) -> Iterator[Block]:
+    def slices(self, block: Block, n_nodes: int) -> tuple[Block, ...]:
+        """Return a block in slices of bounded size: itself, unless it is one very large family."""
+        start, stop = block.scores.start, block.scores.stop
+        if (stop - start) * n_nodes <= _LARGE_FAMILY or len(block.family_starts) > 1:
+            return (block,)
+        step = max(1, _SLICE // n_nodes)
+        cuts = range(start, stop, step)
+        return tuple(
+            Block.cut(self, block.families, slice(at, min(at + step, stop))) for at in cuts
+        )
+
+    def _runs(self, limit: int) -> Iterator[tuple[slice, slice]]:
+        """Yield runs of whole families, and their scores: at most `limit`, or one family."""
         ends = np.append(self.family_starts[1:], self.n_scores)
         first = 0
         while first < self.n_families:
-            start = self.family_starts[first]
+            start = int(self.family_starts[first])
             last = int(np.searchsorted(ends, start + limit, side="right"))
             last = max(last, first + 1)
-            yield Block.cut(self, slice(first, last), slice(int(start), int(ends[last - 1])))
+            yield slice(first, last), slice(start, int(ends[last - 1]))
             first = last
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A run of whole families of a :class:`ScoreTable`."""
+    """A run of whole families of a :class:`ScoreTable`, or a slice of one family's scores."""
 
     families: slice
     scores: slice
@@ -182,19 +227,18 @@ class Block:
         """Return the run of these families, whose scores are these."""
         family = table.family[scores] - families.start
         benchmark = table.benchmark[scores]
-        low, high = np.searchsorted(table.group_starts, [scores.start, scores.stop])
-        groups = table.group_starts[low:high] - scores.start
-        covariates = np.concatenate([table.design[scores], table.features[scores]], axis=1)
+        group = family * table.n_benchmarks + benchmark
+        groups = np.flatnonzero(np.diff(group, prepend=-1))
         return cls(
             families,
             scores,
             family,
             benchmark,
-            table.family_starts[families] - scores.start,
+            np.flatnonzero(np.diff(family, prepend=-1)),
             groups,
             family[groups],
             benchmark[groups],
-            covariates,
+            np.concatenate([table.design[scores], table.features[scores]], axis=1),
         )
 
     @cached_property
@@ -217,11 +261,12 @@ def _group_sums(starts: Index, covariates: Array) -> csr_array:
     from scipy.sparse import csr_array
 
     n, count = covariates.shape
-    run = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, n)))
-    rows = run[:, None] * count + np.arange(count)
-    columns = np.broadcast_to(np.arange(n)[:, None], rows.shape)
+    sizes = np.diff(np.append(starts, n))
+    run = np.repeat(np.arange(len(starts)), sizes)
+    order = np.argsort((run[:, None] * count + np.arange(count)).ravel(), kind="stable")
+    ends = np.append(0, np.cumsum(np.repeat(sizes, count)))
     shape = (len(starts) * count, n)
-    return csr_array((covariates.ravel(), (rows.ravel(), columns.ravel())), shape=shape)
+    return csr_array((covariates.ravel()[order], order // count, ends), shape=shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ import lvkit as lv
 from lvkit.marginal import integrate, refined
 from lvkit.modes import Posterior, posterior_modes
 from lvkit.nodes import make_nodes
-from lvkit.scoretable import Coefficients
+from lvkit.scoretable import Coefficients, ScoreTable
 
 
 def spread(coefficients: Coefficients) -> Any:
@@ -115,6 +116,86 @@ def test_the_value_does_not_depend_on_how_the_work_is_cut(monkeypatch: pytest.Mo
     np.testing.assert_allclose(cut.gradient, whole.gradient, atol=1e-10)
     assert cut.hessian is not None
     np.testing.assert_allclose(cut.hessian, whole.hessian, atol=1e-9)
+
+
+def same(found: Any, expected: Any, tolerance: float = 1e-9) -> None:
+    """Hold value, derivatives and moments of two integrals against one another."""
+    assert found.loglik == pytest.approx(expected.loglik, abs=tolerance)
+    for name in ("by_family", "mean", "covariance", "scores", "hessian", "complete"):
+        one, other = getattr(found, name), getattr(expected, name)
+        np.testing.assert_allclose(one, other, atol=tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("m", [1, 2], ids=["intercepts", "with slopes"])
+def test_a_large_family_is_worked_on_in_slices_with_the_same_result(
+    m: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, coefficients, _ = make_case(m=m)
+    nodes = make_nodes(2, 64)
+    whole = integrate(table, coefficients, nodes, order=2, floors=True, tolerance=1e-10)
+    monkeypatch.setattr("lvkit.scoretable._BLOCK", 1)
+    monkeypatch.setattr("lvkit.scoretable._LARGE_FAMILY", 64 * 4)
+    monkeypatch.setattr("lvkit.scoretable._SLICE", 64 * 2)
+    monkeypatch.setattr("lvkit.modes._RUN", 5)
+    sizes = [len(table.slices(block, 64)) for block in table.blocks(64)]
+    assert min(sizes) == 1 < max(sizes)
+    same(integrate(table, coefficients, nodes, order=2, floors=True, tolerance=1e-10), whole)
+
+
+@pytest.fixture
+def chunked(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A table in three chunks, coefficients, nodes, and what they say in one piece."""
+    table, coefficients, _ = make_case()
+    nodes = make_nodes(2, 64)
+    whole = integrate(table, coefficients, nodes, order=2, floors=True, tolerance=1e-10)
+    monkeypatch.setattr("lvkit.scoretable._LARGE_TABLE", 20)
+    monkeypatch.setattr("lvkit.scoretable._CHUNK", 13)
+    assert len(table.chunks()) == 3
+    return table, coefficients, nodes, whole
+
+
+def test_a_large_table_is_worked_on_in_chunks_with_the_same_result(chunked: Any) -> None:
+    table, coefficients, nodes, whole = chunked
+    options: dict[str, Any] = {"order": 2, "floors": True, "tolerance": 1e-10}
+    same(integrate(table, coefficients, nodes, **options), whole)
+    warm = integrate(table, coefficients, nodes, start=whole.posterior.mode, **options)
+    same(warm, whole)
+    held = integrate(table, coefficients, nodes, placement=whole.posterior, **options)
+    same(held, whole)
+    np.testing.assert_array_equal(held.posterior.mode, whole.posterior.mode)
+
+
+def test_numbers_do_not_depend_on_the_threads(chunked: Any) -> None:
+    table, coefficients, nodes, _ = chunked
+    found = [integrate(table, coefficients, nodes, order=2, n_jobs=n) for n in (1, 2, 3)]
+    for other in found[1:]:
+        assert other.loglik == found[0].loglik
+        for name in ("by_family", "mean", "covariance", "scores", "hessian", "complete"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(found[0], name))
+
+
+def test_memory_does_not_grow_with_the_scores_of_a_family() -> None:
+    def extra(n_models: int) -> float:
+        """Peak of the memory an evaluation takes, beyond the table, in MB."""
+        rng = np.random.default_rng(0)
+        family = (np.arange(n_models) >= n_models - 3).astype(np.intp)
+        scores = rng.uniform(0.2, 0.8, (n_models, 6))
+        features = rng.normal(size=(n_models, 2))
+        table = ScoreTable.build(scores, family, features, np.ones((n_models, 1)), 0.0025)
+        coefficients = Coefficients(
+            np.full((1, 6, 2), 0.4), np.zeros((6, 2)), np.zeros(6), np.full(6, 1.5), np.zeros(6)
+        )
+        nodes = make_nodes(2, 128)
+        tracemalloc.start()
+        integrate(table, coefficients, nodes, order=2)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak / 2**20
+
+    small, large = extra(2_000), extra(8_000)
+    one_array = 8 * 8_000 * 6 * 128 / 2**20  # of scores x nodes; whole blocks take some twenty
+    assert large < 0.7 * one_array
+    assert large < 2.0 * small
 
 
 def test_refined_nodes_and_many_nodes_at_the_mode_agree() -> None:

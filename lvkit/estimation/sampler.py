@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.beta import Evidence, ScoreTerms, score_terms
+from lvkit.beta import ScoreTerms, score_terms
 from lvkit.modes import posterior_modes
 from lvkit.scoretable import Block, Coefficients, ScoreTable
 
@@ -57,27 +57,7 @@ def batches(table: ScoreTable, size: int, rng: np.random.Generator) -> Iterator[
     """
     count = -(-table.n_families // size)
     for chosen in np.array_split(rng.permutation(table.n_families), count):
-        yield _part(table, np.sort(chosen))
-
-
-def _part(table: ScoreTable, families: npt.NDArray[np.intp]) -> ScoreTable:
-    """Return the scores of some families, given in ascending order."""
-    rows = np.flatnonzero(np.isin(table.family, families))
-    family, benchmark = np.searchsorted(families, table.family[rows]), table.benchmark[rows]
-    group = family * table.n_benchmarks + benchmark
-    seen = table.seen
-    return ScoreTable(
-        family=family,
-        model=table.model[rows],
-        benchmark=benchmark,
-        seen=Evidence(seen.log_odds[rows], seen.log_complement[rows], seen.offset[rows]),
-        features=table.features[rows],
-        design=table.design[rows],
-        n_families=len(families),
-        n_benchmarks=table.n_benchmarks,
-        family_starts=np.flatnonzero(np.diff(family, prepend=-1)),
-        group_starts=np.flatnonzero(np.diff(group, prepend=-1)),
-    )
+        yield table.rows(np.flatnonzero(np.isin(table.family, chosen)))
 
 
 @dataclass(frozen=True, eq=False)

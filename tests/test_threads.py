@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+
+from lvkit.threads import in_threads, thread_count
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_results_come_in_the_order_of_the_tasks(count: int) -> None:
+    def late(number: int) -> int:
+        time.sleep(0.01 * (5 - number))
+        return number
+
+    assert in_threads(late, [(number,) for number in range(5)], count) == list(range(5))
+
+
+def test_tasks_run_side_by_side() -> None:
+    meet = threading.Barrier(2, timeout=10.0)
+    assert sorted(in_threads(lambda _: meet.wait(), [(0,), (1,)], 2)) == [0, 1]
+
+
+def test_one_thread_works_in_place() -> None:
+    here = threading.get_ident()
+    assert in_threads(lambda _: threading.get_ident(), [(0,), (1,)], 1) == [here, here]
+
+
+def test_threads_keep_what_the_caller_says_of_overflows() -> None:
+    def overflow(number: float) -> str:
+        np.exp(np.float64(number))
+        return np.geterr()["over"]
+
+    with np.errstate(over="ignore"):
+        assert in_threads(overflow, [(1e6,), (1e6,)], 2) == ["ignore", "ignore"]
+
+
+def test_an_error_is_raised_and_what_waits_is_dropped() -> None:
+    done = []
+
+    def work(number: int) -> None:
+        if number == 0:
+            raise ValueError("the first task")
+        time.sleep(0.05)
+        done.append(number)
+
+    with pytest.raises(ValueError, match="the first task"):
+        in_threads(work, [(number,) for number in range(50)], 2)
+    assert len(done) < 10
+
+
+def test_none_means_what_the_users_joblib_says_but_no_more_than_the_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert thread_count(None) == 1
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    with parallel_config("threading", n_jobs=2):
+        assert thread_count(None) == 2
+    with parallel_config("threading", n_jobs=100):
+        assert thread_count(None) == 3
