@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from pictures import ODD, odd_panel
+
+import lvkit as lv
+from lvkit.family_facts import family_forecast, family_places
+from lvkit.reporting.family import (
+    describe_family_growth,
+    describe_family_place,
+    expected_scores,
+    forecast_words,
+    measured_scores,
+    members,
+    near_words,
+    place_words,
+    places_table,
+    who_they_are,
+)
+from lvkit.reporting.words import Prose
+
+
+def paragraph(prose: Prose, subject: str) -> str:
+    return dict(prose.paragraphs)[subject]
+
+
+@pytest.fixture(scope="module")
+def forecast(small_fit: lv.Fit) -> lv.Prediction:
+    return family_forecast(small_fit, small_fit.families[0], draws=50)
+
+
+@pytest.fixture(scope="module")
+def odd_fit() -> lv.Fit:
+    """Names that are hard to show, no tokens, and few scores."""
+    return lv.LatentSkillModel(n_skills=1, features="log_params").fit(odd_panel())
+
+
+@pytest.fixture(scope="module")
+def alone(leaderboard: lv.Panel) -> lv.Fit:
+    """A fit in which qwen2 has one model, with three scores."""
+    table = leaderboard.select(families=[*leaderboard.families[:8], "qwen2"]).to_frame()
+    table = table[(table["family"] != "qwen2") | (table["model"] == "qwen2-7b")]
+    own = table["model"] == "qwen2-7b"
+    table.loc[own, ["bbh", "gpqa", "ifeval", "musr", "math_lvl5", "mmlu_pro", "gsm8k"]] = None
+    table.loc[own, ["arc", "mmlu"]] = None
+    model = lv.LatentSkillModel(n_skills=1, features="log_params")
+    return model.fit(lv.Panel.from_frame(table))
+
+
+def test_a_family_is_told_by_its_models_sizes_tokens_and_scores(paper_fit: lv.Fit) -> None:
+    prose = who_they_are(paper_fit, "bloom")
+    text = "5 models, 560 million to 176 billion parameters, trained on 341 billion to 366 billion"
+    assert paragraph(prose, "bloom") == f"{text} tokens."
+    assert paragraph(prose, "Measured") == (
+        "54 of 60 possible scores. On 4 of 5 models: IFEval, BIG-Bench Hard, MATH level 5, GPQA, "
+        "MuSR and MMLU-Pro."
+    )
+    assert "Left out of the fit" not in dict(prose.paragraphs)
+
+
+def test_relatives_are_the_families_of_the_same_lineage(paper_fit: lv.Fit) -> None:
+    models = paper_fit.panel.models
+    others = {*models.loc[models["lineage"] == "qwen2", "family"]} - {"qwen2"}
+    text = paragraph(who_they_are(paper_fit, "qwen2"), "Relatives")
+    assert text.startswith("Of the same lineage (qwen2): ")
+    assert all(name in text for name in others)
+    assert "No other family" in paragraph(who_they_are(paper_fit, "bloom"), "Relatives")
+
+
+def test_models_left_out_of_the_fit_are_named_with_the_reason(leaderboard: lv.Panel) -> None:
+    table = leaderboard.select(families=leaderboard.families[:8]).to_frame()
+    first = table["model"].iloc[0]
+    table.loc[0, "tokens_t"] = None
+    panel = lv.Panel.from_frame(table)
+    fit = lv.LatentSkillModel(n_skills=1).fit(panel)
+    family = str(panel.models.loc[first, "family"])
+    prose = who_they_are(fit, family)
+    assert paragraph(prose, "Left out of the fit") == f"{first} (lacks tokens_t)."
+    assert "(1 model without a known number)" in paragraph(prose, family)
+    assert members(fit, family).loc[first, ["tokens (trillions)", "in the fit"]].tolist() == [
+        "unknown",
+        "no",
+    ]
+
+
+def test_members_and_scores_go_from_the_smallest_model_to_the_largest(paper_fit: lv.Fit) -> None:
+    table = members(paper_fit, "bloom")
+    assert list(table.index) == ["bloom-560m", "bloom-1b1", "bloom-3b", "bloom-7b1", "bloom"]
+    assert list(table["scores measured"])[-1] == "6 of 12"
+    scores = measured_scores(paper_fit, "bloom")
+    assert list(scores.columns) == list(table.index)
+    assert scores.loc["IFEval", "bloom"] == "–"
+    assert scores.loc["MMLU", "bloom-3b"] == f"{paper_fit.panel.scores['mmlu']['bloom-3b']:.2f}"
+
+
+def test_a_standing_is_told_with_rank_interval_and_who_is_surely_below(paper_fit: lv.Fit) -> None:
+    row = family_places(paper_fit, "qwen2").loc["mathematics"]
+    text = paragraph(place_words(paper_fit, "qwen2"), "In mathematics")
+    assert text.startswith(f"Rank {row['rank']:.0f} of {paper_fit.n_families}, ")
+    assert f"{row['standing']:+.1f} standard deviations from the average family" in text
+    assert f"above {row['above']:.0f} of the other" in text
+    table = places_table(paper_fit, "qwen2")
+    assert table.loc["mathematics", "surely above"] == row["above"]
+
+
+def test_the_picture_of_standings_is_said_without_negative_zeros(paper_fit: lv.Fit) -> None:
+    text = describe_family_place(paper_fit, "opt", level=0.8)
+    assert "80% intervals" in text
+    assert len(re.findall(r"rank \d+, ", text)) == 4
+    assert "-0.0" not in text
+    assert "+0.0" not in text
+
+
+def test_what_was_hardly_measured_is_cautioned_against(paper_fit: lv.Fit) -> None:
+    sd = family_places(paper_fit, "qwen2-instruct").loc["commonsense", "sd"]
+    text = paragraph(place_words(paper_fit, "qwen2-instruct"), "Caution")
+    assert f"says little about commonsense (standard deviation {sd:.1f});" in text
+    assert "says little" not in paragraph(place_words(paper_fit, "qwen2"), "Caution")
+
+
+def test_a_family_of_one_model_is_cautioned_against(alone: lv.Fit, paper_fit: lv.Fit) -> None:
+    text = paragraph(place_words(alone, "qwen2"), "Caution")
+    assert "They rest on 3 scores of 1 model" in text
+    assert "is taken from all families, as it has one model" in text
+    assert "one model" not in paragraph(place_words(paper_fit, "qwen2"), "Caution")
+
+
+def test_the_only_family_has_no_rank() -> None:
+    from lvkit.reporting.family import _place
+
+    row = pd.Series({"standing": 0.0, "lower": -1.0, "upper": 1.0, "above": 0, "below": 0})
+    text = _place(row, 1, 0.95)
+    assert text.startswith("It is the only family, at 0.0 standard deviations")
+
+
+def test_the_nearest_families_are_named_and_relatives_marked(paper_fit: lv.Fit) -> None:
+    text = paragraph(near_words(paper_fit, "qwen2"), "Nearest")
+    assert text.startswith("qwen1.5 (0.4), ")
+    assert "dolphin-2.9.2-qwen2 (0.7, of the same lineage)" in text
+
+
+def test_predictions_are_told_beside_what_was_measured(
+    small_fit: lv.Fit, forecast: lv.Prediction
+) -> None:
+    family = small_fit.families[0]
+    prose = forecast_words(small_fit, family, forecast)
+    present = paragraph(prose, "Its present models")
+    assert re.match(r"\d+ of \d+ measured scores lie inside", present)
+    ahead = paragraph(prose, "Its next sizes")
+    assert "tokens per parameter (so on" in ahead
+    assert "twice and four times the size of" in ahead
+    assert "The largest of these sizes is 4 times the family's largest" in paragraph(
+        prose, "How far to trust it"
+    )
+
+
+def test_the_growth_is_described_with_what_changes_most(
+    small_fit: lv.Fit, forecast: lv.Prediction
+) -> None:
+    text = describe_family_growth(small_fit, forecast)
+    assert text.startswith("Predicted scores on 6 benchmarks against size, from")
+    assert re.search(r"Among the next sizes .+ changes most upwards, by \+0\.\d\d\.", text)
+
+
+def test_expected_scores_have_a_column_for_each_next_size(forecast: lv.Prediction) -> None:
+    table = expected_scores(forecast)
+    rows = forecast.table.tail(6)
+    assert table.shape == (6, 2)
+    for cell, row in zip(table.iloc[:, 1], rows.itertuples(), strict=True):
+        assert cell == f"{row.median:.2f} ({row.lower:.2f} to {row.upper:.2f})"
+
+
+@pytest.mark.parametrize("kind", ["plugin", "calibrated"])
+def test_the_kind_of_intervals_is_told(
+    small_fit: lv.Fit, forecast: lv.Prediction, kind: str
+) -> None:
+    other = replace(forecast, intervals=kind)
+    text = paragraph(forecast_words(small_fit, small_fit.families[0], other), "How far to trust it")
+    assert {"plugin": "as known", "calibrated": "as held-out scores"}[kind] in text
+
+
+def test_without_tokens_nothing_is_said_of_them(odd_fit: lv.Fit) -> None:
+    family = ODD[0]
+    assert "is not known" in paragraph(who_they_are(odd_fit, family), family)
+    assert list(members(odd_fit, family)) == [
+        "parameters (billions)",
+        "scores measured",
+        "in the fit",
+    ]
+    forecast = family_forecast(odd_fit, family, draws=50)
+    text = paragraph(forecast_words(odd_fit, family, forecast), "Its next sizes")
+    assert "token" not in text
+
+
+def test_tokens_that_are_no_feature_are_said_to_be_none(alone: lv.Fit) -> None:
+    forecast = family_forecast(alone, "qwen2", draws=50)
+    text = paragraph(forecast_words(alone, "qwen2", forecast), "Its next sizes")
+    assert "they are not among the features" in text
+
+
+def test_a_name_with_markup_is_text_in_all_that_is_shown(odd_fit: lv.Fit) -> None:
+    family = ODD[0]
+    forecast = family_forecast(odd_fit, family, draws=50)
+    prose = [
+        who_they_are(odd_fit, family),
+        place_words(odd_fit, family),
+        near_words(odd_fit, family),
+        forecast_words(odd_fit, family, forecast),
+    ]
+    tables = [
+        members(odd_fit, family),
+        measured_scores(odd_fit, family),
+        places_table(odd_fit, family),
+        expected_scores(forecast),
+    ]
+    shown = [each._repr_markdown_() for each in prose] + [t._repr_html_() for t in tables]  # type: ignore[operator]
+    assert any("script" in text for text in shown)
+    assert [text for text in shown if "<script" in text] == []

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pictures import ODD, odd_panel
+
+import lvkit as lv
+from lvkit.drawing import Picture
+from lvkit.reporting.plans import (
+    FamilyPlans,
+    describe_evaluations,
+    describe_plan,
+    evaluation_words,
+    family_evaluations,
+    plan_family,
+)
+from lvkit.reporting.words import Prose
+
+BUDGET = 1e23
+
+
+@pytest.fixture(scope="module")
+def plans(paper_fit: lv.Fit) -> FamilyPlans:
+    return plan_family(paper_fit, "qwen2", BUDGET)
+
+
+def test_each_skill_is_planned_for_in_turn(plans: FamilyPlans, paper_fit: lv.Fit) -> None:
+    assert [plan.target.label for plan in plans.plans] == list(paper_fit.skills)
+    assert list(plans.table.index) == list(paper_fit.skills)
+    subjects = [subject for subject, _ in plans.words.paragraphs]
+    assert subjects == [*(f"For {skill}" for skill in paper_fit.skills), "What a plan is"]
+
+
+def test_what_all_plans_say_is_said_once(plans: FamilyPlans) -> None:
+    assert str(plans.words).count("it is no experiment") == 1
+
+
+def test_the_table_has_the_plans_numbers_with_their_intervals(
+    plans: FamilyPlans, paper_fit: lv.Fit
+) -> None:
+    plan = lv.plan_compute(paper_fit, BUDGET, target="reasoning", family="qwen2")
+    cell = plans.table.loc["reasoning", "parameters (billions)"]
+    value, lower, upper = (float(x) for x in re.findall(r"[\d.]+", cell))
+    row = plan.table.iloc[0]
+    seen = row[["params_b", "params_b_lower", "params_b_upper"]].to_numpy(float)
+    assert np.allclose([value, lower, upper], seen, rtol=5e-3)
+
+
+def test_no_number_is_told_where_no_best_point_lies_inside(plans: FamilyPlans) -> None:
+    row = plans.table.loc["commonsense"]
+    assert list(row.iloc[:4]) == ["–"] * 4
+    assert "no best point inside: highest at the fewest tokens per parameter" in row["mind"]
+    assert "outside the fitted models" in row["mind"]
+    assert plans.highlights()["best for commonsense"] == "no best point inside"
+
+
+def test_the_map_is_of_a_plan_with_a_best_point_inside(paper_fit: lv.Fit) -> None:
+    both = [plan_family(paper_fit, "opt", BUDGET, target=t) for t in ("commonsense", "reasoning")]
+    found = FamilyPlans(tuple(plan for each in both for plan in each.plans)).map
+    assert isinstance(found, Picture)
+    assert found.alt.startswith("Contours of reasoning of opt over size and training tokens")
+
+
+def test_a_benchmark_can_be_the_target(paper_fit: lv.Fit) -> None:
+    plans = plan_family(paper_fit, "opt", BUDGET, target="mmlu_pro", level=0.8)
+    assert list(plans.table.index) == ["mmlu_pro"]
+    assert plans.table.loc["mmlu_pro", "in"] == "expected score"
+    (best,) = plans.highlights().values()
+    assert re.fullmatch(r"[\d.]+B on [\d.]+T", best)
+
+
+def test_an_unknown_target_and_a_budget_that_is_none_are_refused(paper_fit: lv.Fit) -> None:
+    with pytest.raises(lv.LvkitError, match="target"):
+        plan_family(paper_fit, "opt", BUDGET, target="cooking")
+    with pytest.raises(lv.LvkitError, match="budgets"):
+        plan_family(paper_fit, "opt", 23.0)
+
+
+def test_without_tokens_among_the_features_the_reason_is_told() -> None:
+    fit = lv.LatentSkillModel(n_skills=1, features="log_params").fit(odd_panel())
+    plans = plan_family(fit, ODD[0], BUDGET)
+    assert plans.plans == ()
+    assert "lack training tokens (tokens_t)" in dict(plans.words.paragraphs)["No plan"]
+    assert isinstance(plans.map, Prose)
+    assert plans.table.empty
+    assert plans.highlights() == {}
+
+
+def test_plans_of_a_failed_search_have_no_intervals_and_say_so(paper_fit: lv.Fit) -> None:
+    failed = replace(paper_fit, converged=False, message="out of steps")
+    plans = plan_family(failed, "opt", BUDGET, target="reasoning")
+    assert "(" not in plans.table.loc["reasoning", "parameters (billions)"]
+    assert "out of steps" in dict(plans.words.paragraphs)["No intervals"]
+
+
+def test_the_map_is_described_from_the_smallest_budget_to_the_largest(paper_fit: lv.Fit) -> None:
+    plan = lv.plan_compute(paper_fit, [1e22, 1e24], target="reasoning", family="opt", level=None)
+    text = describe_plan(plan)
+    assert "On 1e22 FLOPs the best point is" in text
+    assert "and on 1e24 FLOPs the best point is" in text
+    assert f"{len(paper_fit.prepared.models)} fitted models" in text
+
+
+def test_a_corner_is_part_of_the_maps_description(paper_fit: lv.Fit) -> None:
+    plan = lv.plan_compute(paper_fit, 1e23, target="commonsense", family="opt", level=None)
+    assert "at an end of what is looked at (fewest tokens per parameter" in describe_plan(plan)
+
+
+def test_evaluations_are_planned_for_the_largest_model_that_lacks_a_score(
+    paper_fit: lv.Fit,
+) -> None:
+    plan = family_evaluations(paper_fit, "bloom")
+    assert plan.model == "bloom"
+    assert set(plan.table["benchmark"]) == {
+        name for name, score in paper_fit.panel.scores.loc["bloom"].items() if score != score
+    }
+    text = dict(evaluation_words(paper_fit, "bloom", plan).paragraphs)
+    assert "largest model of the family with a score missing" in text["For which model"]
+    assert text["What to run"] == " ".join(plan.words)
+
+
+def test_evaluations_are_planned_for_the_next_size_if_nothing_is_missing(
+    paper_fit: lv.Fit,
+) -> None:
+    plan = family_evaluations(paper_fit, "qwen2", target="reasoning")
+    assert plan.model == "twice qwen2-72b"
+    assert plan.label == "reasoning"
+    text = dict(evaluation_words(paper_fit, "qwen2", plan).paragraphs)
+    assert "which nobody has trained" in text["For which model"]
+
+
+def test_the_picture_of_evaluations_is_described(paper_fit: lv.Fit) -> None:
+    plan = family_evaluations(paper_fit, "bloom")
+    text = describe_evaluations(paper_fit, plan)
+    assert text.startswith("What to run on bloom, in this order: ")
+    assert f"after {len(plan.table)} benchmarks" in text
