@@ -3,6 +3,9 @@
 The archive holds ``fit.json`` (schema number, settings, names, tables) and ``arrays.npz`` (numbers
 as they are in memory, read with ``allow_pickle=False``). The features are learned again from the
 saved panel when a fit is read, so no state of another library is stored.
+
+The cache of :mod:`lvkit.cache` keeps fits in the same form, without the panel, which its reader
+has, but with the curvature, which takes long to measure.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import pandas as pd
 from lvkit.calibration import RECORD, Calibration
 from lvkit.errors import LvkitError
 from lvkit.files import write_whole
+from lvkit.inference import Curvature
 from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
 from lvkit.parameters import check_anchors
@@ -29,17 +33,40 @@ from lvkit.preparation import prepare
 from lvkit.results import Fit
 from lvkit.structure import Frame, read_only
 
-__all__ = ["SCHEMA", "load_fit", "save_fit"]
+__all__ = [
+    "SCHEMA",
+    "load_fit",
+    "packed_fit",
+    "save_fit",
+    "table_from_json",
+    "table_to_json",
+    "unpacked_fit",
+]
 
 SCHEMA = 1
 """Number of the file's layout; raised whenever an older lvkit could not read the newer file."""
 
 _FRAME = ("loadings", "factor", "slopes", "intercepts", "log_precisions", "floors")
+_CURVATURE = ("vector", "information", "complete", "scores")
 _PLAIN = ("anchors", "loglik", "n_params", "converged", "message", "method", "seed")
 
 
 def save_fit(fit: Fit, path: str | Path) -> None:
     """Save a fit to one file, whole or not at all; see :meth:`lvkit.results.Fit.save`."""
+    write_whole(path, packed_fit(fit))
+
+
+def packed_fit(fit: Fit, *, cached: bool = False) -> bytes:
+    """Return the content of a fit's file.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    cached : bool
+        For a reader who has the panel: leaves it out, and takes the curvature along if it was
+        measured.
+    """
     import lvkit
 
     settings = asdict(fit.model)
@@ -48,25 +75,24 @@ def save_fit(fit: Fit, path: str | Path) -> None:
         "lvkit": lvkit.__version__,
         "model": {**settings, "anchors": fit.model.anchors and dict(fit.model.anchors)},
         **{name: getattr(fit, name) for name in _PLAIN},
-        "starts": _table_to_json(fit.starts),
-        "trace": _table_to_json(fit.trace),
-        "calibration": fit.calibration and _table_to_json(fit.calibration.records),
-        "panel": {
-            name: _table_to_json(getattr(fit.panel, name))
-            for name in ("scores", "models", "benchmarks")
-        },
+        "starts": table_to_json(fit.starts),
+        "trace": table_to_json(fit.trace),
+        "calibration": fit.calibration and table_to_json(fit.calibration.records),
+        "panel": None if cached else _panel_to_json(fit.panel),
         "digest": fit.panel.digest,
     }
     arrays = {name: getattr(fit.frame, name) for name in _FRAME}
     arrays["latent_means"] = fit.latent_means
     arrays["latent_covariances"] = fit.latent_covariances
+    if cached and "curvature" in vars(fit):
+        arrays |= {f"curvature_{name}": getattr(fit.curvature, name) for name in _CURVATURE}
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("fit.json", json.dumps(text, allow_nan=True))
         file.writestr("arrays.npz", packed.getvalue())
-    write_whole(path, archive.getvalue())
+    return archive.getvalue()
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -86,7 +112,32 @@ def load_fit(path: str | Path) -> Fit:
     LvkitError
         If the file is missing, truncated, damaged, no lvkit fit, or of a newer schema.
     """
-    text, arrays = _read(Path(path))
+    return _fit(Path(path), path, None)
+
+
+def unpacked_fit(content: bytes, where: str, panel: Panel) -> Fit:
+    """Return the fit to a panel from what :func:`packed_fit` made of it for a cache.
+
+    Parameters
+    ----------
+    content : bytes
+        The content.
+    where : str
+        What to call it in errors.
+    panel : Panel
+        The data that were fitted.
+
+    Raises
+    ------
+    LvkitError
+        If the content is damaged, of another schema, or of a fit to other data.
+    """
+    return _fit(io.BytesIO(content), where, panel)
+
+
+def _fit(source: Path | io.BytesIO, path: str | Path, panel: Panel | None) -> Fit:
+    """Read, rebuild and check; `path` is what errors call the source."""
+    text, arrays = _read(source, path)
     schema = text.get("schema")
     if schema != SCHEMA:
         raise LvkitError(
@@ -96,17 +147,20 @@ def load_fit(path: str | Path) -> Fit:
             remedy="Read it with that version of lvkit, or a newer one, or fit again.",
         )
     try:
-        fit = _rebuild(text, arrays)
+        fit = _rebuild(text, arrays, panel)
         _check(fit)
+        _recall_curvature(fit, arrays)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise _damaged(path, f"its content does not hang together ({error})") from error
     return fit
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+def _read(
+    source: Path | io.BytesIO, path: str | Path
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Return the two members of the archive."""
     try:
-        with zipfile.ZipFile(path) as file:
+        with zipfile.ZipFile(source) as file:
             text = json.loads(file.read("fit.json"))
             with np.load(io.BytesIO(file.read("arrays.npz")), allow_pickle=False) as packed:
                 arrays = {name: packed[name] for name in packed.files}
@@ -130,9 +184,15 @@ def _damaged(path: str | Path, seen: str) -> LvkitError:
     )
 
 
-def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fit:
-    tables = {name: _table_from_json(table) for name, table in text["panel"].items()}
-    panel = Panel._of(tables["scores"], tables["models"], tables["benchmarks"])
+def _panel_to_json(panel: Panel) -> dict[str, Any]:
+    tables = ("scores", "models", "benchmarks")
+    return {name: table_to_json(getattr(panel, name)) for name in tables}
+
+
+def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], panel: Panel | None) -> Fit:
+    if panel is None:
+        tables = {name: table_from_json(table) for name, table in text["panel"].items()}
+        panel = Panel._of(tables["scores"], tables["models"], tables["benchmarks"])
     if panel.digest != text["digest"]:
         raise ValueError("the panel does not match its checksum")
     model = LatentSkillModel(**text["model"])
@@ -140,8 +200,8 @@ def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fit:
     return Fit(
         model=model,
         panel=panel,
-        starts=_table_from_json(text["starts"]),
-        trace=_table_from_json(text["trace"]),
+        starts=table_from_json(text["starts"]),
+        trace=table_from_json(text["trace"]),
         calibration=_calibration(text.get("calibration")),
         frame=Frame(**{name: arrays[name] for name in _FRAME}).read_only(),
         prepared=prepared,
@@ -154,7 +214,7 @@ def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Fit:
 def _calibration(records: dict[str, Any] | None) -> Calibration | None:
     if records is None:
         return None
-    table = _table_from_json(records)
+    table = table_from_json(records)
     numbers = table[["keep", "z", "own", "distance"]]
     if tuple(table.columns) != RECORD or not (numbers.dtypes.map(lambda t: t.kind in "if")).all():
         raise ValueError(f"calibration: columns {', '.join(map(str, table.columns))}")
@@ -187,8 +247,25 @@ def _check(fit: Fit) -> None:
         raise ValueError(f"converged: {fit.converged!r}, n_params: {fit.n_params!r}")
 
 
-def _table_to_json(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a DataFrame as plain lists, with the types of its columns."""
+def _recall_curvature(fit: Fit, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """Give a fit the curvature that was measured before, if it was."""
+    from lvkit.fitting import objective_at
+
+    if "curvature_vector" not in arrays:
+        return
+    found = {name: arrays[f"curvature_{name}"] for name in _CURVATURE}
+    n = fit.n_params
+    expected = dict(zip(_CURVATURE, [(n,), (n, n), (n, n), (fit.n_families, n)], strict=True))
+    for name, array in found.items():
+        if array.shape != expected[name] or array.dtype != float or not np.isfinite(array).all():
+            raise ValueError(f"curvature_{name}: {array.dtype} of shape {array.shape}")
+    hill = objective_at(fit.model, fit.prepared, fit.anchors)
+    chart = hill.recentred(fit.prepared.to_search(fit.frame)).chart
+    vars(fit)["curvature"] = Curvature(fit, chart, free=fit.free_parameters, **found)
+
+
+def table_to_json(table: pd.DataFrame) -> dict[str, Any]:
+    """Return a DataFrame as plain lists, with the types of its columns, for JSON."""
     return {
         "index": table.index.tolist(),
         "index_name": table.index.name,
@@ -204,8 +281,8 @@ def _plain(column: pd.Series) -> list[Any]:
     return [None if pd.isna(value) else value for value in column.tolist()]
 
 
-def _table_from_json(table: dict[str, Any]) -> pd.DataFrame:
-    """Return the table of :func:`_table_to_json`."""
+def table_from_json(table: dict[str, Any]) -> pd.DataFrame:
+    """Return the table of :func:`table_to_json`."""
     index = pd.Index(table["index"], name=table["index_name"])
     columns = {}
     for column in table["columns"]:
