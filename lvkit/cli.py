@@ -12,19 +12,37 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from lvkit.documents import check_document, fit_document, panel_document
 from lvkit.formula import DEFAULT_FEATURES
+from lvkit.terminal.arguments import (
+    CLIP,
+    Anchors,
+    Benchmarks,
+    Clip,
+    Complete,
+    DropInvalid,
+    Family,
+    FamilySlopes,
+    Features,
+    File,
+    Floor,
+    Jobs,
+    Json,
+    Seed,
+    Skills,
+    Starts,
+    anchors_in,
+    panel_in,
+)
 from lvkit.terminal.console import result, run, say, watching
 from lvkit.terminal.options import report_in_options
 from lvkit.terminal.planning import need, plan
 from lvkit.terminal.printed import check_text, fit_text, table
-
-if TYPE_CHECKING:
-    from lvkit.panel import Panel
+from lvkit.terminal.reports import report
 
 __all__ = ["app", "main"]
 
@@ -35,74 +53,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-File = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[FILE]",
-        help="A table of scores, CSV or Parquet. Without it: the embedded leaderboard.",
-        show_default=False,
-    ),
-]
-Family = Annotated[
-    str | None,
-    typer.Option(
-        metavar="RULE",
-        help="Where a model's family is told: 'from_name' (its name without its size), a column, "
-        "or a CSV file with the columns model and family.",
-    ),
-]
-Benchmarks = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="CSV",
-        help="Benchmarks lvkit does not know: a CSV file with the columns benchmark and chance "
-        "(the score of guessing: 1/choices, 0 for free answers, none for a column that is a "
-        "feature).",
-    ),
-]
-Skills = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of skills; lvkit chooses their anchors. Default: 4, or fewer where the table "
-        "cannot bear so many."
-    ),
-]
-Anchors = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SKILL=BENCHMARK,...",
-        help="The skills, each with a benchmark that measures it alone.",
-    ),
-]
-FamilySlopes = Annotated[
-    str | None,
-    typer.Option(help="A feature whose effect may differ by family, such as log_params."),
-]
-Complete = Annotated[
-    bool, typer.Option("--complete", help="Use only the models with every benchmark measured.")
-]
-DropInvalid = Annotated[
-    bool,
-    typer.Option("--drop-invalid", help="Leave out rows with an unusable cell, and say which."),
-]
-Features = Annotated[
-    str,
-    typer.Option(
-        help="What raises a skill, as a formula over the columns; log_params and log_tokens are "
-        "at hand."
-    ),
-]
-Floor = Annotated[
-    Literal["none", "chance", "estimate"], typer.Option(help="The floor of the response curve.")
-]
-Clip = Annotated[float, typer.Option(help="Scores nearer to 0 or 1 than this are moved to it.")]
-Starts = Annotated[int, typer.Option(help="Starting points; the best optimum is kept.")]
-Seed = Annotated[int, typer.Option(help="Seed of all that is random.")]
-Jobs = Annotated[int, typer.Option(help="Processes to work with.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for a program.")]
-
-_CLIP = 0.0025
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -174,7 +124,7 @@ def fit(
     features: Features = DEFAULT_FEATURES,
     family_slopes: FamilySlopes = None,
     floor: Floor = "none",
-    clip: Clip = _CLIP,
+    clip: Clip = CLIP,
     starts: Starts = 1,
     seed: Seed = 0,
     jobs: Jobs = 1,
@@ -192,14 +142,14 @@ def fit(
     from lvkit.select import USUAL_SKILLS, skill_range
 
     model = LatentSkillModel(
-        anchors=_anchors(anchors),
+        anchors=anchors_in(anchors),
         n_skills=skills,
         features=features,
         family_slopes=family_slopes,
         floor=floor,
         clip=clip,
     )
-    panel = _panel(file, family, benchmarks, drop_invalid, complete)
+    panel = panel_in(file, family, benchmarks, drop_invalid, complete)
     if model.k is None:
         model = replace(model, n_skills=skill_range(panel, model, most=USUAL_SKILLS)[-1])
     fitted = model.fit(panel, seed=seed, starts=starts, n_jobs=jobs, progress=watching())
@@ -224,7 +174,7 @@ def select(
     ] = None,
     features: Features = DEFAULT_FEATURES,
     floor: Floor = "none",
-    clip: Clip = _CLIP,
+    clip: Clip = CLIP,
     seed: Seed = 0,
     jobs: Jobs = 1,
     complete: Complete = False,
@@ -242,7 +192,7 @@ def select(
     from lvkit.select import select_skills, skill_range
 
     model = LatentSkillModel(features=features, floor=floor, clip=clip)
-    panel = _panel(file, family, benchmarks, drop_invalid, complete)
+    panel = panel_in(file, family, benchmarks, drop_invalid, complete)
     if maximum is None:  # a minimum that is too large is refused, as the user gave it
         maximum = max(minimum, skill_range(panel, model)[-1])
     selection = select_skills(
@@ -268,57 +218,7 @@ def select(
     result(document, "\n".join(lines), as_json=json)
 
 
-@app.command()
-def report(
-    file: File = None,
-    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("report"),
-    skills: Skills = None,
-    max_skills: Annotated[
-        int | None,
-        typer.Option(
-            help="Largest number of skills to compare; no more are tried than the table can bear. "
-            "Default: 6."
-        ),
-    ] = None,
-    anchors: Anchors = None,
-    features: Features = DEFAULT_FEATURES,
-    family_slopes: FamilySlopes = None,
-    floor: Floor = "none",
-    clip: Clip = _CLIP,
-    seed: Seed = 0,
-    jobs: Jobs = 2,
-    complete: Complete = False,
-    family: Family = None,
-    benchmarks: Benchmarks = None,
-    drop_invalid: DropInvalid = False,
-    json: Json = False,
-) -> None:
-    """Write a report that opens in any browser, offline."""
-    from lvkit.report import run_report
-
-    _check_file_given(file, family, benchmarks)
-    paths = run_report(
-        file,
-        output=output,
-        n_skills=skills,
-        max_skills=max_skills,
-        seed=seed,
-        family=family,
-        benchmarks=benchmarks,
-        drop_invalid=drop_invalid,
-        complete=complete,
-        anchors=_anchors(anchors),
-        features=features,
-        family_slopes=family_slopes,
-        floor=floor,
-        clip=clip,
-        n_jobs=jobs,
-        progress=watching(),
-    )
-    document = {"html": paths.html, "notebook": paths.notebook, "json": paths.json}
-    result(document, f"Report: {paths.html}", as_json=json)
-
-
+app.command()(report)
 app.command()(plan)
 app.command()(need)
 
@@ -355,42 +255,3 @@ def lab(
     folder, options = folder_and_options(arguments or [])
     say(copied_text(copy_notebooks(folder)))
     raise typer.Exit(open_lab(folder, options))
-
-
-def _panel(
-    file: Path | None,
-    family: str | None,
-    benchmarks: Path | None,
-    drop_invalid: bool,
-    complete: bool,
-) -> Panel:
-    """Return the user's panel, or the embedded one."""
-    from lvkit.reading.opening import open_panel
-
-    _check_file_given(file, family, benchmarks)
-    return open_panel(
-        file, family=family, benchmarks=benchmarks, drop_invalid=drop_invalid, complete=complete
-    )
-
-
-def _check_file_given(file: Path | None, family: str | None, benchmarks: Path | None) -> None:
-    """Refuse options that speak of a file where there is none."""
-    if file is None and (family is not None or benchmarks is not None):
-        raise typer.BadParameter("--family and --benchmarks need a FILE that they speak of")
-
-
-def _anchors(text: str | None) -> dict[str, str] | None:
-    """Return ``"maths=gsm8k,knowledge=mmlu"`` as a mapping."""
-    if text is None:
-        return None
-    pairs = [[part.strip() for part in pair.split("=")] for pair in text.split(",")]
-    if any(len(pair) != 2 or not all(pair) for pair in pairs):
-        raise typer.BadParameter(
-            f"saw '{text}'; expected --anchors skill=benchmark,skill=benchmark",
-            param_hint="--anchors",
-        )
-    names = [skill for skill, _ in pairs]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise typer.BadParameter(f"the skill '{twice[0]}' has two anchors", param_hint="--anchors")
-    return {skill: benchmark for skill, benchmark in pairs}

@@ -8,31 +8,25 @@ notebook as far as it got is kept beside for those who want to see why.
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lvkit.batch.job import FAILED, REPORT, Failure, Job, Outcome, require_jupyter, run_job
+from lvkit.batch.preflight import completed_settings
+from lvkit.batch.source import open_template
+from lvkit.checks import check_whole
 from lvkit.errors import LvkitError
 from lvkit.features import DEFAULT_FEATURES
-from lvkit.files import make_folder, shipped_notebooks, write_whole
-from lvkit.fitting import objective_for, prepared_for
-from lvkit.model import LatentSkillModel
+from lvkit.files import make_folder, write_whole
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.reading.opening import open_panel
-from lvkit.reporting.keynumbers import MIME
-from lvkit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
 
 __all__ = ["ReportPaths", "run_report"]
 
-_FAILED = "report-failed.ipynb"
-
-# A warning as Python prints it: file and line, kind, text, and often the line of code.
-_WARNED = re.compile(r"^\S.*?:\d+: LvkitWarning: (.*)\n(?:  .*\n?)?", re.MULTILINE)
+_FAILED = f"report-{FAILED}"
 
 
 @dataclass(frozen=True)
@@ -71,6 +65,8 @@ def run_report(
     floor: Literal["none", "chance", "estimate"] = "none",
     clip: float = 0.0025,
     n_jobs: int = 2,
+    timeout: int | None = None,
+    code: bool = False,
     progress: ProgressChoice = False,
 ) -> ReportPaths:
     """Fit a table of scores and write a report on it.
@@ -106,6 +102,10 @@ def run_report(
         of skills are compared without family slopes.
     n_jobs : int
         Workers to compare numbers of skills with; the results do not depend on it.
+    timeout : int, optional
+        Seconds that a cell of the notebook may take; None for as long as it likes.
+    code : bool
+        Show the code on the page.
     progress : bool or tqdm class
         Show a bar over the notebook's cells.
 
@@ -133,25 +133,20 @@ def run_report(
         "floor": floor,
         "clip": clip,
         "anchors": dict(anchors or {}),
-        "seed": _whole("seed", seed, least=0),
-        "n_jobs": _whole("n_jobs", n_jobs, least=1),
+        "seed": check_whole(seed, "seed", 0),
+        "n_jobs": check_whole(n_jobs, "n_jobs"),
     }
-    settings |= _numbers_of_skills(settings, n_skills, max_skills)
+    opening = ("family", "benchmarks", "drop_invalid", "complete")
+    panel = open_panel(settings["data"], **{name: settings[name] for name in opening})
+    settings |= completed_settings(settings, panel, n_skills, max_skills)
+    require_jupyter()
     folder = make_folder(output)
-    with tempfile.TemporaryDirectory(prefix="lvkit-") as place:
-        notebook = _executed(settings, Path(place) / "report.ipynb", folder, progress)
-    return _written(notebook, settings, folder)
-
-
-def _whole(name: str, value: Any, *, least: int) -> int:
-    """Return a setting as a whole number, or say what it should be."""
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        number = least - 1
-    if isinstance(value, bool) or number != value or number < least:
-        raise LvkitError(f"saw {value!r}", where=name, expected=f"a whole number from {least}")
-    return number
+    source = open_template("report")
+    title = f"{source.title}: {Path(data).name if data else 'Open LLM Leaderboard'}"
+    job = Job("report", title, source.text, settings, code, timeout)
+    with progress_bar(progress, total=source.n_cells, label="Report") as bar:
+        outcome = run_job(job, on_cell=bar.update)
+    return _written(outcome, folder)
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:
@@ -160,104 +155,22 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(text) if text and os.path.exists(text) else text
 
 
-def _numbers_of_skills(
-    settings: Mapping[str, Any], n_skills: int | None, max_skills: int | None
-) -> dict[str, int]:
-    """Return how many skills to interpret and to compare; refuse what cannot work.
-
-    This happens before a kernel starts, so all settings are tried on the data here.
-    """
-    if n_skills is not None:
-        n_skills = _whole("n_skills", n_skills, least=1)
-    if max_skills is not None:
-        max_skills = _whole("max_skills", max_skills, least=n_skills or 1)
-    model = LatentSkillModel(
-        anchors=settings["anchors"] or None,
-        n_skills=n_skills,
-        features=settings["features"],
-        family_slopes=settings["family_slopes"] or None,
-        floor=settings["floor"],
-        clip=settings["clip"],
-    )
-    names = ("family", "benchmarks", "drop_invalid", "complete")
-    panel = open_panel(settings["data"], **{name: settings[name] for name in names})
-    k = model.k
-    if k is None:
-        k = skill_range(panel, model, most=min(USUAL_SKILLS, max_skills or USUAL_SKILLS))[-1]
-    else:
-        objective_for(model, prepared_for(model, panel), k)
-    return {"n_skills": k, "max_skills": max(k, max_skills or USUAL_RANGE)}
-
-
-def _executed(
-    settings: Mapping[str, Any], target: Path, folder: Path, progress: ProgressChoice
-) -> Any:
-    """Return the notebook with its outputs; if a cell fails, keep it in `folder` and say so."""
-    try:
-        from lvkit.reporting.kernel import run_notebook
-    except ImportError as error:
-        raise LvkitError(
-            f"reports need Jupyter, and {error.name} is not installed",
-            remedy="Install it with: pip install 'lvkit[report]'",
-        ) from error
-    source = shipped_notebooks()["report.ipynb"].decode("utf-8")
-    cells = sum(cell["cell_type"] == "code" for cell in json.loads(source)["cells"]) + 1
-    try:
-        with progress_bar(progress, total=cells, label="Report") as bar:
-            notebook = run_notebook(source, settings, target, on_cell=bar.update)
-    except Exception as error:
-        raise _told(error, target, folder) from error
-    del notebook.metadata["papermill"]
-    _without_places_of_code(notebook)
-    return notebook
-
-
-def _without_places_of_code(notebook: Any) -> None:
-    """Show lvkit's warnings as sentences, without the files and lines of code they come from."""
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
-        if output.get("name") == "stderr":
-            output["text"] = _WARNED.sub(r"lvkit: \1\n", output["text"])
-
-
-def _told(error: Exception, target: Path, folder: Path) -> LvkitError:
-    """Return what went wrong in plain words, and keep the notebook as far as it got."""
-    import nbformat
-
-    from lvkit.reporting.page import section_of
-
-    remedy, where = "", "report"
-    if target.is_file():
-        kept = write_whole(folder / _FAILED, target.read_bytes())
-        remedy = f"The notebook as far as it got: '{kept}'."
-    if hasattr(error, "cell_index"):
-        notebook = nbformat.read(target, as_version=4)  # type: ignore[no-untyped-call]
-        where += f", section '{section_of(notebook, error.cell_index)}'"
-    name = getattr(error, "ename", type(error).__name__)
-    text = str(getattr(error, "evalue", error)).rstrip(".")
-    seen = text if name == "LvkitError" else f"{name}: {text}"
-    return LvkitError(seen, where=where, remedy=remedy)
-
-
-def _written(notebook: Any, settings: Mapping[str, Any], folder: Path) -> ReportPaths:
-    """Write the report's files and return where they are."""
-    import nbformat
-
-    from lvkit.reporting.page import html_page
-
-    source = Path(settings["data"]).name if settings["data"] else "Open LLM Leaderboard"
-    page = html_page(notebook, f"lvkit report: {source}")
-    document = {"parameters": dict(settings)} | _key_numbers(notebook)
-    paths = ReportPaths(*(folder / f"report.{kind}" for kind in ("html", "ipynb", "json")))
-    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-    write_whole(paths.notebook, text + "\n")
-    write_whole(paths.json, json.dumps(document, indent=2, allow_nan=False) + "\n")
-    write_whole(paths.html, page)
+def _written(outcome: Outcome, folder: Path) -> ReportPaths:
+    """Write a report's files and return where they are; if it failed, keep the notebook."""
+    if outcome.failure is not None:
+        raise _told(outcome.failure, outcome.files.get(FAILED), folder)
+    page, notebook, numbers = REPORT
+    for name in (notebook, numbers, page):  # the page last: where it is, all are
+        write_whole(folder / name, outcome.files[name])
     (folder / _FAILED).unlink(missing_ok=True)
-    return paths
+    return ReportPaths(html=folder / page, notebook=folder / notebook, json=folder / numbers)
 
 
-def _key_numbers(notebook: Any) -> dict[str, Any]:
-    """Return the key numbers that a cell of the notebook has shown."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    (found,) = [output["data"][MIME] for output in outputs if MIME in output.get("data", {})]
-    return dict(found)
+def _told(failure: Failure, notebook: bytes | None, folder: Path) -> LvkitError:
+    """Return what went wrong in plain words, and keep the notebook as far as it got."""
+    remedy = ""
+    if notebook is not None:
+        kept = write_whole(folder / _FAILED, notebook)
+        remedy = f"The notebook as far as it got: '{kept}'."
+    section = f", section '{failure.section}'" if failure.section else ""
+    return LvkitError(str(failure), where=f"report{section}", remedy=remedy)

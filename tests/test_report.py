@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit import report
+from lvkit.batch import source
 from lvkit.report import ReportPaths, run_report
 
 NASTY = "<script>alert('$1')</script>"
@@ -268,7 +268,13 @@ def failing_notebook(code: str) -> bytes:
             "report, section 'The hard part': one family; expected two. The notebook as far",
         ),
         ("1 / 0", "report, section 'The hard part': ZeroDivisionError: division by zero. The"),
-        ("import os; os._exit(3)", "report: DeadKernelError: Kernel died. The notebook as far"),
+        (
+            "import os; os._exit(3)",
+            "report, section 'The hard part': DeadKernelError: Kernel died. The notebook as far",
+        ),
+            "import os; os._exit(3)",
+            "report, section 'The hard part': DeadKernelError: Kernel died. The notebook as far",
+        ),
     ],
     ids=["LvkitError", "another error", "dead kernel"],
 )
@@ -276,7 +282,7 @@ def test_a_failing_cell_is_told_and_kept_and_the_old_report_stays(
     code: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        report, "shipped_notebooks", lambda: {"report.ipynb": failing_notebook(code)}
+        source, "shipped_notebooks", lambda: {"report.ipynb": failing_notebook(code)}
     )
     (tmp_path / "report.html").write_text("the old report")
     with pytest.raises(lv.LvkitError, match=re.escape(told)):

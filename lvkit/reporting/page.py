@@ -1,9 +1,9 @@
 """The page: a notebook that has run, as one HTML file for readers.
 
-No code, a table of contents, a description on every picture, and no request to any other machine,
-so that it opens offline and can be sent by mail. nbconvert does the conversion, with a small
-template of lvkit's own: of those that come with it, one drops the descriptions and the others fetch
-scripts.
+No code unless it is asked for, a table of contents, a description on every picture, and no request
+to any other machine, so that it opens offline and can be sent by mail. nbconvert does the
+conversion, with a small template of lvkit's own: of those that come with it, one drops the
+descriptions and the others fetch scripts.
 
 Imported only when a report is made, since it needs Jupyter.
 """
@@ -19,7 +19,8 @@ from nbconvert import HTMLExporter
 
 __all__ = ["contents_of", "html_page", "section_of"]
 
-_HIDDEN = {"parameters", "injected-parameters", "notebook-only"}
+_ASIDE = {"notebook-only"}
+_SETTINGS = {"parameters", "injected-parameters"}
 
 # A header row whose corner is empty, then one with nothing but the corner.
 _STAGGERED = re.compile(
@@ -28,7 +29,7 @@ _STAGGERED = re.compile(
 )
 
 
-def html_page(notebook: Any, title: str) -> str:
+def html_page(notebook: Any, title: str, *, code: bool = False) -> str:
     """Return a notebook's prose and outputs as a page.
 
     Parameters
@@ -37,6 +38,8 @@ def html_page(notebook: Any, title: str) -> str:
         A notebook that has run; it is not changed.
     title : str
         The page's title and first heading, as plain text; the notebook's own is left out.
+    code : bool
+        Show the code cells too.
 
     Returns
     -------
@@ -44,11 +47,12 @@ def html_page(notebook: Any, title: str) -> str:
         HTML, complete in itself.
     """
     shown = copy.deepcopy(notebook)
-    shown.cells = [cell for cell in shown.cells if not _HIDDEN & set(cell.metadata.get("tags", ()))]
+    hidden = _ASIDE if code else _ASIDE | _SETTINGS
+    shown.cells = [cell for cell in shown.cells if not hidden & set(cell.metadata.get("tags", ()))]
     for cell in shown.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\A# .*\n*", "", cell.source)
-    told = {"title": title, "contents": contents_of(shown)}
+    told = {"title": title, "contents": contents_of(shown), "code": code}
     with resources.as_file(resources.files("lvkit.reporting") / "templates") as folder:
         exporter = HTMLExporter(  # type: ignore[no-untyped-call]
             template_name="lvkit_page", extra_template_basedirs=[str(folder)]

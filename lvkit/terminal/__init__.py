@@ -1,6 +1,7 @@
 """What the command line needs to speak: exit codes and errors (``console``), results as text.
 
-:mod:`lvkit.cli` has the commands.
+What several commands take is in ``arguments``. :mod:`lvkit.cli` has the commands; those with many
+options are in ``planning`` and ``reports``.
 """
 
 from __future__ import annotations

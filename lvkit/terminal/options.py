@@ -35,11 +35,14 @@ _OPTIONS = {
     "max_skills": "--max-skills",
     "n_jobs": "--jobs",
     "n_skills": "--skills",
+    "notebook": "--notebook",
     "probability": "--probability",
+    "resume": "--resume",
     "score": "--score",
     "seed": "--seed",
     "starts": "--starts",
     "target": "--target",
+    "timeout": "--timeout",
 }
 # Numbers of skills are given by --skills to one command, by --min and --max to another.
 _PLACES = _OPTIONS | {"n_skills": "number of skills"}

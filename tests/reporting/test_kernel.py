@@ -83,7 +83,7 @@ def test_a_kernel_that_dies_at_work_is_not_started_again(
 ) -> None:
     tries: list[int] = []
 
-    def execute(notebook: Any, parameters: Any, target: Path, started: list[bool], _: Any) -> str:
+    def execute(n: Any, parameters: Any, target: Path, started: list[bool], *_: Any) -> str:
         tries.append(1)
         started.append(True)
         raise RuntimeError("Kernel died")

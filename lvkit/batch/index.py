@@ -1,0 +1,133 @@
+"""The index: a batch at a glance, for a person and for a program.
+
+The page lists the runs in a table that can be sorted, with links and with the text of every
+failure; like the reports, it opens offline. The manifest says the same with versions, hashes and
+times, so that somebody else can tell what was computed from what.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from importlib import resources
+from typing import Any
+
+from lvkit.batch.content import digest, versions
+from lvkit.batch.job import FAILED, REPORT, now
+from lvkit.batch.results import Batch, Run
+from lvkit.batch.source import Source
+
+__all__ = ["batch_document", "index_page", "manifest_text"]
+
+_MOST_COLUMNS = 12
+
+
+def index_page(batch: Batch, title: str) -> str:
+    """Return the page that lists a batch's runs.
+
+    Parameters
+    ----------
+    batch : Batch
+        What there is.
+    title : str
+        What the reports are called.
+
+    Returns
+    -------
+    str
+        HTML, complete in itself; everything from names, parameters and errors is escaped.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    file = resources.files("lvkit.reporting") / "templates" / "batch_index.html.j2"
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["shown"] = _shown
+    environment.filters["sortable"] = _sortable
+    told = _columns(run.told for run in batch.runs)
+    found = _columns(run.highlights for run in batch.runs)[:_MOST_COLUMNS]
+    return environment.from_string(file.read_text("utf-8")).render(
+        title=f"{title}: {len(batch.runs)} runs" if len(batch.runs) > 1 else title,
+        batch=batch,
+        told=told,
+        found=found,
+        page=REPORT[0],
+        notebook=REPORT[1],
+        numbers=REPORT[2],
+        failed=FAILED,
+        failures=[run for run in batch.runs if run.failure],
+        written=now(),
+    )
+
+
+def manifest_text(batch: Batch, source: Source, started: str) -> str:
+    """Return the manifest of a batch, as JSON.
+
+    Parameters
+    ----------
+    batch : Batch
+        What there is.
+    source : Source
+        The notebook.
+    started : str
+        When the batch was started.
+    """
+    document = {
+        "notebook": {"name": source.name, "own": source.own, "sha256": digest(source.text)},
+        "versions": versions(),
+        "started": started,
+        "ended": now(),
+        "ok": batch.ok,
+        "runs": [_run_document(run) for run in batch.runs],
+    }
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def batch_document(batch: Batch) -> dict[str, Any]:
+    """Return what a batch left, for a program that has asked for it."""
+    return {
+        "index": batch.index,
+        "manifest": batch.manifest,
+        "ok": batch.ok,
+        "runs": [_run_document(run) | {"html": run.html} for run in batch.runs],
+    }
+
+
+def _run_document(run: Run) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        "title": run.title,
+        "status": run.status,
+        "parameters": dict(run.parameters),
+        "seed": run.parameters.get("seed"),
+        "data": dict(run.data),
+        "failure": asdict(run.failure) if run.failure else None,
+        "highlights": dict(run.highlights),
+        "started": run.started,
+        "ended": run.ended,
+        "seconds": run.seconds,
+        "kept": run.kept,
+    }
+
+
+def _columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return all names in some rows, in the order in which they first come."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a reader sees it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _sortable(value: Any) -> str:
+    """Return a value as the table is sorted by it."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return repr(value) if number and math.isfinite(value) else _shown(value)

@@ -1,0 +1,233 @@
+"""Parameters: what a notebook can be told, as its own parameters cell says it.
+
+The cell tagged ``parameters`` is the notebook's interface: a line for each parameter with its
+default, often with a type as annotation and a comment for help. It is read here, not run, so that
+wishes can be held against it before any kernel starts. Types are JSON's, since values travel to the
+kernel, into files and back.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lvkit.errors import LvkitError
+
+__all__ = ["NO_DEFAULT", "Parameter", "as_json", "read_parameters"]
+
+NO_DEFAULT = object()
+_COMPUTED = object()
+
+# What Python calls JSON's types, in its words and in ours.
+_SAID = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a mapping",
+    "NoneType": "nothing (null)",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A line of a notebook's parameters cell.
+
+    Attributes
+    ----------
+    name : str
+        The variable.
+    kinds : frozenset of str
+        The types it takes: names of JSON's types in Python. Empty: the cell does not say.
+    default : object
+        Its value if nothing is said; ``NO_DEFAULT`` where the cell has none.
+    help : str
+        The comment behind it.
+    """
+
+    name: str
+    kinds: frozenset[str]
+    default: Any
+    help: str
+
+    @property
+    def expected(self) -> str:
+        """What values it takes, in words."""
+        told = [said for kind, said in _SAID.items() if kind in self.kinds]
+        return " or ".join(told) or "a value of JSON's types"
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is NO_DEFAULT
+
+    def accepts(self, value: Any) -> bool:
+        """Tell whether a value has the right type; whole numbers are numbers, ``True`` is none."""
+        kind = type(value).__name__
+        return not self.kinds or kind in self.kinds or (kind == "int" and "float" in self.kinds)
+
+    def read(self, text: str) -> Any:
+        """Return what somebody typed in a shell as a value of this parameter.
+
+        What does not read as one comes back as the text it is, for the complaint.
+
+        Examples
+        --------
+        >>> (budget,) = read_parameters("budget: float = 1e22")
+        >>> budget.read("3e21"), budget.read("much")
+        (3e+21, 'much')
+        """
+        if self.kinds == {"str"}:
+            return text
+        value = _evaluated(text)
+        return text if "str" in self.kinds and not self.accepts(value) else value
+
+    def read_list(self, text: str) -> list[Any]:
+        """Return ``"a,b"``, or ``["a", "b"]`` where values hold commas, as a list of values."""
+        values = _evaluated(text) if text.lstrip().startswith("[") else text
+        if isinstance(values, list):
+            return values
+        return [self.read(part.strip()) for part in text.split(",")] if text.strip() else []
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as it comes back from JSON.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If JSON has no such value: a path, a date, a number that is not finite.
+    """
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
+def read_parameters(source: str) -> tuple[Parameter, ...]:
+    r"""Read a parameters cell without running it.
+
+    Parameters
+    ----------
+    source : str
+        The cell's code. Each assignment of a name is a parameter; anything else is left alone.
+
+    Returns
+    -------
+    tuple of Parameter
+        In the cell's order. The type is the annotation's where there is one, otherwise the
+        default's; a whole number without an annotation takes any number.
+
+    Raises
+    ------
+    LvkitError
+        If the cell is not Python, which it must be to be read without being run.
+
+    Examples
+    --------
+    >>> seed, name = read_parameters("seed: int = 0  # of all that is random\nname: str")
+    >>> seed.default, seed.help, seed.expected, name.is_required
+    (0, 'of all that is random', 'a whole number', True)
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise LvkitError(
+            f"the cell is not plain Python ({error.msg}, line {error.lineno})",
+            where="parameters cell",
+            remedy="Keep magics and shell commands in other cells.",
+        ) from error
+    comments = _comments(source)
+    found: dict[str, Parameter] = {}
+    for name, annotation, value, line in _assignments(tree):
+        default = NO_DEFAULT if value is None else _constant(value)
+        kinds = _kinds(annotation, default)
+        default = None if default is _COMPUTED else default
+        found[name] = Parameter(name, kinds, default, comments.get(line, ""))
+    return tuple(found.values())
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr | None, ast.expr | None, int]]:
+    """Yield name, annotation, value and last line of every assignment to a name."""
+    for node in tree.body:
+        line = node.end_lineno or node.lineno
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id, node.annotation, node.value, line
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, None, node.value, line
+
+
+def _comments(source: str) -> dict[int, str]:
+    """Return the comments of a piece of Python, by line."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {
+        token.start[0]: token.string.lstrip("# ")
+        for token in tokens
+        if token.type == tokenize.COMMENT
+    }
+
+
+def _constant(value: ast.expr) -> Any:
+    """Return what an expression stands for, if that can be told without running it."""
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, TypeError):
+        return _COMPUTED
+
+
+def _kinds(annotation: ast.expr | None, default: Any) -> frozenset[str]:
+    """Return the types a parameter takes; empty where that cannot be told."""
+    if annotation is not None:
+        told = _annotated(annotation)
+        return told | {"NoneType"} if told and default is None else told
+    if default is None or default is NO_DEFAULT or default is _COMPUTED:
+        return frozenset()
+    kind = type(default).__name__
+    known = {"int", "float"} if kind == "int" else {kind} & {*_SAID}
+    return frozenset(known)
+
+
+def _annotated(node: ast.expr) -> frozenset[str]:
+    """Return the types that an annotation names; empty if it names another one."""
+    if isinstance(node, ast.Constant):
+        if node.value is None:
+            return frozenset({"NoneType"})
+        return _annotated(ast.parse(str(node.value), mode="eval").body)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _either([node.left, node.right])
+    if isinstance(node, ast.Subscript):
+        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        outer = _last_name(node.value)
+        if outer == "Optional":
+            return _either([*inner, ast.Constant(None)])
+        return _either(inner) if outer == "Union" else _named(outer)
+    return _named(_last_name(node))
+
+
+def _either(nodes: list[ast.expr]) -> frozenset[str]:
+    parts = [_annotated(node) for node in nodes]
+    return frozenset().union(*parts) if all(parts) else frozenset()
+
+
+def _named(name: str) -> frozenset[str]:
+    name = {"List": "list", "Dict": "dict"}.get(name, name)
+    return frozenset({name} & {*_SAID})
+
+
+def _last_name(node: ast.expr) -> str:
+    return str(getattr(node, "id", getattr(node, "attr", "")))
+
+
+def _evaluated(text: str) -> Any:
+    """Return a text as JSON or Python writes a value, or the text itself."""
+    for reader in (json.loads, ast.literal_eval):
+        try:
+            return reader(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+    return text

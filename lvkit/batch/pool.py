@@ -1,0 +1,81 @@
+"""Pools: many jobs at once, in threads here or on a cluster.
+
+Each job has a kernel of its own, which is a process, so here a thread that waits for it is enough.
+Outcomes come as they are ready: one job that takes long, or fails, keeps no other back. Whoever
+stops listening stops the jobs: kernels are killed and waited for, so that none is left behind.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from lvkit.batch.job import Job, Outcome, run_job
+
+__all__ = ["run_jobs"]
+
+
+def run_jobs(
+    jobs: Sequence[Job], n_jobs: int = 1, *, dask: str | None = None
+) -> Generator[Outcome, None, None]:
+    """Yield the outcomes of jobs as they are ready.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        What to run.
+    n_jobs : int
+        Kernels at once, here; on a cluster, it decides.
+    dask : str, optional
+        Address of a Dask scheduler; None to run here.
+
+    Yields
+    ------
+    Outcome
+        Close the generator (``contextlib.closing``) to stop the jobs.
+
+    Raises
+    ------
+    LvkitError
+        If the machine cannot go on, or the cluster cannot be reached.
+    """
+    if not jobs:
+        return
+    if dask is None:
+        yield from _here(jobs, n_jobs)
+    else:
+        yield from _on_cluster(jobs, dask)
+
+
+def _here(jobs: Sequence[Job], n_jobs: int) -> Generator[Outcome, None, None]:
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
+    from lvkit.reporting.kernel import Halt
+
+    halt = Halt()
+    pool = ThreadPoolExecutor(n_jobs, thread_name_prefix="lvkit-report")
+    try:
+        for future in as_completed([pool.submit(run_job, job, halt=halt) for job in jobs]):
+            yield future.result()
+    except BaseException:
+        halt.pull()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _on_cluster(jobs: Sequence[Job], address: str) -> Generator[Outcome, None, None]:
+    from joblib import Parallel, delayed
+
+    from lvkit.cluster import dask_cluster
+
+    with dask_cluster(address):
+        parallel = Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")
+        found: Any = parallel(delayed(run_job)(job) for job in jobs)
+        try:
+            yield from found
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that results were computed for nobody
+                found.close()

@@ -1,0 +1,185 @@
+"""Preflight: the wishes for lvkit's own reports, tried on the data before a kernel starts.
+
+A kernel takes seconds to start and a fit takes more; a family that is not in the table, or nine
+skills for six benchmarks, can be told at once. So the table is opened here, once for all runs that
+share it, and the model is set up on it as the notebook will do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lvkit.batch.grid import PlannedRun
+from lvkit.checks import check_whole
+from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.facts import PAPER_ANCHORS
+from lvkit.fitting import objective_for, prepared_for
+from lvkit.model import LatentSkillModel
+from lvkit.reading.opening import open_panel
+from lvkit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
+
+if TYPE_CHECKING:
+    from lvkit.panel import Panel
+
+__all__ = ["completed_settings", "preflight"]
+
+_OPENING = ("data", "family", "benchmarks", "drop_invalid", "complete")
+_MODEL = ("anchors", "n_skills", "max_skills", "features", "family_slopes", "floor", "clip")
+
+
+def preflight(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """Return runs of one of lvkit's reports, with numbers of skills that suit their data.
+
+    Parameters
+    ----------
+    runs : sequence of PlannedRun
+        What is planned.
+
+    Returns
+    -------
+    list of PlannedRun
+        The same runs; where nobody chose a number of skills, one that the table can bear.
+
+    Raises
+    ------
+    LvkitError
+        With all that cannot work: files that cannot be read, families and benchmarks that are not
+        in them, models that do not suit them.
+    """
+    trials = _Trials()
+    problems: list[Problem] = []
+    ready = []
+    for run in runs:
+        try:
+            ready.append(replace(run, parameters=trials.tried(run)))
+        except LvkitError as error:
+            problems += error.problems
+    if problems:
+        raise LvkitError.from_problems(list(dict.fromkeys(problems)))
+    return ready
+
+
+def completed_settings(
+    settings: Mapping[str, Any], panel: Panel, n_skills: int | None, max_skills: int | None
+) -> dict[str, int]:
+    """Return how many skills to interpret and to compare; refuse what cannot work.
+
+    Parameters
+    ----------
+    settings : mapping
+        The values of a report's parameters.
+    panel : Panel
+        The table they are for.
+    n_skills, max_skills : int, optional
+        What the user chose; None for what suits the table.
+
+    Returns
+    -------
+    dict
+        ``n_skills`` and ``max_skills``.
+
+    Raises
+    ------
+    LvkitError
+        If the model does not suit the table.
+    """
+    if n_skills is not None:
+        n_skills = check_whole(n_skills, "n_skills")
+    if max_skills is not None:
+        max_skills = check_whole(max_skills, "max_skills", n_skills or 1)
+    model = LatentSkillModel(
+        anchors=settings["anchors"] or None,
+        n_skills=n_skills,
+        features=settings["features"],
+        family_slopes=settings["family_slopes"] or None,
+        floor=settings["floor"],
+        clip=settings["clip"],
+    )
+    k = model.k
+    if k is None:
+        k = skill_range(panel, model, most=min(USUAL_SKILLS, max_skills or USUAL_SKILLS))[-1]
+    else:
+        objective_for(model, prepared_for(model, panel), k)
+    return {"n_skills": k, "max_skills": max(k, max_skills or USUAL_RANGE)}
+
+
+class _Trials:
+    """Tables and models that have been tried, so that none is tried twice."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Any] = {}
+
+    def tried(self, run: PlannedRun) -> dict[str, Any]:
+        """Return a run's values, completed, or raise what is wrong with them."""
+        values = dict(run.parameters)
+        check_whole(values["seed"], "seed", 0)
+        check_whole(values["n_jobs"], "n_jobs")
+        if values.get("fit"):
+            panel = self._once("fit", values, ("fit",), lambda: _fitted_panel(values))
+            more: dict[str, int] = {}
+        else:
+            panel = self._once("panel", values, _OPENING, lambda: _panel(values))
+            chosen = {name: values[name] if name in run.given else None
+                      for name in ("n_skills", "max_skills")}  # fmt: skip
+            more = self._once(
+                f"model {chosen}",
+                values,
+                _OPENING + _MODEL,
+                lambda: completed_settings(values, panel, **chosen),
+            )
+        _check_about(values, panel)
+        return values | {name: value for name, value in more.items() if name in values}
+
+    def _once(self, what: str, values: Mapping[str, Any], names: Sequence[str], find: Any) -> Any:
+        """Return what `find` finds for these values; the same error again if it finds one."""
+        key = what + json.dumps([values.get(name) for name in names], sort_keys=True)
+        if key not in self._found:
+            try:
+                self._found[key] = find()
+            except LvkitError as error:
+                self._found[key] = error
+        found = self._found[key]
+        if isinstance(found, LvkitError):
+            raise found
+        return found
+
+
+def _panel(values: Mapping[str, Any]) -> Panel:
+    return open_panel(values["data"], **{name: values[name] for name in _OPENING[1:]})
+
+
+def _fitted_panel(values: Mapping[str, Any]) -> Panel:
+    from lvkit.storage import load_fit
+
+    return load_fit(values["fit"]).panel
+
+
+def _check_about(values: Mapping[str, Any], panel: Panel) -> None:
+    """Refuse a family that is not in the table, and what is no target in it."""
+    problems = []
+    about, target = values.get("about", ""), values.get("target", "")
+    if about and about not in panel.families:
+        problems.append(
+            Problem(
+                f"saw '{about}'",
+                "parameter 'about'",
+                "a family of the table",
+                f"It has {panel.n_families}.{nearest(about, panel.families)}",
+            )
+        )
+    benchmarks = [str(name) for name in panel.benchmarks.index]
+    skills = values.get("anchors") or PAPER_ANCHORS
+    if target and not values.get("fit") and target not in {*benchmarks, *skills}:
+        problems.append(
+            Problem(
+                f"saw '{target}'",
+                "parameter 'target'",
+                "a benchmark of the table, or a skill",
+                nearest(target, [*benchmarks, *skills]).strip(),
+            )
+        )
+    if problems:
+        raise LvkitError.from_problems(problems)

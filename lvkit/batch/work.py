@@ -1,0 +1,212 @@
+"""Work: a batch from its plan to its last report.
+
+Runs that are there and unchanged are set aside, the others run side by side, and each is stored as
+soon as it is ready. The index and the manifest are written on the way and at the end, whatever the
+end is: done, a full disk, or the user's Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from lvkit.batch.content import ASIDE, content_key, data_digests, data_of, versions
+from lvkit.batch.grid import PlannedRun
+from lvkit.batch.index import index_page, manifest_text
+from lvkit.batch.job import Job, Outcome, now, require_jupyter, scalars
+from lvkit.batch.pool import run_jobs
+from lvkit.batch.results import Batch, Run
+from lvkit.batch.source import Source
+from lvkit.batch.store import CACHE, Store
+from lvkit.errors import LvkitError
+from lvkit.progress import Progress, ProgressChoice, progress_bar
+
+__all__ = ["Manner", "Work"]
+
+# How often the index of a batch at work is written, in seconds.
+_OFTEN = 5.0
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a batch is to be run.
+
+    Attributes
+    ----------
+    n_jobs : int
+        Kernels at once.
+    timeout : int, optional
+        Seconds that a cell may take.
+    code : bool
+        Whether pages show the code.
+    dask : str, optional
+        Address of a Dask scheduler.
+    """
+
+    n_jobs: int = 2
+    timeout: int | None = None
+    code: bool = False
+    dask: str | None = None
+
+
+class Work:
+    """A batch at work.
+
+    Parameters
+    ----------
+    source : Source
+        The notebook.
+    planned : sequence of PlannedRun
+        What is to be made of it.
+    folder : pathlib.Path
+        Where to, in full.
+    manner : Manner
+        How.
+    """
+
+    def __init__(
+        self, source: Source, planned: Sequence[PlannedRun], folder: Path, manner: Manner
+    ) -> None:
+        self.source, self.manner = source, manner
+        self.store = Store(folder)
+        self.planned = [self._filled(run) for run in planned]
+        self.started = now()
+        self.data = data_digests(run.parameters for run in self.planned)
+        self.keys = {run.name: self._key(run) for run in self.planned}
+        self.runs = {run.name: self._waiting(run) for run in self.planned}
+        self._written = 0.0
+
+    @property
+    def batch(self) -> Batch:
+        """What there is by now."""
+        return Batch(self.store.folder, tuple(self.runs.values()))
+
+    def done(self, *, resume: bool, progress: ProgressChoice) -> Batch:
+        """Do what is to be done and return what there is then.
+
+        Parameters
+        ----------
+        resume : bool
+            Whether to keep runs that are there and unchanged.
+        progress : bool or tqdm class
+            Show a bar over the runs.
+        """
+        if resume:
+            self.runs |= {run.name: run for run in map(self._kept, self.planned) if run}
+        pending = [run for run in self.planned if not self.runs[run.name].kept]
+        if pending:
+            require_jupyter()
+            pending = self._tried(pending)
+        with self.store.open([run.name for run in pending]):
+            self.runs |= {run.name: self._waiting(run) for run in pending}
+            with progress_bar(progress, total=len(self.planned), label="Reports") as bar:
+                bar.update(len(self.planned) - len(pending))
+                self._run([self._job(run) for run in pending], bar)
+        return self.batch
+
+    def _run(self, jobs: Sequence[Job], bar: Progress) -> None:
+        """Run jobs and store what comes of them; leave index and manifest in any case."""
+        try:
+            with closing(run_jobs(jobs, self.manner.n_jobs, dask=self.manner.dask)) as outcomes:
+                for outcome in outcomes:
+                    self._store(outcome)
+                    bar.update()
+                    if time.monotonic() - self._written > _OFTEN:
+                        self._write()
+        except BaseException as error:
+            with suppress(LvkitError):
+                self._write()
+            if isinstance(error, LvkitError):
+                raise self._stopped(error) from error
+            raise
+        self._write()
+
+    def _store(self, outcome: Outcome) -> None:
+        """Keep what came of a job."""
+        run = replace(
+            self.runs[outcome.name],
+            status="failed" if outcome.failure else "done",
+            failure=outcome.failure,
+            highlights=outcome.highlights,
+            started=outcome.started,
+            ended=outcome.ended,
+            seconds=outcome.seconds,
+        )
+        record = {
+            "name": run.name,
+            "status": run.status,
+            "key": self.keys[run.name],
+            "parameters": dict(run.parameters),
+            "data": dict(run.data),
+            "failure": asdict(outcome.failure) if outcome.failure else None,
+            "highlights": dict(run.highlights),
+            "started": run.started,
+            "ended": run.ended,
+            "seconds": run.seconds,
+            "versions": versions(),
+        }
+        self.store.put(run.name, outcome.files, record)
+        self.runs[run.name] = run
+
+    def _write(self) -> None:
+        """Write the index and the manifest."""
+        self.store.write("index.html", index_page(self.batch, self.source.title))
+        self.store.write("manifest.json", manifest_text(self.batch, self.source, self.started))
+        self._written = time.monotonic()
+
+    def _stopped(self, error: LvkitError) -> LvkitError:
+        """Return an error that ends the batch, with what there is and how to go on."""
+        first, *others = error.problems
+        there = sum(run.status == "done" for run in self.runs.values())
+        remedy = f"{first.remedy} {there} of {len(self.runs)} reports are there and whole; "
+        remedy += "resume=True goes on with the others."
+        return LvkitError.from_problems([replace(first, remedy=remedy.strip()), *others])
+
+    def _tried(self, runs: list[PlannedRun]) -> list[PlannedRun]:
+        """Try runs of lvkit's own reports on their data; a user's notebook is the user's affair."""
+        if not self.source.own:
+            return runs
+        from lvkit.batch.preflight import preflight
+
+        return preflight(runs)
+
+    def _key(self, run: PlannedRun) -> str:
+        return content_key(self.source, run.parameters, self.data, code=self.manner.code)
+
+    def _waiting(self, run: PlannedRun) -> Run:
+        """Return a run that has not been made yet."""
+        data = data_of(run.parameters, self.data)
+        folder = self.store.runs / run.name
+        return Run(run.name, run.title, "not run", folder, run.parameters, run.told, data=data)
+
+    def _kept(self, planned: PlannedRun) -> Run | None:
+        """Return a run that is there already; None if it must be made."""
+        record = self.store.kept(planned.name, self.keys[planned.name])
+        if record is None:
+            return None
+        return replace(
+            self._waiting(planned),
+            status="done",
+            kept=True,
+            parameters={**planned.parameters, **record.get("parameters", {})},
+            highlights=scalars(record.get("highlights")),
+            started=str(record.get("started", "")),
+            ended=str(record.get("ended", "")),
+            seconds=float(record.get("seconds", 0.0)),
+        )
+
+    def _job(self, run: PlannedRun) -> Job:
+        manner = self.manner
+        return Job(
+            run.name, run.title, self.source.text, run.parameters, manner.code, manner.timeout
+        )
+
+    def _filled(self, run: PlannedRun) -> PlannedRun:
+        """Return a run with the batch's cache and one worker, unless somebody chose others."""
+        cache = "" if self.manner.dask else str(self.store.folder / CACHE)
+        filled = {"cache": cache, "n_jobs": 1}
+        mine = {name: filled[name] for name in ASIDE - run.given if name in run.parameters}
+        return replace(run, parameters={**run.parameters, **mine})

@@ -1,0 +1,218 @@
+"""The command ``lvkit report``: one report, or a batch of them.
+
+Without options that speak of several, it writes the report on a table into a folder. With a
+template, a notebook, a plan file or a grid it writes a batch: a folder with an index and a folder
+for each run. Both take the same settings; in a batch, one that was given becomes a parameter of the
+notebook, and one that was not is left to the notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lvkit.formula import DEFAULT_FEATURES
+from lvkit.terminal.arguments import (
+    CLIP,
+    Anchors,
+    Benchmarks,
+    Clip,
+    Complete,
+    DropInvalid,
+    Family,
+    FamilySlopes,
+    Features,
+    File,
+    Floor,
+    Json,
+    Seed,
+    Skills,
+    anchors_in,
+    check_file_given,
+)
+from lvkit.terminal.console import result, watching
+
+if TYPE_CHECKING:
+    from lvkit.batch.source import Source
+
+__all__ = ["report"]
+
+# Options that are parameters of the templates, by the parameters' names.
+_SETTINGS = {
+    "skills": "n_skills",
+    "max_skills": "max_skills",
+    "anchors": "anchors",
+    "features": "features",
+    "family_slopes": "family_slopes",
+    "floor": "floor",
+    "clip": "clip",
+    "seed": "seed",
+    "complete": "complete",
+    "family": "family",
+    "benchmarks": "benchmarks",
+    "drop_invalid": "drop_invalid",
+}
+
+
+def report(
+    context: typer.Context,
+    file: File = None,
+    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("report"),
+    skills: Skills = None,
+    max_skills: Annotated[
+        int | None,
+        typer.Option(
+            help="Largest number of skills to compare; no more are tried than the table can bear. "
+            "Default: 6."
+        ),
+    ] = None,
+    anchors: Anchors = None,
+    features: Features = DEFAULT_FEATURES,
+    family_slopes: FamilySlopes = None,
+    floor: Floor = "none",
+    clip: Clip = CLIP,
+    seed: Seed = 0,
+    jobs: Annotated[
+        int, typer.Option(help="Processes to work with; in a batch, reports at once.")
+    ] = 2,
+    complete: Complete = False,
+    family: Family = None,
+    benchmarks: Benchmarks = None,
+    drop_invalid: DropInvalid = False,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Batch: which report, 'report', 'family' or 'leaderboard'."
+        ),
+    ] = None,
+    notebook: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Batch: a notebook of yours instead of a template."),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Batch: a plan file, TOML or YAML."),
+    ] = None,
+    fixed: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Batch: a parameter of all runs."),
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=V1,V2,...",
+            help="Batch: values of a parameter, or a JSON list; every combination is a run.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Batch: keep runs that are done, unchanged and undamaged."),
+    ] = False,
+    timeout: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", help="Stop a notebook with a cell that takes longer."),
+    ] = None,
+    code: Annotated[bool, typer.Option("--code", help="Show the code on the pages.")] = False,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Batch: run on the workers of this Dask scheduler."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a report that opens in any browser, offline; or a batch of them."""
+    check_file_given(file, family, benchmarks)
+    options = context.params
+    given = {name for name in options if str(_source_of(context, name)).endswith("COMMANDLINE")}
+    if given & {"template", "notebook", "plan", "fixed", "grid", "resume", "dask"}:
+        _batch(options, given, as_json=json)
+    else:
+        _single(options, as_json=json)
+
+
+def _source_of(context: typer.Context, name: str) -> Any:
+    """Return where an option's value comes from."""
+    return context.get_parameter_source(name)
+
+
+def _single(options: dict[str, Any], *, as_json: bool) -> None:
+    """Write one report."""
+    from lvkit.report import run_report
+
+    settings = {parameter: options[option] for option, parameter in _SETTINGS.items()}
+    paths = run_report(
+        options["file"],
+        output=options["output"],
+        **settings | {"anchors": anchors_in(options["anchors"])},
+        n_jobs=options["jobs"],
+        timeout=options["timeout"],
+        code=options["code"],
+        progress=watching(),
+    )
+    document = {"html": paths.html, "notebook": paths.notebook, "json": paths.json}
+    result(document, f"Report: {paths.html}", as_json=as_json)
+
+
+def _batch(options: dict[str, Any], given: set[str], *, as_json: bool) -> None:
+    """Write a batch; end with 1 if a run has failed."""
+    from lvkit.batch import run_reports
+    from lvkit.batch.index import batch_document
+    from lvkit.batch.planfile import PlanFile, read_plan
+    from lvkit.batch.wishes import chosen_source, typed
+
+    plan = PlanFile() if options["plan"] is None else read_plan(options["plan"])
+    source = chosen_source(options["template"], options["notebook"], plan)
+    batch = run_reports(
+        options["file"],
+        parameters=_parameters(source, options, given),
+        grid=typed(source, _pairs(options["grid"], "--grid"), lists=True),
+        n_jobs=options["jobs"],
+        progress=watching(),
+        **{
+            name: options[name]
+            for name in (
+                "output",
+                "template",
+                "notebook",
+                "plan",
+                "resume",
+                "timeout",
+                "code",
+                "dask",
+            )
+        },
+    )
+    failed = [f"  {run.name}: {run.failure}" for run in batch.runs if run.failure]
+    text = "\n".join([f"Index: {batch.index}", str(batch), *failed])
+    result(batch_document(batch), text, as_json=as_json)
+    if not batch.ok:
+        raise typer.Exit(1)
+
+
+def _parameters(source: Source, options: dict[str, Any], given: set[str]) -> dict[str, Any]:
+    """Return the parameters that options and --set give."""
+    from lvkit.batch.wishes import typed
+    from lvkit.errors import LvkitError, Problem
+
+    values = {
+        parameter: str(options[option]) if isinstance(options[option], Path) else options[option]
+        for option, parameter in _SETTINGS.items()
+        if option in given
+    }
+    if "anchors" in values:
+        values["anchors"] = anchors_in(values["anchors"])
+    told = typed(source, _pairs(options["fixed"], "--set"))
+    twice = [Problem("given twice", f"parameter '{name}'") for name in told if name in values]
+    if twice:
+        raise LvkitError.from_problems(twice)
+    return values | told
+
+
+def _pairs(texts: Sequence[str] | None, option: str) -> list[tuple[str, str]]:
+    """Return ``["about=gemma-2"]`` as names with what stands behind the first equals sign."""
+    pairs = [text.partition("=") for text in texts or ()]
+    if any(not (name.strip() and equals) for name, equals, _ in pairs):
+        raise typer.BadParameter("expected NAME=VALUE", param_hint=option)
+    return [(name.strip(), value) for name, _, value in pairs]
