@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from lvkit.curve import ResponseCurve
     from lvkit.holdout import Backtest
     from lvkit.panel import Panel
+    from lvkit.planning.comparison import PlanComparison
+    from lvkit.planning.plan import Plan
     from lvkit.posterior import FamilyPosterior
     from lvkit.predict import Prediction
     from lvkit.results import Fit
@@ -53,6 +55,8 @@ __all__ = [
     "describe_loading_intervals",
     "describe_loadings",
     "describe_missing",
+    "describe_plan_comparison",
+    "describe_plan_value",
     "describe_prediction",
     "describe_response",
     "describe_score_correlations",
@@ -305,4 +309,42 @@ def describe_backtest_errors(test: Backtest) -> str:
         f"Mean absolute error of predictions in points, averaged over "
         f"{len(table)} families, best predicted first: {', '.join(means)}; "
         f"{table.mean().mean():.1f} over all benchmarks."
+    )
+
+
+def describe_plan_value(plan: Plan) -> str:
+    """Say what :func:`lvkit.plots.plot_plan_value` shows."""
+    from lvkit.planning.words import flops
+
+    table = plan.table.sort_values("budget")
+    ends = [f"{row['value']:.2f} on {flops(row['budget'])}" for _, row in table.iterrows()]
+    way = ends[0] if len(ends) == 1 else f"from {ends[0]} to {ends[-1]}"
+    doubt = "" if plan.level is None else f", with {plan.level:.0%} intervals"
+    outside = int(table["extrapolates"].sum())
+    open_dots = f" {count(outside, 'budget')} of {len(table)} outside the fitted models."
+    return (
+        f"What {plan.target.label} of {plan.family} reaches ({plan.target.unit}): {way}{doubt}."
+        f"{open_dots if outside else ''}"
+    )
+
+
+def describe_plan_comparison(comparison: PlanComparison) -> str:
+    """Say what :func:`lvkit.plots.plot_plan_comparison` shows of the largest budget."""
+    from lvkit.planning.words import amount, flops
+
+    told = []
+    for plan in comparison.plans:
+        row = plan.table.iloc[int(plan.table["budget"].to_numpy().argmax())]
+        ends = [amount(float(row[f"tokens_per_param_{end}"])) for end in ("lower", "upper")
+                if plan.level is not None]  # fmt: skip
+        span = f" ({' to '.join(ends)})" if ends else ""
+        corner = f", at an end ({row['corner']})" if row["corner"] else ""
+        best = amount(float(row["tokens_per_param"]))
+        told.append(f"{plan.target.label} of {plan.family} {best}{span}{corner}")
+    budget = flops(float(comparison.table["budget"].max()))
+    level = comparison.plans[0].level
+    kind = "" if level is None else f" with {level:.0%} intervals"
+    return (
+        f"Best tokens per parameter on {budget}{kind}, beside the Chinchilla rule of 20: "
+        f"{'; '.join(told)}."
     )

@@ -9,6 +9,7 @@ from pictures import made_backtest
 import lvkit as lv
 from lvkit.curve import ResponseCurve
 from lvkit.facts import fitted_errors
+from lvkit.planning.words import amount
 from lvkit.reporting import describe
 
 
@@ -232,3 +233,41 @@ def test_a_falling_and_a_level_response_are_told() -> None:
     assert falling == "The expected score falls from 1 to 0.00, half-way at skill 0.0."
     level = describe.describe_response(ResponseCurve(loading=0.0))
     assert level == "The expected score is 0.50 at every skill."
+
+
+@pytest.fixture(scope="module")
+def planned(leaderboard: lv.Panel) -> lv.Fit:
+    return lv.LatentSkillModel(n_skills=1).fit(leaderboard.complete())
+
+
+def test_what_budgets_reach_is_told_by_its_ends(planned: lv.Fit) -> None:
+    plan = lv.plan_compute(planned, [1e24, 1e22, 1e23], target="gsm8k", family="qwen2", level=None)
+    low, high = plan.table.set_index("budget")["value"][[1e22, 1e24]]
+    assert describe.describe_plan_value(plan) == (
+        f"What gsm8k of qwen2 reaches (expected score): from {low:.2f} on 1e22 FLOPs to "
+        f"{high:.2f} on 1e24 FLOPs."
+    )
+
+
+def test_a_plan_outside_of_the_data_is_told_with_its_intervals(planned: lv.Fit) -> None:
+    plan = lv.plan_compute(planned, 1e28, target="gsm8k")
+    text = describe.describe_plan_value(plan)
+    assert "on 1e28 FLOPs, with 95% intervals. 1 budget of 1 outside the fitted models." in text
+
+
+def test_plans_side_by_side_are_told_target_by_target(planned: lv.Fit) -> None:
+    found = lv.compare_plans(planned, [1e21, 1e23], targets=["mmlu", "gsm8k"])
+    text = describe.describe_plan_comparison(found)
+    start = "Best tokens per parameter on 1e23 FLOPs with 95% intervals, beside the Chinchilla rule"
+    assert text.startswith(start)
+    row = found.plans[1].table.iloc[-1]
+    ends = [amount(row[f"tokens_per_param{end}"]) for end in ("", "_lower", "_upper")]
+    assert f"gsm8k of a new recipe {ends[0]} ({ends[1]} to {ends[2]})" in text
+
+
+def test_a_best_point_at_an_end_is_told_so(planned: lv.Fit) -> None:
+    limits = lv.Limits(max_tokens_t=0.1)
+    found = lv.compare_plans(planned, 1e23, targets=["mmlu", "gsm8k"], limits=limits, level=None)
+    text = describe.describe_plan_comparison(found)
+    assert text.count(", at an end (max_tokens_t)") == 2
+    assert "interval" not in text
