@@ -272,9 +272,6 @@ def failing_notebook(code: str) -> bytes:
             "import os; os._exit(3)",
             "report, section 'The hard part': DeadKernelError: Kernel died. The notebook as far",
         ),
-            "import os; os._exit(3)",
-            "report, section 'The hard part': DeadKernelError: Kernel died. The notebook as far",
-        ),
     ],
     ids=["LvkitError", "another error", "dead kernel"],
 )

@@ -20,6 +20,7 @@ from lvkit.fitting import objective_for, prepared_for
 from lvkit.model import LatentSkillModel
 from lvkit.reading.opening import open_panel
 from lvkit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
+from lvkit.storage import load_fit
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
@@ -90,7 +91,17 @@ def completed_settings(
         n_skills = check_whole(n_skills, "n_skills")
     if max_skills is not None:
         max_skills = check_whole(max_skills, "max_skills", n_skills or 1)
-    model = LatentSkillModel(
+    model = _model(settings, n_skills)
+    k = model.k
+    if k is None:
+        k = skill_range(panel, model, most=min(USUAL_SKILLS, max_skills or USUAL_SKILLS))[-1]
+    else:
+        objective_for(model, prepared_for(model, panel), k)
+    return {"n_skills": k, "max_skills": max(k, max_skills or USUAL_RANGE)}
+
+
+def _model(settings: Mapping[str, Any], n_skills: int | None) -> LatentSkillModel:
+    return LatentSkillModel(
         anchors=settings["anchors"] or None,
         n_skills=n_skills,
         features=settings["features"],
@@ -98,12 +109,6 @@ def completed_settings(
         floor=settings["floor"],
         clip=settings["clip"],
     )
-    k = model.k
-    if k is None:
-        k = skill_range(panel, model, most=min(USUAL_SKILLS, max_skills or USUAL_SKILLS))[-1]
-    else:
-        objective_for(model, prepared_for(model, panel), k)
-    return {"n_skills": k, "max_skills": max(k, max_skills or USUAL_RANGE)}
 
 
 class _Trials:
@@ -116,10 +121,11 @@ class _Trials:
         """Return a run's values, completed, or raise what is wrong with them."""
         values = dict(run.parameters)
         check_whole(values["seed"], "seed", 0)
-        check_whole(values["n_jobs"], "n_jobs")
+        check_whole(values.get("n_jobs", 1), "n_jobs")
+        more: dict[str, int] = {}
         if values.get("fit"):
-            panel = self._once("fit", values, ("fit",), lambda: _fitted_panel(values))
-            more: dict[str, int] = {}
+            fit = self._once("fit", values, ("fit",), lambda: load_fit(values["fit"]))
+            panel, families, skills = fit.panel, fit.families, fit.skills
         else:
             panel = self._once("panel", values, _OPENING, lambda: _panel(values))
             chosen = {name: values[name] if name in run.given else None
@@ -130,7 +136,14 @@ class _Trials:
                 _OPENING + _MODEL,
                 lambda: completed_settings(values, panel, **chosen),
             )
-        _check_about(values, panel)
+            families = self._once(
+                "families",
+                values,
+                _OPENING + _MODEL,
+                lambda: prepared_for(_model(values, more["n_skills"]), panel).families,
+            )
+            skills = tuple(values["anchors"] or PAPER_ANCHORS)
+        _check_about(values, panel, families, skills)
         return values | {name: value for name, value in more.items() if name in values}
 
     def _once(self, what: str, values: Mapping[str, Any], names: Sequence[str], find: Any) -> Any:
@@ -151,35 +164,23 @@ def _panel(values: Mapping[str, Any]) -> Panel:
     return open_panel(values["data"], **{name: values[name] for name in _OPENING[1:]})
 
 
-def _fitted_panel(values: Mapping[str, Any]) -> Panel:
-    from lvkit.storage import load_fit
-
-    return load_fit(values["fit"]).panel
-
-
-def _check_about(values: Mapping[str, Any], panel: Panel) -> None:
-    """Refuse a family that is not in the table, and what is no target in it."""
+def _check_about(
+    values: Mapping[str, Any], panel: Panel, families: Sequence[str], skills: Sequence[str]
+) -> None:
+    """Refuse a family that is not in the fit, and what is no target in it."""
     problems = []
     about, target = values.get("about", ""), values.get("target", "")
-    if about and about not in panel.families:
-        problems.append(
-            Problem(
-                f"saw '{about}'",
-                "parameter 'about'",
-                "a family of the table",
-                f"It has {panel.n_families}.{nearest(about, panel.families)}",
-            )
-        )
-    benchmarks = [str(name) for name in panel.benchmarks.index]
-    skills = values.get("anchors") or PAPER_ANCHORS
-    if target and not values.get("fit") and target not in {*benchmarks, *skills}:
-        problems.append(
-            Problem(
-                f"saw '{target}'",
-                "parameter 'target'",
-                "a benchmark of the table, or a skill",
-                nearest(target, [*benchmarks, *skills]).strip(),
-            )
-        )
+    if about and about not in families:
+        there = about in panel.families
+        remedy = "The fit leaves out its models, which lack a feature." if there else (
+            f"The fit has {len(families)} families.{nearest(about, families)}"
+        )  # fmt: skip
+        expected = "a family in the fit"
+        problems.append(Problem(f"saw '{about}'", "parameter 'about'", expected, remedy))
+    targets = [*map(str, panel.benchmarks.index), *skills]
+    if target and target not in targets:
+        remedy = nearest(target, targets).strip()
+        expected = "a benchmark of the table, or a skill"
+        problems.append(Problem(f"saw '{target}'", "parameter 'target'", expected, remedy))
     if problems:
         raise LvkitError.from_problems(problems)

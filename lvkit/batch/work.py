@@ -98,8 +98,8 @@ class Work:
             self.runs |= {run.name: run for run in map(self._kept, self.planned) if run}
         pending = [run for run in self.planned if not self.runs[run.name].kept]
         if pending:
-            require_jupyter()
             pending = self._tried(pending)
+            require_jupyter()
         with self.store.open([run.name for run in pending]):
             self.runs |= {run.name: self._waiting(run) for run in pending}
             with progress_bar(progress, total=len(self.planned), label="Reports") as bar:
