@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
-from lvkit.drawing import Picture, canvas
+from lvkit.drawing import Picture
 
-from .picture import DPI, DRAWING, PictureBox, encoded, image_of
+from .picture import DRAWING, PictureBox, encoded
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from matplotlib.axes import Axes
 
 __all__ = ["LayeredBox"]
@@ -57,7 +59,8 @@ class LayeredBox(PictureBox):
         ground : callable
             Draws the lower layer on the axes it is given, and sets their limits.
         marks : callable
-            Draws the upper layer on the same axes: it adds lines, areas, texts or a legend, and
+            Draws the upper layer on the same axes and the insets in them: it adds lines, areas,
+            texts or a legend, may write along an axis where the lower layer left a blank, and
             leaves the axes themselves alone.
         alt : str
             What is to be seen.
@@ -74,38 +77,52 @@ class LayeredBox(PictureBox):
         with DRAWING:
             if self._ground is None or self._ground.shape != (keep, size):
                 self._ground = _Ground(ground, size, (keep, size))
-            image = self._ground.with_marks(marks)
-        self.show(Picture(alt=alt, png=encoded(image), width=image.width))
+            pixels = self._ground.with_marks(marks)
+        self.show(Picture(alt=alt, png=encoded(pixels), width=pixels.shape[1]))
 
 
 class _Ground:
     """The lower layer, drawn, and its axes."""
 
     def __init__(self, paint: Paint, size: tuple[float, float], shape: Hashable) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from .stage import Stage
+
+        def ground(ax: Any) -> None:
+            paint(ax)
+            ax.set_autoscale_on(False)
 
         self.shape = shape
-        self.ax = canvas(None, width=size[0], height=size[1])
-        paint(self.ax)
-        self.ax.minorticks_off()
-        self.ax.set_autoscale_on(False)
-        figure: Any = self.ax.figure
-        figure.set_dpi(DPI)
-        agg: Any = FigureCanvasAgg
-        self.canvas = agg(figure)
-        self.canvas.draw()
-        figure.set_layout_engine("none")
-        self.image = self.canvas.copy_from_bbox(figure.bbox)
+        self._stage = Stage(ground, size)
+        self._image = self._stage.canvas.copy_from_bbox(self._stage.ax.figure.bbox)
 
-    def with_marks(self, paint: Paint) -> Any:
+    def with_marks(self, paint: Paint) -> npt.NDArray[np.uint8]:
         """Return the image with another layer on it, which leaves no trace on the axes."""
-        before = set(self.ax.get_children())
+        stays = [_Stays(ax) for ax in (self._stage.ax, *self._stage.ax.child_axes)]
         try:
-            paint(self.ax)
+            paint(self._stage.ax)
         finally:
-            new = [artist for artist in self.ax.get_children() if artist not in before]
-            self.canvas.restore_region(self.image)
-            for artist in sorted(new, key=lambda artist: artist.get_zorder()):
-                self.ax.draw_artist(artist)
-                artist.remove()
-        return image_of(self.canvas)
+            self._stage.canvas.restore_region(self._image)
+            for each in stays:
+                each.draw_the_rest()
+        return self._stage.pixels()
+
+
+class _Stays:
+    """What stays on axes; all that is added from now on is drawn and taken away again."""
+
+    def __init__(self, ax: Any) -> None:
+        self._ax, self._children = ax, set(ax.get_children())
+        self._labels = {axis.label: axis.label.get_text() for axis in (ax.xaxis, ax.yaxis)}
+
+    def draw_the_rest(self) -> None:
+        from .stage import legible
+
+        new = [artist for artist in self._ax.get_children() if artist not in self._children]
+        written = [label for label, text in self._labels.items() if label.get_text() != text]
+        with legible():
+            for artist in sorted([*new, *written], key=lambda artist: artist.get_zorder()):
+                self._ax.draw_artist(artist)
+        for artist in new:
+            artist.remove()
+        for label in written:
+            label.set_text(self._labels[label])

@@ -1,35 +1,40 @@
 """The picture of a widget: drawn on a bare figure, shown as an image with a description.
 
 A figure that lives in an Output widget flickers, leaks and cannot be read out. Here each move of a
-slider draws a fresh figure that pyplot knows nothing of, and replaces the image and its description
-in one step. Where everything goes in a figure takes half of the time to draw it, so that is kept
-from one move to the next as long as the picture says it keeps its shape.
+slider replaces an image and its description in one step. The figure is one that pyplot knows
+nothing of; its axes stay from one move to the next as long as the picture says that it is of the
+same kind.
 """
 
 from __future__ import annotations
 
-import io
+import struct
 import threading
-import warnings
+import zlib
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+import numpy as np
+import numpy.typing as npt
 
 from lvkit.drawing import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = ["DPI", "DRAWING", "PictureBox", "encoded", "image_of"]
+    from .stage import Stage
 
-DPI = 96
-_COLOURS = 128
-_MARGIN = 0.08  # inches: room for a tick label that grows by a digit in a kept shape
+__all__ = ["DRAWING", "PictureBox", "encoded"]
+
 DRAWING = threading.Lock()  # matplotlib's caches are for one thread at a time
 
-Places = list[Any]
+Pixels = npt.NDArray[np.uint8]
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_BITS, _RGB = 8, 2
+_ABOVE = 2
+"""PNG's filter that writes each line as the difference from the one above it."""
 
 
 class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no types
@@ -59,11 +64,12 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
 
     def show(
         self,
-        what: Picture | Callable[[Axes], object] | Callable[[], Axes],
+        what: Picture | Callable[[Axes], object] | Callable[[Axes | None], Axes],
         *,
         alt: str = "",
         size: tuple[float, float] | None = (7.0, 4.0),
         keep: Hashable = None,
+        room: Hashable = None,
     ) -> None:
         """Show a picture in the place of the one before.
 
@@ -71,15 +77,19 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
         ----------
         what : Picture or callable
             A drawn picture; or a function that draws on the axes it is given, such as
-            ``lambda ax: plots.plot_scores(panel, "bbh", ax=ax)``; or, with ``size=None``, a
-            function without arguments that returns the axes it drew on a figure of its own.
+            ``lambda ax: plots.plot_scores(panel, "bbh", ax=ax)``.
         alt : str
             What is to be seen, for those who listen to a page; of a `Picture` it is its own.
         size : (float, float) or None
-            Width and height of the figure in inches; None for a figure that has its own.
+            Width and height of the figure in inches. None for the size that the function takes by
+            itself: it is given None first, and returns the axes it drew on.
         keep : hashable, optional
-            Names the shape of the picture: what goes where is worked out anew when it changes, and
-            kept otherwise. None works it out each time, which takes twice as long.
+            Names the kind of the picture: those of one kind are drawn by one function. Axes are
+            made anew when it changes, and kept otherwise. None makes them each time, which takes
+            three times as long.
+        room : hashable, optional
+            Says how much room is needed for what is written around the axes of that kind: it is
+            made anew when this changes.
 
         Raises
         ------
@@ -87,76 +97,56 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
             Whatever the drawing raises; the picture before stays.
         """
         if not isinstance(what, Picture):
-            shape = None if keep is None else (keep, size)
-            what = self._drawn(what, alt, size, shape)
+            with DRAWING:
+                pixels = self._drawn(what, size, keep, room)
+            what = Picture(alt=alt, png=encoded(pixels), width=pixels.shape[1])
         self.alt, self.png = what.alt, what.png
         self.value = what._repr_html_()
 
     def clear(self) -> None:
         """Show nothing."""
         self.alt, self.png, self.value = "", b"", ""
-        self._shape: Hashable = None
-        self._places: Places = []
+        self._stage: Stage | None = None
+        self._kind: Hashable = None
+        self._room: Hashable = None
 
-    def _drawn(self, paint: Any, alt: str, size: Any, shape: Hashable) -> Picture:
-        """Draw a picture, with everything where it was if its shape is the same."""
-        with DRAWING:
-            if size is None:
-                figure = paint().figure.canvas.figure
-            else:
-                figure = _blank(size)
-                paint(figure.axes[0])
-            known = shape is not None and shape == self._shape
-            known = known and len(figure.axes) == len(self._places)
-            if known:
-                _put(figure, self._places)
-            image = _rendered(figure)
-            if not known:
-                self._shape, self._places = shape, [ax.get_position() for ax in figure.axes]
-        return Picture(alt=alt, png=encoded(image), width=image.width)
+    def _drawn(self, paint: Any, size: Any, keep: Hashable, room: Hashable) -> Pixels:
+        """Draw a picture, on the axes of the one before if it is of the same kind."""
+        from .stage import Stage
+
+        if keep is None:
+            return Stage(paint, size).pixels()
+        kind = (keep, size)
+        if self._stage is None or self._kind != kind:
+            self._stage, self._kind, self._room = Stage(paint, size), kind, room
+        self._stage.redraw(paint, lay_out=room != self._room)
+        self._room = room
+        return self._stage.pixels()
 
 
-def _blank(size: tuple[float, float]) -> Figure:
-    """Return a figure with one set of axes that pyplot knows nothing of."""
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
+def encoded(pixels: Pixels) -> bytes:
+    """Return an image of shape (height, width, 3) as PNG, quickly and with all its colours.
 
-    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=_MARGIN, h_pad=_MARGIN))
-    figure.add_subplot()
-    return figure
-
-
-def _put(figure: Figure, places: Places) -> None:
-    """Put all axes where they were in an earlier picture."""
-    figure.set_layout_engine("none")
-    for ax, place in zip(figure.axes, places, strict=True):
-        ax.set_position(place)
-
-
-def _rendered(figure: Figure) -> Any:
-    """Return the figure as an image of few colours, which is small and quick to write."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    figure.set_dpi(DPI)
-    for ax in figure.axes:
-        ax.minorticks_off()  # the small ticks of a logarithmic axis take a quarter of the time
-    canvas: Any = FigureCanvasAgg(figure)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        canvas.draw()
-    return image_of(canvas)
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> rainbow = np.arange(90, dtype=np.uint8).reshape(5, 6, 3)
+    >>> bool((np.asarray(Image.open(io.BytesIO(encoded(rainbow)))) == rainbow).all())
+    True
+    """
+    height, width, _ = pixels.shape
+    flat = pixels.reshape(height, 3 * width)
+    lines = np.empty((height, 1 + 3 * width), dtype=np.uint8)
+    lines[:, 0] = _ABOVE
+    lines[0, 1:] = flat[0]
+    np.subtract(flat[1:], flat[:-1], out=lines[1:, 1:])  # goes round at 256, as it should
+    head = struct.pack(">IIBBBBB", width, height, _BITS, _RGB, 0, 0, 0)
+    body = zlib.compress(lines.tobytes(), 1)
+    return _SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
-def image_of(canvas: Any) -> Any:
-    """Return what is drawn on a canvas as an image of few colours."""
-    from PIL import Image
-
-    image = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
-    return image.convert("RGB").quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
-
-
-def encoded(image: Any) -> bytes:
-    """Return an image as PNG."""
-    stream = io.BytesIO()
-    image.save(stream, format="png", compress_level=4)
-    return stream.getvalue()
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    """Return a part of a PNG file."""
+    content = kind + data
+    return struct.pack(">I", len(data)) + content + struct.pack(">I", zlib.crc32(content))

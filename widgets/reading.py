@@ -258,7 +258,9 @@ class SkillReading(Tool):
         if view is None:
             self.pictures[place].clear()
             return
-        self.pictures[place].show(view.paint, alt=view.alt, size=None, keep=view.keep)
+        self.pictures[place].show(
+            view.paint, alt=view.alt, size=None, keep=view.keep, room=view.room
+        )
 
     def _loadings(self) -> views.View:
         return views.loadings_view(

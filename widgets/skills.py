@@ -202,7 +202,9 @@ class SkillChoice(Tool):
         selection, self.fit = self.selection, self.selection.fits[k]
         alt = f"{describe_criterion(selection)} Picked: K = {k}."
         shape = tuple(selection.table["aic"])
-        self.picture.show(lambda: drawn_criteria(selection, k), alt=alt, size=None, keep=shape)
+        self.picture.show(
+            lambda ax: drawn_criteria(selection, k, ax=ax), alt=alt, size=None, keep=shape
+        )
         self._words.value = _paragraph(f"widget.fit is {self.fit!r}. {describe_loadings(self.fit)}")
         self.table.show(
             selection.table.reset_index(), read=readable(selection), formats=_FORMATS,
@@ -227,9 +229,11 @@ class SkillChoice(Tool):
             self.notice.warn(" ".join(filter(None, [self.notice.text, told])))
 
 
-def drawn_criteria(selection: Selection, chosen: int | None = None) -> Axes:
-    """Draw AIC and BIC against the number of skills, on one figure."""
-    ax = plots.plot_criterion(selection, criterion="aic", chosen=chosen)
+def drawn_criteria(
+    selection: Selection, chosen: int | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw AIC and BIC against the number of skills, on one set of axes."""
+    ax = plots.plot_criterion(selection, criterion="aic", chosen=chosen, ax=ax)
     return plots.plot_criterion(selection, criterion="bic", ax=ax)
 
 

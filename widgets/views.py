@@ -1,8 +1,7 @@
 """Views: the pictures of a fit that a widget shows, each with the words that say what is seen.
 
-A view is not drawn yet: it knows how to be drawn, what it shows, and which pictures before it had
-the same shape, so that :class:`~lvkit.widgets.picture.PictureBox` need not work out anew what goes
-where.
+A view is not drawn yet: it knows how to be drawn, what it shows, and which pictures are of the same
+kind, so that :class:`~lvkit.widgets.picture.PictureBox` need not make axes anew.
 """
 
 from __future__ import annotations
@@ -37,33 +36,38 @@ class View(NamedTuple):
     Attributes
     ----------
     paint : callable
-        Draws it on a figure of its own and returns the axes.
+        Draws it on axes, or given None on a figure of its own, and returns the axes.
     alt : str
         What is to be seen.
     keep : hashable
-        The same for pictures in which everything goes where it went before.
+        Its kind: pictures of one kind are drawn on the same axes, in turn.
+    room : hashable
+        The same for pictures of a kind that need as much room for what is written around them.
     """
 
-    paint: Callable[[], Axes]
+    paint: Callable[[Axes | None], Axes]
     alt: str
     keep: Hashable
+    room: Hashable = None
 
 
 def loadings_view(fit: Fit, *, errors: bool = False, skill: str | None = None) -> View:
     """Return the view of the loadings: all skills or, with errors, one skill's intervals."""
     if errors and skill is not None:
         alt = describe.describe_loading_intervals(fit, skill)
-        keep: Hashable = ("intervals", skill, tuple(fit.anchors.values()))
-        return View(lambda: plots.plot_loading_intervals(fit, skill), alt, keep)
+        room: Hashable = (skill, tuple(fit.anchors.values()))
+        return View(
+            lambda ax: plots.plot_loading_intervals(fit, skill, ax=ax), alt, "intervals", room
+        )
     alt = describe.describe_loadings(fit, errors=errors)
-    keep = ("loadings", errors, _longest(fit))
-    return View(lambda: plots.plot_loadings(fit, errors=errors), alt, keep)
+    keep = ("loadings", errors, len(fit.skills))
+    return View(lambda ax: plots.plot_loadings(fit, errors=errors, ax=ax), alt, keep, _longest(fit))
 
 
 def correlation_view(fit: Fit) -> View:
     """Return the view of the skills' correlations between families."""
-    alt, keep = describe.describe_correlation(fit), ("correlation", _longest(fit))
-    return View(lambda: plots.plot_correlation(fit), alt, keep)
+    alt, keep = describe.describe_correlation(fit), ("correlation", len(fit.skills))
+    return View(lambda ax: plots.plot_correlation(fit, ax=ax), alt, keep, _longest(fit))
 
 
 def map_view(
@@ -73,17 +77,19 @@ def map_view(
     if len(fit.skills) == 1:
         alone, alt = skills[0], describe.describe_families(fit, skill=skills[0], top=top)
         keep: Hashable = ("ranking", top)
-        return View(lambda: plots.plot_families(fit, skill=alone, top=top), alt, keep)
+        return View(lambda ax: plots.plot_families(fit, skill=alone, top=top, ax=ax), alt, keep)
     more = {"skills": skills, "families": families, "top": top}
     alt = describe.describe_family_map(fit, **more)  # type: ignore[arg-type]
-    return View(lambda: _steady(plots.plot_family_map(fit, **more)), alt, "map")  # type: ignore[arg-type]
+    return View(lambda ax: _steady(plots.plot_family_map(fit, **more, ax=ax)), alt, "map")  # type: ignore[arg-type]
 
 
 def pair_view(post: FamilyPosterior, a: str, b: str, skills: tuple[str, str]) -> View:
     """Return the view of two families' posteriors on two skills."""
     alt = describe.describe_family_density(post, a, b, skills=skills)
     return View(
-        lambda: _steady(plots.plot_family_density(post, a, b, skills=skills)), alt, "density"
+        lambda ax: _steady(plots.plot_family_density(post, a, b, skills=skills, ax=ax)),
+        alt,
+        "density",
     )
 
 
@@ -99,6 +105,6 @@ def _steady(ax: Axes) -> Axes:
     return ax
 
 
-def _longest(fit: Fit) -> tuple[int, int]:
+def _longest(fit: Fit) -> int:
     """Return what decides how much room the skills' names take."""
-    return len(fit.skills), max(len(skill) for skill in fit.skills)
+    return max(len(skill) for skill in fit.skills)

@@ -19,14 +19,14 @@ def test_error_bars_are_in_the_picture_and_in_the_words(small_fit: lv.Fit) -> No
     plain, errors = (views.loadings_view(small_fit, errors=on) for on in (False, True))
     assert "Standard errors go from" in errors.alt
     assert "Standard errors" not in plain.alt
-    assert any("±" in text.get_text() for text in errors.paint().texts)
-    assert not any("±" in text.get_text() for text in plain.paint().texts)
+    assert any("±" in text.get_text() for text in errors.paint(None).texts)
+    assert not any("±" in text.get_text() for text in plain.paint(None).texts)
 
 
 def test_one_skills_error_bars_are_its_intervals(small_fit: lv.Fit) -> None:
     view = views.loadings_view(small_fit, errors=True, skill="general")
     assert view.alt.startswith("Loadings on general with 95% intervals")
-    assert view.paint().get_xlabel().startswith("loading on general")
+    assert view.paint(None).get_xlabel().startswith("loading on general")
 
 
 def test_a_skill_without_error_bars_is_the_heat_map(small_fit: lv.Fit) -> None:
@@ -42,7 +42,7 @@ def test_correlations_are_told(small_fit: lv.Fit) -> None:
 def test_families_are_placed_on_the_skills_asked_for(small_fit: lv.Fit) -> None:
     family = small_fit.families[0]
     view = views.map_view(small_fit, SKILLS[::-1], families=[family], top=5)
-    ax = view.paint()
+    ax = view.paint(None)
     assert ax.get_xlabel().startswith("instruction (")
     assert "The 5 best known families on instruction and general" in view.alt
     assert f"Marked: {family}" in view.alt
@@ -52,7 +52,7 @@ def test_families_of_one_skill_are_ranked(small_panel: lv.Panel) -> None:
     two = small_panel.select(benchmarks=["mmlu", "gsm8k"])
     fit = lv.LatentSkillModel(anchors={"all": "mmlu"}, features="log_params").fit(two)
     view = views.map_view(fit, ("all", "all"), top=4)
-    assert len(view.paint().get_yticks()) == 4
+    assert len(view.paint(None).get_yticks()) == 4
     assert view.alt.startswith("The families with the most scores (4)")
 
 
@@ -60,7 +60,7 @@ def test_two_families_are_told_apart_with_their_odds(post: FamilyPosterior) -> N
     a, b = post.families[:2]
     view = views.pair_view(post, a, b, SKILLS)
     assert f"The probability that {a} stands higher is" in view.alt
-    assert {a, b} <= {text.get_text() for text in view.paint().texts}
+    assert {a, b} <= {text.get_text() for text in view.paint(None).texts}
 
 
 def test_the_comparison_has_a_row_for_each_skill(post: FamilyPosterior) -> None:
@@ -86,7 +86,7 @@ def test_no_label_is_cut_off(small_fit: lv.Fit, small_panel: lv.Panel) -> None:
         views.pair_view(post, *pair, SKILLS),
     ]
     for view in shown:
-        ax = view.paint()
+        ax = view.paint(None)
         ax.figure.draw_without_rendering()
         for label in (part for each in ax.figure.axes for part in (each.xaxis, each.yaxis)):
             box = label.label.get_window_extent()
