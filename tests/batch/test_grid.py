@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny import write_notebook
+
+import lvkit as lv
+from lvkit.batch.grid import planned_runs
+from lvkit.batch.source import Source, open_notebook, open_template
+
+CELL = "x: int = 1\nname: str = ''\nrate: float = 0.5\nneeded: str"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    return open_notebook(write_notebook(tmp_path, parameters=CELL))
+
+
+def test_every_combination_is_a_run_with_all_values(source: Source) -> None:
+    runs = planned_runs(source, {"needed": "y"}, {"x": [1, 2], "rate": [0.1, 3]})
+    assert [run.name for run in runs] == [
+        "x-1-rate-0-1", "x-1-rate-3", "x-2-rate-0-1", "x-2-rate-3",
+    ]  # fmt: skip
+    assert runs[3].parameters == {"x": 2, "name": "", "rate": 3, "needed": "y"}
+    assert runs[3].given == {"x", "rate", "needed"}
+    assert runs[3].told == {"x": 2, "rate": 3}
+    assert runs[3].title == "Tiny (x = 2, rate = 3)"
+
+
+def test_runs_told_one_by_one_are_crossed_with_the_grid(source: Source) -> None:
+    rows = [{"needed": "a"}, {"needed": "b", "x": 5}]
+    runs = planned_runs(source, {}, {"rate": [0.1, 0.2]}, rows)
+    told = [(run.parameters["needed"], run.parameters["x"]) for run in runs]
+    assert told == [("a", 1), ("a", 1), ("b", 5), ("b", 5)]
+
+
+def test_without_lists_there_is_one_run() -> None:
+    (run,) = planned_runs(open_template("report"), {"data": "/a/b.csv"})
+    assert (run.name, run.title) == ("report", "lvkit report: b.csv")
+
+
+def test_numbers_of_numpy_become_plain_ones(source: Source) -> None:
+    (run,) = planned_runs(source, {"needed": "", "rate": np.float64(0.25)})
+    assert type(run.parameters["rate"]) is float
+
+
+@pytest.mark.parametrize(
+    ("fixed", "grid", "rows", "told"),
+    [
+        ({"nmae": "a"}, {}, [], "'nmae': no such parameter.*Did you mean 'name'"),
+        ({"x": "1"}, {}, [], "'x': saw '1'; expected a whole number"),
+        ({"x": True}, {}, [], "'x': saw True; expected a whole number"),
+        ({"rate": None}, {}, [], "'rate': saw None; expected a number"),
+        ({"rate": float("nan")}, {}, [], "'rate': saw nan; expected a number, as JSON knows it"),
+        ({"name": datetime.date(2026, 1, 1)}, {}, [], "as JSON knows it"),
+        ({}, {"x": [1, "2"]}, [], "'x': saw '2'"),
+        ({}, {"x": []}, [], "grid, parameter 'x': saw an empty list"),
+        ({"x": 1}, {"x": [2]}, [], "'x': given twice, in the grid and outside it"),
+        ({}, {"x": [2]}, [{"x": 3}], "'x': given twice"),
+        ({}, {}, [{"y": 3}], "'y': no such parameter"),
+        ({}, {"x": [1, 2, 1]}, [], "the run with x = 1 comes twice"),
+        ({}, {"x": [1, 2]}, [{}, {"name": ""}], "x = 1, name =|name = , x = 1"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_runs(
+    fixed: dict[str, Any],
+    grid: dict[str, list[Any]],
+    rows: list[dict[str, Any]],
+    told: str,
+    source: Source,
+) -> None:
+    with pytest.raises(lv.LvkitError, match=told):
+        planned_runs(source, {"needed": "y"} | fixed, grid, rows)
+
+
+def test_a_value_that_is_missing_is_told(source: Source) -> None:
+    told = "'needed': no value, and the notebook has no default; expected a text"
+    with pytest.raises(lv.LvkitError, match=told):
+        planned_runs(source)
+    with pytest.raises(lv.LvkitError, match=told):
+        planned_runs(source, runs=[{"needed": "y"}, {"x": 2}])
+
+
+def test_all_that_is_wrong_is_told_in_one_list_and_once(source: Source) -> None:
+    with pytest.raises(lv.LvkitError) as caught:
+        planned_runs(source, {"x": "a", "z": 1}, {"rate": ["b", "b"], "name": []})
+    places = [problem.where for problem in caught.value.problems]
+    assert sorted(places) == [
+        "grid, parameter 'name'",
+        "parameter 'needed'",
+        "parameter 'rate'",
+        "parameter 'x'",
+        "parameter 'z'",
+    ]

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import datetime
+import math
+from typing import Any
+
+import pytest
+
+import lvkit as lv
+from lvkit.batch.parameters import NO_DEFAULT, Parameter, as_json, read_parameters
+
+CELL = """import math
+n: int = 3  # how many
+rate: "float" = 0.5
+names: list[str] = ["a", "b"]  # who
+more: dict = {}
+flag = True
+maybe: str | None = None
+perhaps: Optional[int] = 2
+either: Union[int, str] = 1
+where: Path = "x"
+limit: float = math.inf
+plain = 4
+free = None
+both = again = "y"
+needed: str
+"""
+
+
+def parameter(annotation: str, default: str = "...") -> Parameter:
+    (found,) = read_parameters(f"it: {annotation} = {default}")
+    return found
+
+
+def test_a_cell_tells_names_types_defaults_and_help() -> None:
+    found = {p.name: p for p in read_parameters(CELL)}
+    assert list(found)[:5] == ["n", "rate", "names", "more", "flag"]
+    assert found["n"] == Parameter("n", frozenset({"int"}), 3, "how many")
+    assert found["rate"].kinds == {"float"}
+    assert (found["names"].kinds, found["names"].help) == ({"list"}, "who")
+    assert found["more"].default == {}
+    assert found["flag"].kinds == {"bool"}
+    assert found["both"].default == found["again"].default == "y"
+
+
+def test_a_type_may_be_one_of_several_or_not_told() -> None:
+    found = {p.name: p.kinds for p in read_parameters(CELL)}
+    assert found["maybe"] == {"str", "NoneType"}
+    assert found["perhaps"] == {"int", "NoneType"}
+    assert found["either"] == {"int", "str"}
+    assert found["plain"] == {"int", "float"}
+    assert found["where"] == found["free"] == frozenset()
+
+
+def test_a_parameter_without_a_value_is_required_and_a_computed_one_is_not() -> None:
+    found = {p.name: p for p in read_parameters(CELL)}
+    assert found["needed"].default is NO_DEFAULT
+    assert [name for name, p in found.items() if p.is_required] == ["needed"]
+    assert found["limit"].default is None
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "accepted"),
+    [
+        ("int", 3, True),
+        ("int", 3.0, False),
+        ("int", True, False),
+        ("float", 3, True),
+        ("float", 1e23, True),
+        ("float", True, False),
+        ("float", "3", False),
+        ("bool", True, True),
+        ("bool", 1, False),
+        ("str", "", True),
+        ("str", None, False),
+        ("str | None", None, True),
+        ("list[int]", [1], True),
+        ("dict[str, int]", [1], False),
+        ("Anything", [None], True),
+    ],
+)
+def test_values_are_held_against_the_type(annotation: str, value: Any, accepted: bool) -> None:
+    assert parameter(annotation).accepts(value) is accepted
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "value"),
+    [
+        ("str", "12", "12"),
+        ("str", "a=b", "a=b"),
+        ("int", "12", 12),
+        ("float", "1e23", 1e23),
+        ("float", ".5", 0.5),
+        ("bool", "true", True),
+        ("bool", "True", True),
+        ("str | None", "null", None),
+        ("str | None", "some", "some"),
+        ("dict", '{"a": "mmlu"}', {"a": "mmlu"}),
+        ("list", "['a', 'b']", ["a", "b"]),
+        ("int", "many", "many"),
+        ("Anything", "3", 3),
+        ("Anything", "three", "three"),
+    ],
+)
+def test_what_was_typed_becomes_a_value(annotation: str, text: str, value: Any) -> None:
+    assert parameter(annotation).read(text) == value
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text", "values"),
+    [
+        ("str", "a, b", ["a", "b"]),
+        ("str", '["a,b", "c"]', ["a,b", "c"]),
+        ("float", "1e22,2", [1e22, 2]),
+        ("dict", '[{"a": "b"}, {}]', [{"a": "b"}, {}]),
+        ("str", "[not a list", ["[not a list"]),
+        ("str", " ", []),
+    ],
+)
+def test_what_was_typed_becomes_a_list_of_values(
+    annotation: str, text: str, values: list[Any]
+) -> None:
+    assert parameter(annotation).read_list(text) == values
+
+
+def test_what_is_expected_is_told_in_words() -> None:
+    assert parameter("float | None").expected == "a number or nothing (null)"
+    assert parameter("Anything").expected == "a value of JSON's types"
+
+
+def test_a_cell_that_is_not_python_is_refused_with_the_remedy() -> None:
+    with pytest.raises(lv.LvkitError, match="not plain Python.*Keep magics"):
+        read_parameters("%matplotlib inline\nx = 1")
+
+
+def test_values_are_as_they_come_back_from_json() -> None:
+    assert as_json({"a": (1, 2.5)}) == {"a": [1, 2.5]}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, datetime.date(2026, 1, 1), {1, 2}])
+def test_values_that_json_does_not_know_are_refused(value: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        as_json(value)

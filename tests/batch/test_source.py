@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny import notebook_text, write_notebook
+
+import lvkit as lv
+from lvkit.batch.source import TEMPLATES, open_notebook, open_template
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_template_can_be_opened_and_says_what_it_takes(name: str) -> None:
+    source = open_template(name)
+    assert source.own
+    assert {"data", "seed", "cache"} <= {parameter.name for parameter in source.parameters}
+    assert all(parameter.kinds and parameter.help for parameter in source.parameters)
+    assert not any(parameter.is_required for parameter in source.parameters)
+
+
+@pytest.mark.parametrize("name", ["famly", "../report", "00_start_here", ""])
+def test_what_is_no_template_is_refused(name: str) -> None:
+    with pytest.raises(lv.LvkitError, match="expected one of report, family"):
+        open_template(name)
+
+
+def test_the_nearest_template_is_told() -> None:
+    with pytest.raises(lv.LvkitError, match="Did you mean 'family'"):
+        open_template("famly")
+
+
+def test_a_notebook_of_the_users_is_opened_without_being_run(tmp_path: Path) -> None:
+    source = open_notebook(write_notebook(tmp_path, "1 / 0", name="my analysis"))
+    assert (source.name, source.title, source.own) == ("my analysis", "Tiny", False)
+    assert [parameter.name for parameter in source.parameters] == ["x"]
+    assert source.n_cells == 3
+
+
+def test_a_notebook_without_a_parameters_cell_takes_none(tmp_path: Path) -> None:
+    path = tmp_path / "bare.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": ["x = 1"]}]}))
+    source = open_notebook(path)
+    assert source.parameters == ()
+    assert source.title == "bare"
+
+
+def in_another_language() -> str:
+    document = json.loads(notebook_text())
+    document["metadata"]["kernelspec"] = {"name": "ir", "language": "R"}
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = 1", "the file is not JSON; expected a Jupyter notebook in Python"),
+        ("[]", "the file has no cells"),
+        (in_another_language(), "written in R"),
+        (notebook_text(parameters="!ls"), r"parameters cell: the cell is not plain Python"),
+    ],
+)
+def test_what_is_no_notebook_in_python_is_refused(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.ipynb"
+    path.write_text(text)
+    with pytest.raises(lv.LvkitError, match=f"mine.ipynb'.*{told}"):
+        open_notebook(path)
+
+
+def test_a_notebook_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(lv.LvkitError, match="cannot read the notebook"):
+        open_notebook(tmp_path / "none.ipynb")
+
+
+def test_files_are_told_in_full_and_other_texts_are_left(tmp_path: Path) -> None:
+    for name in ("scores.csv", "gemma"):
+        (tmp_path / name).write_text("")
+    values = {"data": "scores.csv", "about": "gemma", "family": "from_name", "fit": ""}
+    report, mine = open_template("report"), open_notebook(write_notebook(tmp_path))
+    full = str(tmp_path / "scores.csv")
+    assert report.in_full(values, tmp_path) == values | {"data": full}
+    assert report.in_full({"data": "none.csv"}, tmp_path) == {"data": str(tmp_path / "none.csv")}
+    assert mine.in_full({"y": ["scores.csv", "a\0b", 3]}, tmp_path) == {"y": [full, "a\0b", 3]}
