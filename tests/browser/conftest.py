@@ -26,7 +26,7 @@ def chromium() -> Iterator[Any]:
 
 def is_near(url: str) -> bool:
     """Whether an address is on this machine."""
-    return url.startswith(("data:", "blob:")) or urlsplit(url).hostname in (
+    return url.startswith(("data:", "blob:", "file:")) or urlsplit(url).hostname in (
         "localhost",
         "127.0.0.1",
     )
