@@ -335,12 +335,12 @@ def describe_plan_comparison(comparison: PlanComparison) -> str:
     told = []
     for plan in comparison.plans:
         row = plan.table.iloc[int(plan.table["budget"].to_numpy().argmax())]
-        ends = [amount(float(row[f"tokens_per_param_{end}"])) for end in ("lower", "upper")
-                if plan.level is not None]  # fmt: skip
-        span = f" ({' to '.join(ends)})" if ends else ""
-        corner = f", at an end ({row['corner']})" if row["corner"] else ""
-        best = amount(float(row["tokens_per_param"]))
-        told.append(f"{plan.target.label} of {plan.family} {best}{span}{corner}")
+        ends = ["lower", "upper"] if plan.level is not None else []
+        ends = [amount(float(row[f"tokens_per_param_{end}"])) for end in ends]
+        span, best = f" ({' to '.join(ends)})" if ends else "", amount(row["tokens_per_param"])
+        corner = str(row["corner"]).removesuffix(" (bracket)")
+        end = f", at an end ({corner})" if corner else ""
+        told.append(f"{plan.target.label} of {plan.family} {best}{span}{end}")
     budget = flops(float(comparison.table["budget"].max()))
     level = comparison.plans[0].level
     kind = "" if level is None else f" with {level:.0%} intervals"
