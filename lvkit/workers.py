@@ -2,12 +2,16 @@
 
 Folds of a hold-out, panels of a study and starts of a fit have nothing to do with one another, so
 joblib may spread them over workers, under the backend that the user chose with
-``joblib.parallel_config``. Each task computes on one thread of linear algebra, wherever it runs:
-several would round differently, and would take the cores from one another.
+``joblib.parallel_config`` or :func:`lvkit.cluster.dask_cluster`. Each task computes on one thread
+of linear algebra, wherever it runs: several would round differently, and would take the cores from
+one another.
 """
 
 from __future__ import annotations
 
+import os
+import platform
+import threading
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
@@ -54,13 +58,12 @@ def run(
             yield _alone(function, task)
         return
     from joblib import Parallel, delayed
-    from threadpoolctl import threadpool_limits
 
     parallel = Parallel(n_jobs=n_jobs, prefer="threads" if threads else None,
                         return_as="generator")  # fmt: skip
     # Threads share one limit: without this one, the first task to end would lift it for the others.
-    with threadpool_limits(limits=1, user_api="blas"):
-        found = parallel(delayed(_alone)(function, task) for task in tasks)
+    with _one_thread():
+        found = parallel(delayed(_sent)(function, task, _process()) for task in tasks)
         try:
             for result in found:  # noqa: UP028  (which would close it before we can)
                 yield result
@@ -75,9 +78,30 @@ def _close(found: Any) -> None:
         found.close()
 
 
+def _sent(function: Callable[..., Result], task: tuple[Any, ...], home: str) -> Result:
+    """Do one task that was sent here, from the process `home`."""
+    if _process() == home:
+        return function(*task)  # under the limit that `run` holds
+    if threading.current_thread() is threading.main_thread():
+        return _alone(function, task)
+    _one_thread()  # for good: threads of a Dask worker share it, and the first to end must not
+    return function(*task)  # lift it for the others
+
+
+def _process() -> str:
+    """Return what tells this process from those of other machines too."""
+    return f"{platform.node()} {os.getpid()}"
+
+
 def _alone(function: Callable[..., Result], task: tuple[Any, ...]) -> Result:
     """Do one task on one thread of linear algebra."""
+    with _one_thread():
+        return function(*task)
+
+
+def _one_thread() -> Any:
+    """Limit linear algebra to one thread, until the context that is returned ends."""
+    import scipy.linalg  # noqa: F401  (what is not loaded cannot be limited)
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1, user_api="blas"):
-        return function(*task)
+    return threadpool_limits(limits=1, user_api="blas")
