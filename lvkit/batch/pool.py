@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lvkit.batch.job import Job, Outcome, run_job
+
+if TYPE_CHECKING:
+    from lvkit.reporting.kernel import Halt
 
 __all__ = ["run_jobs"]
 
@@ -56,13 +59,26 @@ def _here(jobs: Sequence[Job], n_jobs: int) -> Generator[Outcome, None, None]:
     halt = Halt()
     pool = ThreadPoolExecutor(n_jobs, thread_name_prefix="lvkit-report")
     try:
-        for future in as_completed([pool.submit(run_job, job, halt=halt) for job in jobs]):
+        for future in as_completed([pool.submit(_in_thread, job, halt) for job in jobs]):
             yield future.result()
     except BaseException:
         halt.pull()
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_thread(job: Job, halt: Halt) -> Outcome:
+    """Do a job in a thread of its own, and close the event loop that Jupyter leaves open there."""
+    import asyncio
+
+    from jupyter_core.utils import ensure_event_loop
+
+    try:
+        return run_job(job, halt=halt)
+    finally:
+        ensure_event_loop().close()
+        asyncio.set_event_loop(None)
 
 
 def _on_cluster(jobs: Sequence[Job], address: str) -> Generator[Outcome, None, None]:

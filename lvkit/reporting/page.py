@@ -52,6 +52,8 @@ def html_page(notebook: Any, title: str, *, code: bool = False) -> str:
     for cell in shown.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\A# .*\n*", "", cell.source)
+        else:
+            cell.outputs = [output for output in cell.get("outputs", ()) if _can_be_shown(output)]
     told = {"title": title, "contents": contents_of(shown), "code": code}
     with resources.as_file(resources.files("lvkit.reporting") / "templates") as folder:
         exporter = HTMLExporter(  # type: ignore[no-untyped-call]
@@ -59,6 +61,12 @@ def html_page(notebook: Any, title: str, *, code: bool = False) -> str:
         )
         page, _ = exporter.from_notebook_node(_one_header(shown), resources={"lvkit": told})
     return str(page)
+
+
+def _can_be_shown(output: Any) -> bool:
+    """Tell whether an output is for readers; some are for programs only."""
+    kinds = output.get("data", {"text/plain": ""})
+    return any(not kind.startswith("application/vnd.") for kind in kinds)
 
 
 def _one_header(notebook: Any) -> Any:

@@ -38,6 +38,25 @@ def test_a_page_shows_prose_and_outputs_without_code() -> None:
         assert hidden not in page
 
 
+def test_code_is_shown_as_text_if_it_is_asked_for() -> None:
+    given = notebook()
+    given.cells[4].source = "print('<b>')  # work"
+    page = html_page(given, "A title", code=True)
+    assert "print('&lt;b&gt;')  # work" in page
+    assert "secret = 1" in page
+    assert "An aside" not in page
+
+
+def test_what_is_for_programs_only_is_not_shown() -> None:
+    given = notebook()
+    given.cells[4].outputs = [
+        new.new_output("display_data", {"application/vnd.mine+json": {"number": 12345}})
+    ]
+    page = html_page(given, "A title")
+    assert "12345" not in page
+    assert "Hello." in page
+
+
 def test_what_was_printed_is_text() -> None:
     page = html_page(notebook(), "A title")
     assert "&lt;script&gt;printed" in page

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+from tiny import write_notebook
+
+import lvkit as lv
+from lvkit.batch.index import batch_document, index_page, manifest_text
+from lvkit.batch.job import Failure
+from lvkit.batch.results import Batch, Run
+from lvkit.batch.source import open_notebook
+from lvkit.documents import plain
+
+NASTY = "<script>alert(1)</script>"
+
+
+def batch() -> Batch:
+    done = Run(
+        "about-script", f"T {NASTY}", "done", Path("runs/about-script"),
+        {"about": NASTY, "seed": 3}, {"about": NASTY},
+        highlights={"AIC": -1234.56, f"best {NASTY}": NASTY, "sure": True},
+        started="2026-01-01T10:00:00+00:00", ended="2026-01-01T10:01:00+00:00", seconds=60.0,
+        data={"/a/b.csv": "00ff"},
+    )  # fmt: skip
+    failure = Failure(f"Part {NASTY}", "ValueError", f"no {NASTY}")
+    failed = Run("about-b", "T", "failed", Path("runs/about-b"), {"about": ["b"], "seed": 3},
+                 {"about": ["b"]}, failure=failure, ended="2026-01-01T10:02:00+00:00")  # fmt: skip
+    waiting = Run("about-c", "T", "not run", Path("runs/about-c"), {"about": "c"}, {"about": "c"})
+    return Batch(Path("out"), (done, failed, waiting))
+
+
+def test_everything_from_outside_is_text_in_the_index() -> None:
+    page = index_page(batch(), f"Mine {NASTY}")
+    assert page.count("<script") == 1
+    assert f"<title>Mine {html.escape(NASTY)}: 3 runs</title>" in page
+    assert page.count(html.escape(NASTY)) >= 7
+    assert "<caption" in page
+
+
+def test_the_index_links_to_what_is_there_and_only_inside_the_folder() -> None:
+    links = re.findall(r'href="([^"]*)"', index_page(batch(), "Mine"))
+    assert links == [
+        "runs/about-script/report.html",
+        "runs/about-script/report.ipynb",
+        "runs/about-script/report.json",
+        "#why-about-b",
+        "runs/about-b/failed.ipynb",
+        "manifest.json",
+    ]
+
+
+def test_the_index_asks_no_other_machine() -> None:
+    page = index_page(batch(), "Mine")
+    assert re.findall(r"https?:|url\(|@import|<link|<img|src=", page) == []
+
+
+def test_numbers_are_short_and_sorted_by_what_they_are() -> None:
+    page = index_page(batch(), "Mine")
+    assert '<td class="number" data-value="-1234.56">-1235</td>' in page
+    assert '<td class="number" data-value="">' in page
+    assert ">yes</td>" in page
+    assert 'data-value="[&#34;b&#34;]"' in page
+
+
+def test_failures_are_told_with_their_text() -> None:
+    page = html.unescape(index_page(batch(), "Mine"))
+    assert f"about-b, section “Part {NASTY}”" in page
+    assert f"ValueError: no {NASTY}" in page
+
+
+def test_the_manifest_tells_versions_hashes_seeds_and_times(tmp_path: Path) -> None:
+    source = open_notebook(write_notebook(tmp_path))
+    document = json.loads(manifest_text(batch(), source, "2026-01-01T09:59:00+00:00"))
+    assert document["versions"]["lvkit"] == lv.__version__
+    assert document["notebook"]["name"] == "tiny"
+    assert len(document["notebook"]["sha256"]) == 64
+    assert document["ok"] is False
+    done, failed, waiting = document["runs"]
+    assert (done["seed"], done["data"], done["seconds"]) == (3, {"/a/b.csv": "00ff"}, 60.0)
+    assert failed["failure"]["name"] == "ValueError"
+    assert waiting["status"] == "not run"
+
+
+def test_the_document_for_programs_says_where_pages_are() -> None:
+    document = plain(batch_document(batch()))
+    assert document["index"] == "out/index.html"
+    pages = [run["html"] for run in document["runs"]]
+    assert pages == ["runs/about-script/report.html", None, None]

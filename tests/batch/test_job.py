@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import errno
+import json
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import notebook_text
+
+import lvkit as lv
+from lvkit.batch import job as jobs
+from lvkit.batch.job import FAILED, REPORT, Failure, Job, now, require_jupyter, run_job, scalars
+from lvkit.reporting import kernel
+
+TWICE = """from IPython.display import display
+for highlights in ({"a": 1, "b": [2], "c": None}, {"d": "<b>"}):
+    document = {"highlights": highlights, "deep": {"n": 3}}
+    display({"application/vnd.lvkit.key-numbers+json": document}, raw=True)"""
+
+
+def job(*cells: str, **settings: Any) -> Job:
+    given = {"name": "tiny", "title": "A <tiny> one", "parameters": {"x": 4}} | settings
+    return Job(text=notebook_text(*cells), **given)
+
+
+def test_a_job_gives_back_the_bytes_of_its_report() -> None:
+    cells: list[int] = []
+    outcome = run_job(job(), on_cell=lambda: cells.append(1))
+    assert tuple(outcome.files) == REPORT
+    page, notebook, numbers = (outcome.files[name].decode() for name in REPORT)
+    assert "<title>A &lt;tiny&gt; one</title>" in page
+    assert "x = 4" in notebook
+    assert "papermill" not in json.loads(notebook)["metadata"]
+    assert json.loads(numbers) == {"parameters": {"x": 4}, "highlights": {"double": 8}, "x": 4}
+    assert outcome.highlights == {"double": 8}
+    assert outcome.failure is None
+    assert outcome.started <= outcome.ended
+    assert outcome.seconds > 0
+    assert len(cells) == 3
+
+
+def test_key_numbers_of_several_cells_are_merged() -> None:
+    outcome = run_job(job(TWICE, code=True))
+    document = json.loads(outcome.files["report.json"])
+    assert document["deep"] == {"n": 3}
+    assert document["highlights"] == {"a": 1, "d": "<b>"}
+    assert outcome.highlights == {"a": 1, "d": "<b>"}
+    assert "from IPython.display" in outcome.files["report.html"].decode()
+
+
+def test_a_job_and_its_outcome_can_be_sent_to_another_machine() -> None:
+    outcome = run_job(pickle.loads(pickle.dumps(job("pass"))))
+    assert pickle.loads(pickle.dumps(outcome)) == outcome
+
+
+def test_a_cell_that_fails_is_an_outcome_with_the_notebook_as_far_as_it_got() -> None:
+    outcome = run_job(job("print('so far')", "raise ValueError('no <i>good</i>.' + 3000 * 'x')"))
+    assert outcome.failure is not None
+    assert (outcome.failure.section, outcome.failure.name) == ("The work", "ValueError")
+    assert outcome.failure.text.startswith("no <i>good</i>.xxx")
+    assert len(outcome.failure.text) < 2100
+    assert list(outcome.files) == [FAILED]
+    assert b"so far" in outcome.files[FAILED]
+
+
+def test_a_cell_that_hangs_is_stopped_and_told() -> None:
+    outcome = run_job(job("import time\nwhile True: time.sleep(0.1)", timeout=1))
+    expected = Failure("The work", "TimeoutError", "a cell took longer than 1 seconds")
+    assert outcome.failure == expected
+    assert FAILED in outcome.files
+
+
+def test_a_notebook_that_never_started_fails_without_a_notebook(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Kernel didn't respond in 60 seconds")
+
+    monkeypatch.setattr(kernel, "run_notebook", refuse)
+    outcome = run_job(job())
+    assert outcome.failure == Failure("", "RuntimeError", "Kernel didn't respond in 60 seconds")
+    assert outcome.files == {}
+
+
+def test_a_job_that_is_stopped_has_no_outcome() -> None:
+    halt = kernel.Halt()
+    halt.pull()
+    with pytest.raises(kernel.HaltedError):
+        run_job(job(), halt=halt)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_full_disk_is_not_the_notebooks_fault(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(number, "It cannot be written")
+
+    monkeypatch.setattr(kernel, "run_notebook", refuse)
+    with pytest.raises(lv.LvkitError, match="temporary files .It cannot be written.*TMPDIR"):
+        run_job(job())
+
+
+def test_errors_of_lvkit_are_told_in_their_own_words() -> None:
+    assert str(Failure("", "LvkitError", "one family")) == "one family"
+    assert str(Failure("", "KeyError", "'a'")) == "KeyError: 'a'"
+
+
+def test_highlights_are_numbers_and_texts() -> None:
+    assert scalars({"a": 1, "b": None, "c": [1], 4: "x", "d": True}) == {
+        "a": 1, "4": "x", "d": True,
+    }  # fmt: skip
+    assert scalars(["a"]) == scalars(None) == {}
+
+
+def test_times_are_in_utc() -> None:
+    assert now().endswith("+00:00")
+
+
+def test_without_jupyter_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_jupyter()
+    monkeypatch.delitem(sys.modules, "lvkit.reporting.kernel", raising=False)
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    with pytest.raises(lv.LvkitError, match=r"papermill is not installed.*lvkit\[report\]"):
+        require_jupyter()
+
+
+def test_a_job_leaves_nothing_in_the_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.tempfile, "tempdir", str(tmp_path))
+    run_job(job("pass"))
+    assert list(tmp_path.iterdir()) == []

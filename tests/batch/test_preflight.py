@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lvkit as lv
+from lvkit.batch import preflight as module
+from lvkit.batch.grid import PlannedRun, planned_runs
+from lvkit.batch.preflight import completed_settings, preflight
+from lvkit.batch.source import open_template
+
+
+def planned(
+    template: str, grid: dict[str, list[Any]] | None = None, **fixed: Any
+) -> list[PlannedRun]:
+    return planned_runs(open_template(template), fixed, grid)
+
+
+@pytest.mark.parametrize(
+    ("template", "fixed", "told"),
+    [
+        ("family", {"about": "pythia-dedupd"}, "expected a family in the fit.*'pythia-deduped'"),
+        ("family", {"target": "mmul"}, "expected a benchmark of the table, or a skill.*'mmlu'"),
+        ("family", {"n_skills": 13}, "13 skills for 12 benchmarks"),
+        ("family", {"n_skills": 0}, "n_skills: saw 0"),
+        ("report", {"seed": -1}, "seed: saw -1"),
+        ("report", {"n_jobs": 0}, "n_jobs: saw 0"),
+        ("report", {"n_skills": 3, "max_skills": 2}, "max_skills: saw 2"),
+        ("report", {"data": "/no/such.csv"}, "such.csv"),
+        ("report", {"features": "log_parms"}, "Did you mean 'log_params'"),
+        ("report", {"anchors": {"a": "mmul"}}, "Did you mean 'mmlu'"),
+        ("family", {"fit": "/no/such.lvkit"}, "such.lvkit"),
+    ],
+)
+def test_what_cannot_work_is_told_before_kernels_start(
+    template: str, fixed: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(lv.LvkitError, match=told):
+        preflight(planned(template, **fixed))
+
+
+def test_everything_is_told_at_once_and_each_thing_once() -> None:
+    runs = planned("family", {"about": ["nobody", "opt"], "budget": [1e22, 1e23]}, target="x")
+    with pytest.raises(lv.LvkitError) as caught:
+        preflight(runs)
+    places = sorted(problem.where for problem in caught.value.problems)
+    assert places == ["parameter 'about'", "parameter 'target'"]
+
+
+def test_a_family_that_the_fit_leaves_out_is_told_as_such(leaderboard: lv.Panel) -> None:
+    without = leaderboard.models.groupby("family")["tokens_t"].apply(lambda t: t.isna().all())
+    with pytest.raises(lv.LvkitError, match="The fit leaves out its models"):
+        preflight(planned("family", about=without.index[without][0]))
+
+
+def test_numbers_of_skills_that_nobody_chose_suit_the_table(small_file: Path) -> None:
+    chosen, free = preflight(
+        planned("report", {"n_skills": [2]}, data=str(small_file))
+    ) + preflight(planned("report", data=str(small_file)))
+    assert chosen.parameters["n_skills"] == 2
+    assert free.parameters["n_skills"] <= 4
+    assert free.parameters["data"] == str(small_file)
+
+
+def test_a_table_is_opened_once_for_all_runs(
+    small_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    usual = module.open_panel
+
+    def open_panel(data: str, **rest: Any) -> lv.Panel:
+        opened.append(data)
+        return usual(data, **rest)
+
+    monkeypatch.setattr(module, "open_panel", open_panel)
+    runs = preflight(planned("family", {"budget": [1e21, 1e22, 1e23]}, data=str(small_file)))
+    assert len(runs) == 3
+    assert opened == [str(small_file)]
+
+
+def test_a_saved_fit_takes_the_place_of_the_table(
+    small_fit: lv.Fit, small_panel: lv.Panel, tmp_path: Path
+) -> None:
+    small_fit.save(tmp_path / "small.lvkit")
+    values: dict[str, Any] = {
+        "fit": str(tmp_path / "small.lvkit"),
+        "about": small_panel.families[0],
+    }
+    (run,) = preflight(planned("family", target="instruction", **values))
+    assert run.parameters["n_skills"] == 4
+    with pytest.raises(lv.LvkitError, match="'about': saw 'nobody'"):
+        preflight(planned("family", **values | {"about": "nobody"}))
+
+
+def test_more_skills_to_interpret_are_also_compared(leaderboard: lv.Panel) -> None:
+    settings = dict(planned("report")[0].parameters)
+    assert completed_settings(settings, leaderboard, 7, None) == {"n_skills": 7, "max_skills": 7}
+    assert completed_settings(settings, leaderboard, None, 3) == {"n_skills": 3, "max_skills": 3}

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lvkit as lv
+from lvkit import files
+from lvkit.batch.content import digest
+from lvkit.batch.job import REPORT
+from lvkit.batch.store import RECORD, Store
+
+CONTENT = {name: name.encode() for name in REPORT}
+DONE = {"status": "done", "key": "k"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store with one run in it."""
+    made = Store(tmp_path / "out")
+    with made.open(["a"]):
+        made.put("a", CONTENT, DONE)
+    return made
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_run_is_kept_with_a_record_of_its_files(store: Store) -> None:
+    assert names(store.runs) == ["a"]
+    assert names(store.runs / "a") == sorted([*REPORT, RECORD])
+    record = json.loads((store.runs / "a" / RECORD).read_text())
+    assert record == DONE | {"files": {name: digest(text) for name, text in CONTENT.items()}}
+
+
+def test_a_run_that_is_there_and_unchanged_is_known(store: Store) -> None:
+    kept = store.kept("a", "k")
+    assert kept is not None
+    assert kept["status"] == "done"
+    assert store.kept("a", "other key") is None
+    assert store.kept("b", "k") is None
+
+
+def damage_page(run: Path) -> None:
+    (run / "report.html").write_bytes(b"report.htmk")
+
+
+def lose_numbers(run: Path) -> None:
+    (run / "report.json").unlink()
+
+
+def cut_record(run: Path) -> None:
+    (run / RECORD).write_text((run / RECORD).read_text()[:-9])
+
+
+def empty_record(run: Path) -> None:
+    (run / RECORD).write_text("[]")
+
+
+def fail(run: Path) -> None:
+    (run / RECORD).write_text((run / RECORD).read_text().replace('"done"', '"failed"'))
+
+
+def link_page(run: Path) -> None:
+    (run / "report.html").rename(run.parent.parent / "elsewhere.html")
+    (run / "report.html").symlink_to(run.parent.parent / "elsewhere.html")
+
+
+def link_run(run: Path) -> None:
+    run.rename(run.parent.parent / "elsewhere")
+    run.symlink_to(run.parent.parent / "elsewhere")
+
+
+HARM = [damage_page, lose_numbers, cut_record, empty_record, fail, link_page, link_run]
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_a_run_that_is_damaged_failed_or_elsewhere_is_made_again(
+    harm: Callable[[Path], None], store: Store
+) -> None:
+    harm(store.runs / "a")
+    assert store.kept("a", "k") is None
+    with store.open(["a"]):
+        store.put("a", CONTENT, DONE)
+    assert store.kept("a", "k") is not None
+
+
+def test_a_run_takes_the_place_of_the_one_before(store: Store) -> None:
+    with store.open(["a"]):
+        store.put("a", {"failed.ipynb": b"{}"}, {"status": "failed", "key": "k"})
+    assert names(store.runs / "a") == ["failed.ipynb", RECORD]
+    assert names(store.runs) == ["a"]
+
+
+def test_what_a_killed_batch_has_left_is_cleared_and_nothing_else(store: Store) -> None:
+    for name in (".lvkit-new-0123456789abcdef", ".lvkit-old-0123456789abcdef", ".lvkit-new-mine"):
+        (store.runs / name).mkdir()
+        (store.runs / name / "report.html").write_text("half")
+    (store.folder / ".lvkit-0123456789abcdef.tmp").write_text("half")
+    (store.folder / "notes.txt").write_text("mine")
+    with store.open([]):
+        pass
+    assert names(store.runs) == [".lvkit-new-mine", "a"]
+    assert names(store.folder) == [".lvkit.lock", "notes.txt", "runs"]
+
+
+def test_what_is_not_a_run_is_not_replaced(store: Store) -> None:
+    (store.runs / "a" / "notes.txt").write_text("mine")
+    (store.runs / "b").write_text("mine")
+    (store.runs / "c").mkdir()
+    (store.runs / "c" / ".ipynb_checkpoints").mkdir()
+    told = "holds also notes.txt; expected only a report(.|\n)*'b'|runs.b': is a file"
+    with pytest.raises(lv.LvkitError, match=told), store.open(["a", "b", "c"]):
+        raise AssertionError
+    assert (store.runs / "a" / "notes.txt").read_text() == "mine"
+    with store.open(["c"]):
+        store.put("c", CONTENT, DONE)
+
+
+@pytest.mark.parametrize("name", ["runs", ".cache"])
+def test_links_in_the_batchs_own_places_are_refused(name: str, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).symlink_to(outside)
+    store = Store(tmp_path / "out")
+    assert store.kept("a", "k") is None
+    with pytest.raises(lv.LvkitError, match="is a link, which may lead outside"), store.open(["a"]):
+        raise AssertionError
+    assert names(outside) == []
+
+
+def test_a_link_in_the_place_of_the_index_is_replaced_not_followed(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "victim").write_text("mine")
+    (store.folder / "index.html").symlink_to(tmp_path / "victim")
+    store.write("index.html", "the index")
+    assert (tmp_path / "victim").read_text() == "mine"
+    assert (store.folder / "index.html").read_text() == "the index"
+
+
+def test_two_batches_never_work_in_one_folder(store: Store) -> None:
+    other = Store(store.folder)
+    told = pytest.raises(lv.LvkitError, match="another batch works in the folder")
+    with store.open([]), told, other.open([]):
+        raise AssertionError
+    with other.open([]):
+        pass
+
+
+def test_without_filelock_the_remedy_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "filelock", None)
+    with pytest.raises(lv.LvkitError, match=r"lvkit\[report\]"), store.open([]):
+        raise AssertionError
+
+
+# -- full disks and folders that cannot be written ----------------------------------------------
+
+
+def refuse(number: int) -> Callable[..., Any]:
+    def raising(*_: Any, **__: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    return raising
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_folder_that_cannot_be_written_is_told_at_once(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files.os, "fsync", refuse(number))
+    told = pytest.raises(lv.LvkitError, match=f"cannot write the file .{os.strerror(number)}")
+    with told, Store(tmp_path / "out").open(["a"]):
+        raise AssertionError
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    told = pytest.raises(lv.LvkitError, match="cannot make the folder")
+    with told, Store(tmp_path / "out").open([]):
+        raise AssertionError
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+@pytest.mark.parametrize("call", ["fsync", "mkdir", "rename"])
+def test_a_run_that_cannot_be_written_leaves_the_one_before(
+    number: int, call: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.open(["a"]), monkeypatch.context() as broken:
+        broken.setattr(os, call, refuse(number))
+        with pytest.raises(lv.LvkitError, match=os.strerror(number)):
+            store.put("a", {name: b"new" for name in REPORT}, DONE | {"key": "new"})
+    assert store.kept("a", "k") is not None
+    assert names(store.runs) == ["a"]
+
+
+def test_a_run_whose_place_cannot_be_taken_leaves_the_one_before(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def second_fails(source: Path, target: Path) -> None:
+        if ".lvkit-new" in str(source):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", second_fails)
+    with pytest.raises(lv.LvkitError, match="cannot write the report .No space left"):
+        store.put("a", CONTENT, DONE | {"key": "new"})
+    assert store.kept("a", "k") is not None
+    assert names(store.runs) == ["a"]
