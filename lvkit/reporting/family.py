@@ -21,7 +21,7 @@ from lvkit.family_facts import (
 )
 from lvkit.planning.words import amount, size, tokens
 from lvkit.prediction_facts import KINDS
-from lvkit.reporting.words import Prose, count, features_of, listed
+from lvkit.reporting.words import Prose, count, features_of, listed, signed
 
 if TYPE_CHECKING:
     from lvkit.predict import Prediction
@@ -147,8 +147,8 @@ def describe_family_place(fit: Fit, family: str, *, level: float = 0.95) -> str:
     """Say what :func:`lvkit.plots.family.plot_family_place` shows."""
     places = family_places(fit, family, level)
     told = [
-        f"{skill} rank {row['rank']:.0f}, {_signed(row['standing'])} ({_signed(row['lower'])} to "
-        f"{_signed(row['upper'])})"
+        f"{skill} rank {row['rank']:.0f}, {signed(row['standing'])} ({signed(row['lower'])} to "
+        f"{signed(row['upper'])})"
         for skill, row in places.iterrows()
     ]
     return (
@@ -167,8 +167,8 @@ def place_words(fit: Fit, family: str, *, level: float = 0.95) -> Prose:
 def _place(row: pd.Series[float], families: int, level: float) -> str:
     """Say where a family stands on one skill."""
     standing = (
-        f"{_signed(row['standing'])} standard deviations from the average family ({level:.0%} "
-        f"interval {_signed(row['lower'])} to {_signed(row['upper'])})"
+        f"{signed(row['standing'])} standard deviations from the average family ({level:.0%} "
+        f"interval {signed(row['lower'])} to {signed(row['upper'])})"
     )
     others, above, below = families - 1, int(row["above"]), int(row["below"])
     if not others:
@@ -180,12 +180,6 @@ def _place(row: pd.Series[float], families: int, level: float) -> str:
         f"{'none is' if not open_ones else f'{open_ones} are'} too near, or too little known, to "
         "say."
     )
-
-
-def _signed(value: float) -> str:
-    """Return a standing with its sign, and no sign before a zero."""
-    rounded = round(float(value), 1)
-    return f"{rounded:+.1f}" if rounded else "0.0"
 
 
 def _caution(fit: Fit, family: str, places: pd.DataFrame) -> str:

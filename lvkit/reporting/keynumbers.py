@@ -92,7 +92,11 @@ class KeyNumbers:
 
 
 def key_numbers(
-    selection: Selection, fit: Fit, *, highlights: Mapping[str, float | str] | None = None
+    selection: Selection,
+    fit: Fit,
+    *,
+    more: Mapping[str, Any] | None = None,
+    highlights: Mapping[str, float | str] | None = None,
 ) -> KeyNumbers:
     """Return what was found and how it was computed.
 
@@ -102,6 +106,8 @@ def key_numbers(
         The numbers of skills that were compared.
     fit : Fit
         The fit that was interpreted.
+    more : mapping, optional
+        What else the document is to hold.
     highlights : mapping, optional
         Numbers or short words by which to compare reports, besides K and AIC.
 
@@ -113,13 +119,17 @@ def key_numbers(
     table = selection.table
     best = {name: int(table.index[int(table[name].argmin())]) for name in ("aic", "bic")}
     doubtful = [str(k) for k in table.index[~table["converged"].astype(bool)]]
+    most = int(table.index.max())
+    told = [f"K = {k}" + (" (the most tried)" if k == most > 1 else "") for k in best.values()]
+    others = dict(highlights or {})
     rows = [
-        ("lowest AIC, lowest BIC", f"K = {best['aic']}, K = {best['bic']}"),
+        ("lowest AIC, lowest BIC", ", ".join(told)),
         ("not converged", f"K = {', '.join(doubtful)}" if doubtful else "none"),
+        *((name, str(value)) for name, value in others.items()),
     ]
-    more = {"selection": table, "best": best}
     shown = {"K": len(fit.skills), "AIC": round(fit.aic, 1), "lowest AIC at K": best["aic"]}
-    return document_of(fit, more, highlights=shown | dict(highlights or {}), rows=rows)
+    held = {"selection": table, "best": best, **(more or {})}
+    return document_of(fit, held, highlights=shown | others, rows=rows)
 
 
 def family_numbers(

@@ -10,21 +10,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lvkit.cache import FitCache
 from lvkit.errors import LvkitError
 from lvkit.facts import PAPER_ANCHORS
 from lvkit.reading.opening import open_panel
-from lvkit.select import select_skills
 from lvkit.storage import load_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from lvkit.model import LatentSkillModel
     from lvkit.panel import Panel
     from lvkit.results import Fit
-    from lvkit.select import Selection
 
-__all__ = ["read_through", "report_fit", "report_panel", "report_selection"]
+__all__ = ["read_through", "report_fit", "report_panel"]
 
 
 def report_panel(data: str = "", *, fit: str = "", **opening: Any) -> Panel:
@@ -90,32 +87,7 @@ def report_fit(
     if model.family_slopes is not None and model.anchors is None:
         plain = report_fit(panel, replace(model, family_slopes=None), cache=cache, seed=seed)
         model = replace(model, anchors=plain.anchors, n_skills=None)
-    return read_through(_fitted(panel, model, cache, seed))
-
-
-def _fitted(panel: Panel, model: LatentSkillModel, cache: str, seed: int) -> Fit:
-    if not cache:
-        return model.fit(panel, seed=seed)
-    from lvkit.cache import FitCache
-
-    return FitCache(cache).fit(model, panel, seed=seed)
-
-
-def report_selection(
-    panel: Panel,
-    numbers: Iterable[int],
-    model: LatentSkillModel,
-    *,
-    cache: str = "",
-    seed: int = 0,
-    n_jobs: int = 1,
-) -> Selection:
-    """Return :func:`lvkit.select_skills` of a table, from the cache if there is one."""
-    if not cache:
-        return select_skills(panel, numbers, model, seed=seed, n_jobs=n_jobs)
-    from lvkit.cache import FitCache
-
-    return FitCache(cache).select(panel, numbers, model, seed=seed, n_jobs=n_jobs)
+    return read_through(FitCache(cache).fit(model, panel, seed=seed))
 
 
 def read_through(fit: Fit) -> Fit:

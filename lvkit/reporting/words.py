@@ -19,7 +19,17 @@ from lvkit.facts import SCALE_FEATURES, fitted_errors, main_skills, scale_effect
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["Prose", "company", "count", "errors", "extremes", "features_of", "listed", "pairs"]
+__all__ = [
+    "Prose",
+    "company",
+    "count",
+    "errors",
+    "extremes",
+    "features_of",
+    "listed",
+    "pairs",
+    "signed",
+]
 
 _MARKUP = {ord(sign): f"&#{ord(sign)};" for sign in "\\`*_[]<>#|~$&"}
 
@@ -57,15 +67,27 @@ class Prose:
         return "\n\n".join(parts)
 
 
-def count(number: int, noun: str) -> str:
-    """Return ``1 model``, ``2 models``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 model``, ``2 models``; or ``2 families``, if that is the plural."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def listed(items: Iterable[object], word: str = "and") -> str:
     """Return ``a, b and c``."""
     *first, last = [str(item) for item in items] or [""]
     return f"{', '.join(first)} {word} {last}" if first else last
+
+
+def signed(value: float) -> str:
+    """Return a standing with its sign, and none before a zero.
+
+    Examples
+    --------
+    >>> signed(1.23), signed(-0.04)
+    ('+1.2', '0.0')
+    """
+    rounded = round(float(value), 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"
 
 
 def features_of(fit: Fit) -> str:

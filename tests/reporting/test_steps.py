@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import lvkit as lv
-from lvkit.reporting.steps import read_through, report_fit, report_panel, report_selection
+from lvkit.reporting.steps import read_through, report_fit, report_panel
 
 
 @pytest.fixture
@@ -60,16 +60,6 @@ def test_family_slopes_are_fitted_with_the_anchors_of_the_plain_fit(
     fit = report_fit(small_panel, sloped)
     assert fit.model.family_slopes == "log_params"
     assert fit.anchors == report_fit(small_panel, plain).anchors
-
-
-def test_a_selection_from_the_cache_is_the_selection_without_one(
-    small_panel: lv.Panel, model: lv.LatentSkillModel, tmp_path: Path
-) -> None:
-    alone = lv.select_skills(small_panel, [1, 2], lv.LatentSkillModel(features="log_params"))
-    kept = report_selection(
-        small_panel, [1, 2], lv.LatentSkillModel(features="log_params"), cache=str(tmp_path)
-    )
-    assert kept.table["loglik"].equals(alone.table["loglik"])
 
 
 def test_four_skills_are_read_as_in_the_paper(paper_fit: lv.Fit) -> None:
