@@ -51,6 +51,7 @@ class LayeredBox(PictureBox):
         alt: str,
         size: tuple[float, float] = (7.0, 4.0),
         keep: Hashable,
+        room: Hashable = None,
     ) -> None:
         """Show a picture in the place of the one before.
 
@@ -67,7 +68,10 @@ class LayeredBox(PictureBox):
         size : (float, float)
             Width and height of the figure in inches.
         keep : hashable
-            Names the lower layer: it is drawn anew when this changes.
+            Names the lower layer: it is drawn anew when this changes, on the same axes.
+        room : hashable, optional
+            Says how much room is needed for what is written around the axes: it is made anew when
+            this changes.
 
         Raises
         ------
@@ -75,8 +79,9 @@ class LayeredBox(PictureBox):
             Whatever the drawing raises; the picture before stays.
         """
         with DRAWING:
-            if self._ground is None or self._ground.shape != (keep, size):
-                self._ground = _Ground(ground, size, (keep, size))
+            if self._ground is None or self._ground.size != size:
+                self._ground = _Ground(size)
+            self._ground.lay(ground, keep, room)
             pixels = self._ground.with_marks(marks)
         self.show(Picture(alt=alt, png=encoded(pixels), width=pixels.shape[1]))
 
@@ -84,16 +89,25 @@ class LayeredBox(PictureBox):
 class _Ground:
     """The lower layer, drawn, and its axes."""
 
-    def __init__(self, paint: Paint, size: tuple[float, float], shape: Hashable) -> None:
+    def __init__(self, size: tuple[float, float]) -> None:
+        self.size = size
+        self._stage: Any = None
+        self._image: Any = None
+        self._drawn: tuple[Hashable, Hashable] | None = None
+
+    def lay(self, paint: Paint, keep: Hashable, room: Hashable) -> None:
+        """Draw the layer if it is not the one that is there."""
         from .stage import Stage
 
-        def ground(ax: Any) -> None:
-            paint(ax)
-            ax.set_autoscale_on(False)
-
-        self.shape = shape
-        self._stage = Stage(ground, size)
-        self._image = self._stage.canvas.copy_from_bbox(self._stage.ax.figure.bbox)
+        before, self._drawn = self._drawn, None  # until it is drawn
+        if before is None or before[0] != keep:
+            if self._stage is None:
+                self._stage = Stage(paint, self.size)
+            else:
+                self._stage.redraw(paint, lay_out=before is None or before[1] != room)
+            self._stage.ax.set_autoscale_on(False)
+            self._image = self._stage.canvas.copy_from_bbox(self._stage.ax.figure.bbox)
+        self._drawn = (keep, room)
 
     def with_marks(self, paint: Paint) -> npt.NDArray[np.uint8]:
         """Return the image with another layer on it, which leaves no trace on the axes."""
@@ -104,7 +118,8 @@ class _Ground:
             self._stage.canvas.restore_region(self._image)
             for each in stays:
                 each.draw_the_rest()
-        return self._stage.pixels()
+        pixels: npt.NDArray[np.uint8] = self._stage.pixels()
+        return pixels
 
 
 class _Stays:

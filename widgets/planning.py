@@ -1,63 +1,56 @@
 """Plan: how large a model to train, and on how many tokens, for a budget of compute.
 
 The map shows what is aimed at over size and tokens, the budgets as lines, and the best point on
-each; the words say what the plan rests on, and the table is there to be taken away. A move shows
-the best points first and their intervals, which take draws of all that is uncertain, right after.
+each; the words say what the plan rests on, and the table is there to be taken away. Intervals take
+draws of all that is uncertain, which are kept as long as the family stays: another family's best
+points are shown first, and their intervals right after.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from lvkit.checks import check_level
-from lvkit.drawing import benchmark_labels
 from lvkit.planning.cost import Cost
-from lvkit.planning.limits import Limits
-from lvkit.planning.outlook import AVERAGE, check_family
+from lvkit.planning.outlook import check_family
 from lvkit.planning.plan import Plan, plan_compute
 from lvkit.planning.surface import learn_surface
 from lvkit.planning.target import read_target
 from lvkit.planning.words import flops
 from lvkit.plots.planning import plan_view, plot_plan_ground, plot_plan_path, plot_plan_value
-from lvkit.reading.cells import is_blank, parse_number
 
-from .features import as_in_family, feature_controls, fitted_column, log_slider, set_controls
+from .budgeting import (
+    MAP,
+    MIXES,
+    NEW,
+    VALUE,
+    budget_slider,
+    budgets_up_to,
+    costs,
+    family_menu,
+    limit_boxes,
+    limits_of,
+    other_columns,
+    serving_box,
+    shown_controls,
+    target_menu,
+    target_of,
+    weight_boxes,
+)
+from .features import as_in_family, feature_controls, set_controls
 from .layers import LayeredBox
 from .notice import Notice
 from .table import TableBox
-from .tool import Tool, labelled
+from .tool import Tool
 
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
 __all__ = ["BudgetPlanner", "plan_budget"]
-
-_NEW = ""
-"""What the menu of families holds for a recipe nobody knows."""
-
-_MIXES = {"skill": "\x00skills", "benchmark": "\x00benchmarks"}
-"""What the menu of targets holds for weighted mixes."""
-
-_STEPS = 5
-"""Budgets of a plan: the one asked for and, in equal steps, some down to a hundredth of it."""
-
-_REACH = 1_000.0
-"""The budget's slider reaches this many times beyond the costliest fitted model."""
-
-_LIMITS = {
-    "max_params_b": ("Largest size (billions)", "the most parameters"),
-    "max_tokens_t": ("Most tokens (trillions)", "the most training tokens"),
-    "min_tokens_per_param": ("Fewest tokens per parameter", "the fewest tokens per parameter"),
-    "max_tokens_per_param": ("Most tokens per parameter", "the most tokens per parameter"),
-}
-
-_MAP, _VALUE = "map", "value"
 
 _SIZE = (7.0, 5.0)
 
@@ -105,29 +98,18 @@ def plan_budget(
         For a fit without size or tokens among its features, and for names it does not know.
     """
     check_family(fit, family)
-    others = feature_controls(fit, _others(fit))
+    others = feature_controls(fit, other_columns(fit))
     learn_surface(fit, family, {column: box.value for column, box in others.items()})
     first = read_target(fit, fit.skills[0] if target is None else target)
-    start = float(_costs(fit).max()) if budget is None else float(budget)
+    start = float(costs(fit).max()) if budget is None else float(budget)
     options = (
         start,
         f"{first.kind}:{first.names[0]}",
-        family or _NEW,
+        family or NEW,
         check_level(level),
         intervals,
     )
     return BudgetPlanner(fit, others, options, raise_on_exception)
-
-
-def _others(fit: Fit) -> list[str]:
-    """Return the columns that the features need besides size and tokens."""
-    return [name for name in fit.prepared.features.columns if name not in ("params_b", "tokens_t")]
-
-
-def _costs(fit: Fit) -> pd.Series[float]:
-    """Return what training each fitted model took."""
-    sizes, tokens = (fitted_column(fit, name).astype(float) for name in ("params_b", "tokens_t"))
-    return pd.Series(Cost().flops(np.log10(sizes), np.log10(tokens)))
 
 
 class BudgetPlanner(Tool):
@@ -169,12 +151,13 @@ class BudgetPlanner(Tool):
         )
         self.fit, self.attributes = fit, attributes
         self.plan: Plan | None = None
+        self._drawn: tuple[object, ...] = ()
         budget, target, family, level, intervals = options
-        self.budget = _budget_slider(fit, budget)
-        self.target, self.weights = _target_menu(fit, target), _weight_boxes(fit)
-        self.family = _family_menu(fit, family)
-        self.limits, self.serving = _limit_boxes(), _serving_box()
-        self.level, self.intervals, self.view = _shown_controls(level, intervals)
+        self.budget = budget_slider(fit, budget)
+        self.target, self.weights = target_menu(fit, target), weight_boxes(fit)
+        self.family = family_menu(fit, family)
+        self.limits, self.serving = limit_boxes(), serving_box()
+        self.level, self.intervals, self.view = shown_controls(level, intervals)
         self.picture, self.table, self.words = LayeredBox(), TableBox(), Notice()
         self._arrange()
         self._listen()
@@ -213,17 +196,20 @@ class BudgetPlanner(Tool):
 
     def _show_weights(self) -> None:
         """Show the weights that the target needs."""
-        shown = {mix: kind for kind, mix in _MIXES.items()}.get(self.target.value)
+        shown = {mix: kind for kind, mix in MIXES.items()}.get(self.target.value)
         self._mixing.layout.display = "none" if shown is None else "flex"
         for name, box in self.weights.items():
             box.layout.display = None if name.partition(":")[0] == shown else "none"
 
     def _show(self) -> None:
-        """Plan what the controls ask for and show it, then with its intervals."""
+        """Plan what the controls ask for and show it, at once or first without its intervals."""
         settings = self._settings()
-        self._put(plan_compute(self.fit, **settings, level=None))
+        whose = (settings["family"], *settings["attributes"].items())
+        if not self.intervals.value or whose != self._drawn:
+            self._put(plan_compute(self.fit, **settings, level=None))
         if self.intervals.value:
             self._put(plan_compute(self.fit, **settings, level=self.level.value))
+            self._drawn = whose
 
     def _put(self, plan: Plan | None) -> None:
         """Show a plan."""
@@ -240,16 +226,20 @@ class BudgetPlanner(Tool):
 
     def _draw(self, plan: Plan, alt: str) -> None:
         """Draw a plan; what the same target and family share is drawn once."""
-        if self.view.value == _VALUE:
-            self.picture.show(lambda ax: plot_plan_value(plan, ax=ax), alt=alt, size=_SIZE)
+        if self.view.value == VALUE:
+            room = (plan.target.label, plan.table["value"].round(1).iloc[-1])
+            self.picture.show(
+                lambda ax: plot_plan_value(plan, ax=ax),
+                alt=alt, size=_SIZE, keep=VALUE, room=room,
+            )  # fmt: skip
             return
         view = plan_view(plan, step=_STEP)
         attributes = tuple(plan.aim.surface.attributes.items())
+        shown = (plan.target.kind, plan.target.label, plan.family, attributes, view)
         self.picture.show_layers(
             lambda ax: plot_plan_ground(plan, view=view, ax=ax),
             lambda ax: plot_plan_path(plan, ax=ax),
-            alt=alt, size=_SIZE, keep=(plan.target.label, plan.target.kind, plan.family,
-                                       attributes, view),
+            alt=alt, size=_SIZE, keep=shown, room=view,
         )  # fmt: skip
 
     def _settings(self) -> dict[str, Any]:
@@ -264,123 +254,11 @@ class BudgetPlanner(Tool):
         }
 
 
-def _budget_slider(fit: Fit, budget: float) -> Any:
-    costs = _costs(fit)
-    low, high = min(float(costs.min()), budget), max(float(costs.max()) * _REACH, budget)
-    return log_slider(low, high, budget, "Budget (FLOPs)", "what training may cost",
-                      step=0.05, readout_format=".2e")  # fmt: skip
-
-
-def _target_menu(fit: Fit, target: str) -> Any:
-    labels = benchmark_labels(fit.panel)
-    options = [
-        *((f"{name} (skill)", f"skill:{name}") for name in fit.skills),
-        *((f"{labels[name]} (benchmark)", f"benchmark:{name}") for name in fit.benchmarks),
-        *((f"a mix of {kind}s", mix) for kind, mix in _MIXES.items()),
-    ]
-    return labelled(ipywidgets.Dropdown, "Target", "what to make the most of", options=options,
-                    value=target)  # fmt: skip
-
-
-def _weight_boxes(fit: Fit) -> dict[str, Any]:
-    """Return a box for the weight of each skill and benchmark."""
-    labels = benchmark_labels(fit.panel)
-    named = {f"skill:{name}": name for name in fit.skills}
-    named |= {f"benchmark:{name}": labels[name] for name in fit.benchmarks}
-    return {
-        name: labelled(
-            ipywidgets.FloatText, shown, f"the weight of {shown} in the mix, 0 or more", value=1.0,
-            continuous_update=False, layout={"width": "210px"},
-        )
-        for name, shown in named.items()
-    }  # fmt: skip
-
-
-def _family_menu(fit: Fit, family: str) -> Any:
-    recipes = [("a new recipe", _NEW), ("the average recipe", AVERAGE)]
-    families = [(name, name) for name in fit.families if name != AVERAGE]
-    return labelled(ipywidgets.Dropdown, "Family", "for whom; type to find a name",
-                    options=[*recipes, *families], value=family)  # fmt: skip
-
-
-def _limit_boxes() -> dict[str, Any]:
-    return {
-        name: labelled(ipywidgets.Text, description, f"{tooltip}; blank for no limit",
-                       continuous_update=False, layout={"width": "290px"})
-        for name, (description, tooltip) in _LIMITS.items()
-    }  # fmt: skip
-
-
-def _serving_box() -> Any:
-    return labelled(
-        ipywidgets.BoundedFloatText, "Tokens to serve (trillions)", "tokens the model will read "
-        "and write in its service, paid from the budget; 0 leaves serving out", value=0.0, max=1e6,
-        continuous_update=False, layout={"width": "290px"},
-    )  # fmt: skip
-
-
-def _shown_controls(level: float, intervals: bool) -> tuple[Any, Any, Any]:
-    """Return the controls of level, intervals and view."""
-    return (
-        labelled(ipywidgets.FloatSlider, "Level", "level of the intervals", min=0.5, max=0.99,
-                 step=0.01, value=level, readout_format=".0%", continuous_update=False),
-        labelled(ipywidgets.Checkbox, "Intervals", "show how sure the plan is; takes longer",
-                 value=intervals, indent=False, layout={"width": "auto"}),
-        labelled(ipywidgets.ToggleButtons, "Picture", "what to draw", value=_MAP,
-                 options=[("map", _MAP), ("what budgets reach", _VALUE)],
-                 style={"button_width": "auto"}),
-    )  # fmt: skip
-
-
-def budgets_up_to(budget: float) -> npt.NDArray[np.float64]:
-    """Return the budgets of a plan, from a hundredth to the one asked for."""
-    return np.geomspace(budget / 100.0, budget, _STEPS)
-
-
-def target_of(chosen: str, weights: Mapping[str, float]) -> str | dict[str, float]:
-    """Return a target as :func:`lvkit.plan_compute` takes it.
-
-    Parameters
-    ----------
-    chosen : str
-        What the menu holds.
-    weights : mapping of str to float
-        Of skills and benchmarks, for mixes; those of weight zero are left out, unless all are.
-
-    Examples
-    --------
-    >>> weights = {"skill:maths": 2.0, "skill:logic": 1.0, "skill:art": 0.0, "benchmark:mmlu": 1.0}
-    >>> target_of("skill:maths", weights), target_of(_MIXES["skill"], weights)
-    ('skill:maths', {'skill:maths': 2.0, 'skill:logic': 1.0})
-    """
-    for kind, mix in _MIXES.items():
-        if chosen == mix:
-            mixed = {name: w for name, w in weights.items() if name.partition(":")[0] == kind}
-            return {name: weight for name, weight in mixed.items() if weight} or mixed
-    return chosen
-
-
-def limits_of(texts: Mapping[str, str]) -> Limits:
-    """Return limits from what was written; blank is no limit.
-
-    Raises
-    ------
-    LvkitError
-        For what is no positive number, and limits that exclude each other.
-    """
-    numbers: dict[str, Any] = {}
-    for name, text in texts.items():
-        if not is_blank(text):
-            number = parse_number(text)
-            numbers[name] = text if number is None else number
-    return Limits(**numbers)
-
-
 def in_words(plan: Plan, view: str) -> str:
     """Say what the picture of a plan shows."""
     first, last = (flops(float(end)) for end in plan.table["budget"].iloc[[0, -1]])
     what = f"{plan.target.label} of {plan.family}"
-    if view == _MAP:
+    if view == MAP:
         seen = f"Map of {what} over size and tokens, with the best points"
         return f"{seen} for budgets from {first} to {last}. {plan.words[0]}"
     row = plan.table.iloc[-1]

@@ -30,7 +30,7 @@ __all__ = ["DPI", "Paint", "Stage", "legible"]
 
 Pixels = npt.NDArray[np.uint8]
 
-Paint = Callable[["Axes | None"], object]
+Paint = Callable[..., object]
 """Draws on axes and returns them; without any, on a figure of its own."""
 
 DPI = 96

@@ -19,6 +19,7 @@ from lvkit.checks import check_whole
 from lvkit.errors import LvkitError
 from lvkit.planning import outlook
 from lvkit.planning.cost import Cost
+from lvkit.planning.kept import kept
 from lvkit.planning.limits import Limits, Span
 from lvkit.planning.optimum import bend, parabola_top, search_top
 from lvkit.planning.outlook import Centre, Draws, check_family
@@ -87,7 +88,8 @@ class Aim:
                 f"saw a {type(fit).__name__}", where="plan", expected="a fit: model.fit(panel)"
             )
         check_family(fit, family)
-        surface = learn_surface(fit, family, attributes)
+        whose = (family, _spelled(attributes))
+        surface = kept(fit, ("surface", *whose), lambda: learn_surface(fit, family, attributes))
         for value, kind in ((limits, Limits), (cost, Cost)):
             if value is not None and not isinstance(value, kind):
                 name = kind.__name__
@@ -101,14 +103,19 @@ class Aim:
             limits or Limits(),
             cost or Cost(),
             surface,
-            outlook.centre(fit, surface, family),
+            kept(fit, ("centre", *whose), lambda: outlook.centre(fit, surface, family)),
             check_whole(seed, "seed", 0),
         )
 
     @cached_property
     def draws(self) -> Draws:
         """Draws of the family's outlook, made when first asked for."""
-        return outlook.draws(self.fit, self.surface, self.family, self.seed)
+        known = _spelled(self.surface.attributes)
+        return kept(
+            self.fit,
+            ("draws", self.family, known, self.seed),
+            lambda: outlook.draws(self.fit, self.surface, self.family, self.seed),
+        )
 
     @property
     def closed_form(self) -> bool:
@@ -175,6 +182,12 @@ class Aim:
             self.draws.values(self.target, s[at : at + _ROWS], t[at : at + _ROWS]) for at in rows
         ]
         return np.concatenate(pieces)
+
+
+def _spelled(attributes: Any) -> str:
+    """Return attributes as text that tells them apart, whatever they are."""
+    named = attributes.items() if isinstance(attributes, Mapping) else [(None, attributes)]
+    return repr([(name, type(value).__name__, value) for name, value in named])
 
 
 def quantiles_of_draws(draws: Array, probabilities: Sequence[float], *, axis: int) -> Array:

@@ -20,6 +20,7 @@ from lvkit.checks import check_level
 from lvkit.errors import LvkitError
 from lvkit.planning.aim import Aim, quantiles_of_draws
 from lvkit.planning.cost import Cost, log_ratio
+from lvkit.planning.kept import kept
 from lvkit.planning.limits import Limits, Span
 from lvkit.planning.outlook import check_family
 from lvkit.planning.region import Region
@@ -219,7 +220,7 @@ def plan_compute(
         table[name] = drawn.get(name, np.nan)
     table["corner"] = _corners(aim, span, s, t)
     table["falls"] = _falls(aim, span, s, table["value"].to_numpy())
-    distance = Region.of(fit).distance(s, t)
+    distance = kept(fit, "region", lambda: Region.of(fit)).distance(s, t)
     table["extrapolates"], table["distance"] = distance > 0.0, distance
     return Plan(table, level, aim, sizes)
 

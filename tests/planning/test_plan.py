@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -319,6 +320,19 @@ def test_the_same_seed_gives_the_same_numbers(curved_fit: lv.Fit) -> None:
     pd.testing.assert_frame_equal(one, same, check_exact=True)
     assert (one["lower"] != other["lower"]).all()
     assert (one["params_b"] == other["params_b"]).all()
+
+
+@pytest.mark.parametrize("asked", [{"target": "general"}, {"target": "mmlu", "family": "qwen2"}])
+def test_plans_are_the_same_whatever_was_planned_before(
+    curved_fit: lv.Fit, asked: dict[str, Any]
+) -> None:
+    again = replace(curved_fit)  # of which nothing is kept
+    lv.plan_compute(again, 1e23, target="gsm8k", family="olmo", seed=3)
+    lv.plan_compute(again, 1e23, **asked)
+    pd.testing.assert_frame_equal(
+        lv.plan_compute(again, BUDGETS, **asked).table,
+        lv.plan_compute(replace(curved_fit), BUDGETS, **asked).table,
+    )
 
 
 def test_without_a_level_what_needs_draws_is_left_out(unfinished_fit: lv.Fit) -> None:

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.planning.limits import Limits
 from lvkit.planning.plan import plan_compute
 from lvkit.widgets import plan_budget
-from lvkit.widgets.planning import BudgetPlanner, budgets_up_to, limits_of
+from lvkit.widgets.budgeting import budgets_up_to
+from lvkit.widgets.planning import BudgetPlanner
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +114,6 @@ def test_limits_that_are_none_or_exclude_each_other_are_told(fit: lv.Fit) -> Non
     assert "exclude each other" in widget.notice.text
     widget.limits["max_tokens_per_param"].value = "200"
     assert widget.notice.text == ""
-
-
-def test_blank_limits_are_none() -> None:
-    assert limits_of({"max_params_b": " ", "max_tokens_t": "2.5"}) == Limits(max_tokens_t=2.5)
 
 
 def test_serving_costs_make_the_model_smaller(widget: BudgetPlanner) -> None:
