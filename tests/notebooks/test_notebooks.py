@@ -63,6 +63,13 @@ def test_a_notebook_defines_no_functions(path: Path) -> None:
 
 
 @each_notebook
+def test_a_notebook_takes_controls_by_their_names_and_nothing_that_is_private(path: Path) -> None:
+    source = "\n".join(cell.source for cell in cells(path))
+    assert ".children" not in source
+    assert re.findall(r"(?:\.|import )_\w+", source) == []
+
+
+@each_notebook
 def test_every_picture_of_a_notebook_is_described(path: Path) -> None:
     shown = [data for cell in cells(path) for data in outputs(cell)]
     assert [data for data in shown if "image/png" in data and "text/html" not in data] == []
