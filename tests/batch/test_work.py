@@ -1,0 +1,194 @@
+"""A batch that is resumed, stopped, killed, or runs out of room."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import SHOW, write_notebook
+
+import lvkit as lv
+from lvkit.batch import Batch, run_reports
+
+COMMAND = """
+import signal, sys
+from lvkit.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def kept(batch: Batch) -> dict[str, bool]:
+    return {run.name: run.kept for run in batch.runs}
+
+
+def numbers(folder: Path) -> dict[str, Any]:
+    return {
+        path.parent.name: json.loads(path.read_text())["highlights"]
+        for path in folder.glob("runs/*/report.json")
+    }
+
+
+# -- resumed ------------------------------------------------------------------------------------
+
+
+def test_only_what_has_changed_or_is_damaged_is_made_again(tmp_path: Path) -> None:
+    parameters = "x: int = 1\nfile: str = ''"
+    files = [tmp_path / f"{name}.csv" for name in "abc"]
+    for file in files:
+        file.write_text("1")
+    settings: dict[str, Any] = {
+        "notebook": write_notebook(tmp_path, SHOW, parameters=parameters),
+        "output": tmp_path / "out",
+        "grid": {"file": list(map(str, files))},
+        "resume": True,
+    }
+    assert not any(kept(run_reports(**settings)).values())
+    files[1].write_text("2")
+    (tmp_path / "out/runs/file-c-csv/report.html").write_text("damaged")
+    again = run_reports(**settings)
+    assert kept(again) == {"file-a-csv": True, "file-b-csv": False, "file-c-csv": False}
+    assert again.runs[0].highlights == {"double": 2}
+    assert all(kept(run_reports(**settings)).values())
+
+
+def test_a_run_that_failed_is_tried_again(tmp_path: Path) -> None:
+    code = f"assert x == 1 or __import__('os').path.exists({str(tmp_path / 'now')!r})"
+    settings: dict[str, Any] = {
+        "notebook": write_notebook(tmp_path, code),
+        "output": tmp_path / "out",
+        "grid": {"x": [1, 2]},
+        "resume": True,
+    }
+    assert [run.status for run in run_reports(**settings).runs] == ["done", "failed"]
+    (tmp_path / "now").write_text("")
+    again = run_reports(**settings)
+    assert again.ok
+    assert kept(again) == {"x-1": True, "x-2": False}
+    assert not (tmp_path / "out/runs/x-2/failed.ipynb").exists()
+
+
+def test_when_all_is_there_nothing_heavy_is_loaded(tmp_path: Path) -> None:
+    arguments = ["report", "--notebook", str(write_notebook(tmp_path)), "--grid", "x=1,2"]
+    arguments += ["--output", str(tmp_path / "out"), "--resume"]
+    heavy = "{'papermill', 'nbconvert', 'nbformat', 'scipy.stats', 'joblib', 'matplotlib'}"
+    code = f"import sys; from lvkit.cli import main; main({arguments!r}); "
+    code += f"print(sorted({heavy} & {{*sys.modules}}))"
+    said = [subprocess.check_output([sys.executable, "-c", code], text=True) for _ in range(2)]
+    assert "papermill" in said[0]
+    assert said[1].splitlines()[-1] == "[]"
+
+
+# -- out of room --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_a_disk_that_fills_up_ends_the_batch_and_leaves_what_is_whole(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {
+        "notebook": write_notebook(tmp_path),
+        "output": tmp_path / "out",
+        "grid": {"x": [1, 2, 3]},
+        "n_jobs": 1,
+        "resume": True,
+    }
+    usual = os.fsync
+
+    def full_after_one(file: int) -> None:
+        if (tmp_path / "out/runs/x-1").exists():
+            raise OSError(number, os.strerror(number))
+        usual(file)
+
+    told = f"{os.strerror(number)}.*1 of 3 reports are there and whole; resume=True goes on"
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", full_after_one)
+        with pytest.raises(lv.LvkitError, match=told):
+            run_reports(**settings)
+    assert [path.name for path in (tmp_path / "out/runs").iterdir()] == ["x-1"]
+    on = run_reports(**settings)
+    assert on.ok
+    assert kept(on) == {"x-1": True, "x-2": False, "x-3": False}
+
+
+# -- stopped and killed -------------------------------------------------------------------------
+
+
+def start(folder: Path, notebook: Path, xs: str) -> subprocess.Popen[str]:
+    arguments = ["report", "--notebook", str(notebook), "--grid", f"x={xs}", "--resume", "--json"]
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *arguments, "--output", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(reached: Callable[[], object]) -> None:
+    for _ in range(1200):
+        if reached():
+            return
+        time.sleep(0.1)
+    raise AssertionError("waited for two minutes")
+
+
+def processes(mark: str) -> list[str]:
+    """The processes that have a variable of ours in their environment: kernels inherit it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in path.read_bytes():
+                found.append(path.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_after_ctrl_c_kernels_are_gone_and_what_is_done_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LVKIT_TEST_MARK", mark := tmp_path.as_posix())
+    notebook = write_notebook(tmp_path, SHOW, "import time\nif x > 1: time.sleep(600)")
+    folder = tmp_path / "out"
+    with start(folder, notebook, "1,2,3,4") as process:
+        wait_until(lambda: (folder / "index.html").exists())
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in out
+    mine = [process for process in processes(mark) if int(process) != os.getpid()]
+    assert mine == []
+    assert numbers(folder) == {"x-1": {"double": 2}}
+    runs = json.loads((folder / "manifest.json").read_text())["runs"]
+    assert [run["status"] for run in runs] == ["done", "not run", "not run", "not run"]
+    assert (folder / "index.html").read_text().count("not run") == 3
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_killed_goes_on_and_nothing_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LVKIT_TEST_MARK", mark := tmp_path.as_posix())
+    notebook, folder = write_notebook(tmp_path), tmp_path / "out"
+    for there in (0, 1, 3):
+        with start(folder, notebook, "1,2,3,4") as process:
+            wait_until(lambda n=there: len([*folder.glob("runs/x-*")]) >= n and folder.exists())
+            process.kill()
+        for page in folder.glob("runs/x-*/report.html"):
+            assert page.read_text().endswith("</html>\n")
+    wait_until(lambda: not [p for p in processes(mark) if int(p) != os.getpid()])
+    with start(folder, notebook, "1,2,3,4") as process:
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert sum(run["kept"] for run in json.loads(out)["runs"]) >= 3
+    assert numbers(folder) == {f"x-{n}": {"double": 2 * n} for n in (1, 2, 3, 4)}
+    assert [path.name for path in folder.glob("runs/.*")] == []
