@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lvkit.checks import check_whole
@@ -202,8 +203,8 @@ class FitCache:
 
 
 def _surveyed(fit: Fit) -> Fit:
-    """Return a fit whose curvature is measured, if it can be."""
-    if fit.converged:
+    """Return a fit whose curvature is measured, if it has one."""
+    with suppress(LvkitError, np.linalg.LinAlgError):
         _ = fit.curvature
     return fit
 
@@ -231,7 +232,6 @@ def _tell(entry: _Entry) -> None:
 
 def _key(kind: str, model: LatentSkillModel, panel: Panel) -> Key:
     """Return what an answer depends on, as JSON can tell it."""
-    import numpy as np
     import scipy
 
     import lvkit
@@ -314,7 +314,7 @@ def _read(path: Path, key: Key, panel: Panel, *, loud: bool) -> _Entry | None:
     """
     try:
         return _unpacked(path.read_bytes(), key, panel)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         if loud:

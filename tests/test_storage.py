@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.storage import SCHEMA
+from lvkit.storage import SCHEMA, packed_fit, unpacked_fit
 
 
 @pytest.fixture(scope="module")
@@ -345,3 +345,44 @@ def test_a_text_that_says_nonsense_is_refused(
     name: str, value: Any, saved: bytes, tmp_path: Path
 ) -> None:
     refusal(with_text(saved, lambda text: text.update({name: value})), tmp_path)
+
+
+# -- for a cache ---------------------------------------------------------------------------------
+
+
+def test_for_a_cache_the_panel_stays_out_and_the_curvature_goes_along(small_fit: lv.Fit) -> None:
+    expected = small_fit.summary()
+    content = packed_fit(small_fit, cached=True)
+    assert json.loads(members(content)["fit.json"])["panel"] is None
+    found = unpacked_fit(content, "here", small_fit.panel)
+    assert found.panel is small_fit.panel
+    assert "curvature" in vars(found)
+    assert_identical(found, small_fit)
+    assert found.summary().equals(expected)
+
+
+def test_a_file_of_a_fit_has_its_panel_and_measures_the_curvature_anew(
+    small_fit: lv.Fit, tmp_path: Path
+) -> None:
+    _ = small_fit.curvature
+    small_fit.save(tmp_path / "a.fit")
+    assert "curvature" not in vars(lv.load_fit(tmp_path / "a.fit"))
+
+
+def test_the_fit_of_a_cache_is_refused_with_other_data(small_fit: lv.Fit) -> None:
+    other = small_fit.panel.select(families=small_fit.panel.families[1:])
+    content = packed_fit(small_fit, cached=True)
+    with pytest.raises(lv.LvkitError, match="here: .*does not match its checksum"):
+        unpacked_fit(content, "here", other)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"curvature_scores": np.zeros((1, 2))}, {"curvature_information": None}],
+    ids=["shape", "absent"],
+)
+def test_a_curvature_of_another_shape_is_refused(damage: Any, small_fit: lv.Fit) -> None:
+    _ = small_fit.curvature
+    content = with_arrays(packed_fit(small_fit, cached=True), **damage)
+    with pytest.raises(lv.LvkitError, match=r"does not hang together .*curvature_"):
+        unpacked_fit(content, "here", small_fit.panel)
