@@ -3,9 +3,18 @@ from __future__ import annotations
 import json
 
 import pytest
+from pictures import ODD, odd_panel
 
 import lvkit as lv
-from lvkit.reporting.keynumbers import MIME, interpreted, key_numbers
+from lvkit.family_facts import family_forecast
+from lvkit.reporting.keynumbers import (
+    MIME,
+    KeyNumbers,
+    family_numbers,
+    interpreted,
+    key_numbers,
+)
+from lvkit.reporting.plans import family_evaluations, plan_family
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +93,67 @@ def test_a_missing_package_is_told(
 
     monkeypatch.setattr(keynumbers, "version", version)
     assert "scipy not installed" in str(key_numbers(selection, selection.fits[1]))
+
+
+def test_the_lowest_criterion_at_the_edge_is_told(selection: lv.Selection) -> None:
+    text = str(key_numbers(selection, selection.fits[1]))
+    assert "lowest AIC, lowest BIC: K = 4 (the most tried), K = 4 (the most tried)" in text
+    alone = lv.Selection({1: selection.fits[1]}, selection.table.loc[[1]])
+    assert "lowest AIC, lowest BIC: K = 1, K = 1\n" in str(key_numbers(alone, selection.fits[1]))
+
+
+def test_highlights_are_for_comparing_reports(selection: lv.Selection) -> None:
+    fit = selection.fits[4]
+    numbers = key_numbers(selection, fit, more={"extra": [1]}, highlights={"error": 3.5})
+    shown = numbers.document["highlights"]
+    assert shown == {"K": 4, "AIC": round(fit.aic, 1), "lowest AIC at K": 4, "error": 3.5}
+    assert numbers.document["extra"] == [1]
+    assert "error: 3.5" in str(numbers)
+
+
+@pytest.fixture(scope="module")
+def odd_numbers() -> KeyNumbers:
+    """Key numbers of a family whose name is a script, from a table without tokens."""
+    fit = lv.LatentSkillModel(n_skills=1, features="log_params").fit(odd_panel())
+    return family_numbers(
+        fit,
+        ODD[0],
+        forecast=family_forecast(fit, ODD[0], draws=50),
+        plans=plan_family(fit, ODD[0], 1e23),
+        evaluations=family_evaluations(fit, ODD[0]),
+    )
+
+
+def test_a_familys_numbers_are_json_with_standings_and_forecast(odd_numbers: KeyNumbers) -> None:
+    document = json.loads(json.dumps(odd_numbers.document, allow_nan=False))
+    assert document["family"] == ODD[0]
+    (skill,) = document["standings"]
+    assert document["highlights"] == {
+        f"standing in {skill}": round(document["standings"][skill]["standing"], 2)
+    }
+    assert document["plans"] == []
+    assert len(document["forecast"]) == 5
+    assert set(document["forecast"][f"{ODD[0]}-1b"]["mmlu"]) == {"median", "lower", "upper"}
+    assert document["evaluations"]["order"]
+
+
+def test_plans_are_among_a_familys_numbers(paper_fit: lv.Fit) -> None:
+    numbers = family_numbers(
+        paper_fit,
+        "opt",
+        forecast=family_forecast(paper_fit, "opt", draws=20),
+        plans=plan_family(paper_fit, "opt", 1e23, target="reasoning"),
+        evaluations=family_evaluations(paper_fit, "opt"),
+    )
+    (plan,) = numbers.document["plans"]
+    assert plan["target"] == "reasoning"
+    assert set(numbers.document["highlights"]) == {
+        *(f"standing in {skill}" for skill in paper_fit.skills),
+        "best for reasoning",
+    }
+
+
+def test_names_are_text_in_the_table_of_key_numbers(odd_numbers: KeyNumbers) -> None:
+    shown = odd_numbers._repr_mimebundle_()["text/html"]
+    assert "<script" not in shown
+    assert "&lt;script&gt;" in shown

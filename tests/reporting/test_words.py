@@ -16,6 +16,7 @@ from lvkit.reporting.words import (
     features_of,
     listed,
     pairs,
+    signed,
 )
 
 
@@ -83,3 +84,11 @@ def test_names_are_text_in_the_markdown_of_prose(name: str) -> None:
     assert inside is not None
     assert "<" not in inside[1]
     assert html.unescape(inside[1]) == name
+
+
+def test_a_plural_of_its_own_is_used() -> None:
+    assert [count(n, "family", "families") for n in (1, 2)] == ["1 family", "2 families"]
+
+
+def test_standings_have_a_sign_unless_they_are_zero() -> None:
+    assert [signed(x) for x in (1.26, -0.5, 0.04, -0.04)] == ["+1.3", "-0.5", "0.0", "0.0"]
