@@ -372,7 +372,7 @@ def test_a_file_of_a_fit_has_its_panel_and_measures_the_curvature_anew(
 def test_the_fit_of_a_cache_is_refused_with_other_data(small_fit: lv.Fit) -> None:
     other = small_fit.panel.select(families=small_fit.panel.families[1:])
     content = packed_fit(small_fit, cached=True)
-    with pytest.raises(lv.LvkitError, match="here: .*does not match its checksum"):
+    with pytest.raises(lv.LvkitError, match="'here': .*does not match its checksum"):
         unpacked_fit(content, "here", other)
 
 
