@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from lvkit.terminal.arguments import anchors_in, check_file_given, panel_in
+
+
+def test_anchors_are_read_from_one_text() -> None:
+    assert anchors_in("maths = gsm8k,knowledge=mmlu") == {"maths": "gsm8k", "knowledge": "mmlu"}
+    assert anchors_in(None) is None
+
+
+@pytest.mark.parametrize("text", ["maths", "maths=", "=mmlu", "a=b=c", "a=b,a=c", ""])
+def test_what_is_no_list_of_anchors_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        anchors_in(text)
+
+
+def test_options_that_speak_of_a_file_need_one() -> None:
+    check_file_given(Path("mine.csv"), "from_name", Path("chance.csv"))
+    for family, benchmarks in (("from_name", None), (None, Path("chance.csv"))):
+        with pytest.raises(typer.BadParameter, match="need a FILE"):
+            check_file_given(None, family, benchmarks)
+
+
+def test_without_a_file_it_is_the_embedded_leaderboard() -> None:
+    assert panel_in(None, None, None, False, True).n_models == 83
