@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lvkit.anchors import AnchorSuggestions
+    from lvkit.batch import Batch, run_reports
+    from lvkit.cache import FitCache
     from lvkit.calibration import Calibration
     from lvkit.comparison import compare
     from lvkit.data import load_leaderboard
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from lvkit.posterior import FamilyPosterior
     from lvkit.predict import Prediction
     from lvkit.reading.readers import CheckReport, check_file, read_panel
+    from lvkit.report import ReportPaths, run_report
     from lvkit.results import Fit
     from lvkit.select import Selection, select_skills
     from lvkit.simulation import simulate, simulate_models
@@ -56,12 +59,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "AnchorSuggestions": "anchors",
     "Backtest": "holdout",
+    "Batch": "batch",
     "Calibration": "calibration",
     "CheckReport": "reading.readers",
     "Cost": "planning",
     "EvaluationPlan": "planning",
     "FamilyPosterior": "posterior",
     "Fit": "results",
+    "FitCache": "cache",
     "LatentSkillModel": "model",
     "Limits": "planning",
     "LvkitError": "errors",
@@ -72,6 +77,7 @@ _HOMES = {
     "Plan": "planning",
     "PlanComparison": "planning",
     "Prediction": "predict",
+    "ReportPaths": "report",
     "Selection": "select",
     "Study": "study",
     "WithinBetween": "planning",
@@ -85,6 +91,8 @@ _HOMES = {
     "plan_evaluations": "planning",
     "read_panel": "reading.readers",
     "required_compute": "planning",
+    "run_report": "report",
+    "run_reports": "batch",
     "select_skills": "select",
     "simulate": "simulation",
     "simulate_models": "simulation",
@@ -95,12 +103,14 @@ _HOMES = {
 __all__ = [
     "AnchorSuggestions",
     "Backtest",
+    "Batch",
     "Calibration",
     "CheckReport",
     "Cost",
     "EvaluationPlan",
     "FamilyPosterior",
     "Fit",
+    "FitCache",
     "LatentSkillModel",
     "Limits",
     "LvkitError",
@@ -111,6 +121,7 @@ __all__ = [
     "Plan",
     "PlanComparison",
     "Prediction",
+    "ReportPaths",
     "Selection",
     "Study",
     "WithinBetween",
@@ -124,6 +135,8 @@ __all__ = [
     "plan_evaluations",
     "read_panel",
     "required_compute",
+    "run_report",
+    "run_reports",
     "select_skills",
     "simulate",
     "simulate_models",
