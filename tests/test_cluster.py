@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -257,3 +259,16 @@ def test_several_starts_are_the_same_here_in_processes_and_on_the_cluster(
     first, *others = everywhere(lambda n: model.fit(small_panel, starts=3, n_jobs=n), address)
     for other in others:
         assert_same_fit(first, other)
+
+
+@pytest.mark.slow
+def test_the_example_of_the_documents_prints_what_is_found_here(
+    complete: lv.Panel, tmp_path: Path
+) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "scale.md").read_text()
+    (script,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    path = tmp_path / "try_it.py"
+    path.write_text(script)
+    found = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True)
+    selection = lv.select_skills(complete, [1, 2, 3])
+    assert found.stdout == selection.table.drop(columns="seconds").to_string() + "\n"
