@@ -195,7 +195,7 @@ class ScorePredictor(Tool):
             lambda ax: plot_forecast_ground(prediction, ax=ax),
             lambda ax: plot_forecast_intervals(prediction, ax=ax),
             alt=describe_prediction(prediction), size=(6.2, 0.9 + 0.23 * len(prediction.table)),
-            keep=(prediction.level, prediction.intervals),
+            keep="benchmarks",
         )  # fmt: skip
         self.table.show(
             prediction.table, file="prediction.csv", read=table_to_read(prediction),

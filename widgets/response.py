@@ -12,13 +12,13 @@ from typing import Any
 
 import ipywidgets
 
-from lvkit import plots
 from lvkit.checks import check_level
 from lvkit.curve import ResponseCurve
 from lvkit.errors import LvkitError
+from lvkit.plots.response import plot_response_curve, plot_response_ground
 from lvkit.reporting.describe import describe_response
 
-from .picture import PictureBox
+from .layers import LayeredBox
 from .tool import Tool, labelled, paragraph
 
 __all__ = ["ResponseTool", "response_curve"]
@@ -35,7 +35,7 @@ class ResponseTool(Tool):
         What the sliders stand for.
     skill : float
         The skill whose scores are shown.
-    picture : PictureBox
+    picture : LayeredBox
         The picture.
     """
 
@@ -51,7 +51,7 @@ class ResponseTool(Tool):
         self._first = (curve, float(skill))
         self._level = check_level(level)
         self._sliders = _sliders(curve, float(skill))
-        self.picture, self._words = PictureBox(), ipywidgets.HTML()
+        self.picture, self._words = LayeredBox(), ipywidgets.HTML()
         again = labelled(
             ipywidgets.Button, "Start again", "put all sliders where they were at first",
             icon="undo",
@@ -69,9 +69,10 @@ class ResponseTool(Tool):
         self.skill = numbers.pop("skill")
         self.curve = ResponseCurve(**numbers)
         words = describe_response(self.curve, skill=self.skill, level=self._level)
-        self.picture.show(
-            lambda ax: plots.plot_response(self.curve, skill=self.skill, level=self._level, ax=ax),
-            alt=words, size=_SIZE, keep="curve",
+        self.picture.show_layers(
+            lambda ax: plot_response_ground(ax=ax),
+            lambda ax: plot_response_curve(self.curve, skill=self.skill, level=self._level, ax=ax),
+            alt=words, size=_SIZE, keep="axes",
         )  # fmt: skip
         self._words.value = paragraph(words)
 

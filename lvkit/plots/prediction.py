@@ -35,6 +35,9 @@ __all__ = [
 
 _COLUMNS = 3
 
+_BLANK = " "
+"""A label that takes its room and is written later."""
+
 
 def plot_prediction(
     prediction: Prediction,
@@ -143,7 +146,8 @@ def plot_forecast(
 def plot_forecast_ground(prediction: Prediction, *, ax: Axes | None = None) -> Axes:
     """Draw the lower layer of :func:`plot_forecast`: benchmarks, axes and legend.
 
-    All models share it, so that a picture that moves draws it once.
+    All models, levels and kinds of intervals share it, so that a picture that moves draws it once;
+    what is written along the axis of scores tells of them, and is left blank.
 
     Parameters
     ----------
@@ -159,9 +163,8 @@ def plot_forecast_ground(prediction: Prediction, *, ax: Axes | None = None) -> A
     names = [
         draw.shown(prediction.labels[name]) for name in pd.unique(prediction.table["benchmark"])
     ]
-    label = f"score ({prediction.level:.0%} intervals: {KINDS[prediction.intervals]})"
     height = 0.9 + 0.23 * len(names)
-    ax = draw.canvas(ax, width=6.2, height=height, xlabel=label, ylabel="benchmark")
+    ax = draw.canvas(ax, width=6.2, height=height, xlabel=_BLANK, ylabel="benchmark")
     _ruled(ax, len(names))
     ax.set_yticks(range(len(names)), names, fontsize=9)
     key = _key()
@@ -177,7 +180,7 @@ def plot_forecast_intervals(
     observed: Panel | pd.DataFrame | None = None,
     ax: Axes,
 ) -> Axes:
-    """Draw the upper layer of :func:`plot_forecast`: intervals, medians and known scores.
+    """Draw the upper layer of :func:`plot_forecast`: intervals, medians, known scores, the label.
 
     Parameters
     ----------
@@ -190,6 +193,8 @@ def plot_forecast_intervals(
     -------
     matplotlib Axes
     """
+    if ax.get_xlabel() == _BLANK:
+        ax.set_xlabel(f"score ({prediction.level:.0%} intervals: {KINDS[prediction.intervals]})")
     name = str(prediction.table["model"].iloc[0]) if model is None else model
     _marks(ax, predicted(prediction, [name], observed))
     return ax

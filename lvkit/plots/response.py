@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
     from lvkit.curve import ResponseCurve
 
-__all__ = ["plot_response"]
+__all__ = ["plot_response", "plot_response_curve", "plot_response_ground"]
 
 _POINTS = 121
 _EDGE = 0.0025
 """How near to 0 and 1 densities are drawn, which may be infinite there."""
+
+_BLANK = " "
+"""A label that takes its room and is written later."""
 
 
 def plot_response(
@@ -56,37 +59,83 @@ def plot_response(
     LvkitError
         If `level` is not strictly between 0 and 1.
     """
-    skills = np.linspace(*span, _POINTS)
+    ground = plot_response_ground(beside=skill is not None, span=span, ax=ax)
+    return plot_response_curve(curve, skill=skill, level=level, ax=ground)
+
+
+def plot_response_ground(
+    *, beside: bool = True, span: tuple[float, float] = (-4.0, 4.0), ax: Axes | None = None
+) -> Axes:
+    """Draw the lower layer of :func:`plot_response`: axes, and beside them those of the density.
+
+    All curves share it, so that a picture that moves draws it once; what is written below the
+    density tells the skill, and is left blank.
+
+    Parameters
+    ----------
+    beside : bool
+        Whether there is to be a density.
+    span : (float, float)
+        Where the axis of skills begins and ends.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = draw.canvas(ax, width=7.2, height=3.6, xlabel="skill", ylabel="score")
+    ax.set(xlim=span, ylim=(-0.02, 1.02))
+    draw.tidy(ax, grid="both")
+    if beside:
+        place = ax.inset_axes((1.03, 0.0, 0.3, 1.0), sharey=ax)
+        place.set(xticks=[], xlabel=_BLANK)
+        place.tick_params(axis="y", labelleft=False, length=0)
+        draw.tidy(place, grid="y")
+    return ax
+
+
+def plot_response_curve(
+    curve: ResponseCurve, *, skill: float | None = None, level: float = 0.9, ax: Axes
+) -> Axes:
+    """Draw the upper layer of :func:`plot_response`: the curve, its band and the density.
+
+    Parameters
+    ----------
+    curve, skill, level
+        As in :func:`plot_response`.
+    ax : matplotlib Axes
+        What :func:`plot_response_ground` returned.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    left, right = ax.get_xlim()
+    skills = np.linspace(left, right, _POINTS)
     lower, upper = curve.interval(skills, level)
     blue, orange = draw.palette()[:2]
-    ax = draw.canvas(ax, width=7.2, height=3.6, xlabel="skill", ylabel="score")
     ax.fill_between(
         skills, lower, upper, color=blue, alpha=0.2, lw=0, label=f"{level:.0%} of scores"
     )
     ax.plot(skills, curve.mean(skills), color=blue, lw=2.0, label="expected score")
     if curve.floor > 0:
         ax.axhline(curve.floor, color=draw.GREY, lw=1.0, ls=":", label="floor")
-    ax.set(xlim=span, ylim=(-0.02, 1.02))
     if skill is not None:
         mean = float(curve.mean(skill))
         ax.axvline(skill, color=orange, lw=1.2, ls="--", label="_skill")
         ax.plot([skill], [mean], "o", color=orange, ms=7, label=f"at skill {skill:.1f}: {mean:.2f}")
-        _density_beside(ax, curve, skill, orange)
-    early = float(curve.mean(span[0] + 0.3 * (span[1] - span[0])))  # where the legend has room
+        _density(ax.child_axes[-1], curve, skill, orange)
+    early = float(curve.mean(left + 0.3 * (right - left)))  # where the legend has room
     ax.legend(fontsize=8, frameon=False, loc="upper left" if early < 0.55 else "lower left")
-    draw.tidy(ax, grid="both")
     return ax
 
 
-def _density_beside(ax: Axes, curve: ResponseCurve, skill: float, colour: Any) -> None:
+def _density(beside: Any, curve: ResponseCurve, skill: float, colour: Any) -> None:
     """Draw the density of scores at a skill on its side, along the same axis of scores."""
-    beside = ax.inset_axes((1.03, 0.0, 0.3, 1.0), sharey=ax)
     scores = np.linspace(_EDGE, 1.0 - _EDGE, 4 * _POINTS)
     density = curve.density(scores, skill)
     beside.fill_betweenx(scores, density, color=colour, alpha=0.25, lw=0)
     beside.plot(density, scores, color=colour, lw=1.6)
     beside.set_xlim(0.0, 1.08 * float(density.max()))
-    beside.set_xticks([])
-    beside.tick_params(axis="y", labelleft=False, length=0)
     beside.set_xlabel(f"density at skill {skill:.1f}")
-    draw.tidy(beside, grid="y")

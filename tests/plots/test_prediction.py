@@ -69,6 +69,15 @@ def test_the_layers_of_a_forecast_are_the_forecast(prediction: Prediction) -> No
     assert {"interval", "median", "measured"} <= set(texts(layers))
 
 
+def test_levels_and_kinds_of_intervals_share_the_lower_layer_of_a_forecast(
+    prediction: Prediction,
+) -> None:
+    ground = plot_forecast_ground(prediction)
+    assert not ground.get_xlabel().strip()
+    other = replace(prediction, level=0.5, intervals="plugin")
+    assert "(50% intervals" in plot_forecast_intervals(other, ax=ground).get_xlabel()
+
+
 def test_a_forecast_takes_the_first_model_and_the_users_axes(prediction: Prediction) -> None:
     mine = Figure().add_subplot(xlabel="mine", ylabel="mine too")
     assert plot_forecast(prediction, ax=mine) is mine

@@ -10,6 +10,8 @@ from pictures import texts
 import lvkit as lv
 from lvkit import plots
 from lvkit.curve import ResponseCurve
+from lvkit.drawing import picture
+from lvkit.plots.response import plot_response_curve, plot_response_ground
 
 CURVE = ResponseCurve(loading=2.0, intercept=-1.0, floor=0.25, precision=20.0)
 
@@ -39,6 +41,15 @@ def test_the_density_beside_it_is_that_at_the_skill() -> None:
     density, scores = beside.lines[0].get_data()
     np.testing.assert_allclose(density, CURVE.density(scores, 1.5))
     assert beside.get_ylim() == ax.get_ylim()
+
+
+@pytest.mark.parametrize("skill", [None, 1.5])
+def test_the_layers_of_a_response_are_the_response(skill: float | None) -> None:
+    ground = plot_response_ground(beside=skill is not None, span=(-2.0, 3.0))
+    assert not ground.lines
+    layers = plot_response_curve(CURVE, skill=skill, ax=ground)
+    whole = plots.plot_response(CURVE, skill=skill, span=(-2.0, 3.0))
+    assert picture(layers, "x").png == picture(whole, "x").png
 
 
 def test_without_a_skill_there_is_no_density() -> None:

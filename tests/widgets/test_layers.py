@@ -106,3 +106,62 @@ def test_a_cleared_box_forgets_the_lower_layer(ground: Ground) -> None:
     assert (box.png, box.alt, box.value) == (b"", "", "")
     show(box, ground, 0.4)
     assert ground.drawn == 2
+
+
+def test_what_is_written_along_an_axis_may_be_in_the_upper_layer() -> None:
+    box = LayeredBox()
+
+    def blank(ax: Any) -> None:
+        ax.set(xlim=(0, 1), ylim=(0, 1), xlabel=" ")
+
+    def shown(words: str) -> Any:
+        box.show_layers(blank, lambda ax: ax.set_xlabel(words), alt="x", keep="a")
+        return np.asarray(Image.open(io.BytesIO(box.png)).convert("L"), dtype=int)
+
+    plain, some, more = shown(" "), shown("some"), shown("some more")
+    changed = np.flatnonzero((some != plain).any(axis=1))
+    assert len(changed)
+    assert changed.min() > 0.9 * len(plain)
+    assert (255 - more).sum() > (255 - some).sum()
+    np.testing.assert_array_equal(shown(" "), plain)
+
+
+def test_the_upper_layer_reaches_into_insets() -> None:
+    box, insets = LayeredBox(), []
+
+    def ground(ax: Any) -> None:
+        ax.set(xlim=(0, 1), ylim=(0, 1))
+        insets.append(ax.inset_axes((0.6, 0.0, 0.4, 1.0)))
+
+    def shown(colour: str) -> Any:
+        def marks(ax: Any) -> None:
+            ax.child_axes[0].plot([0.5, 0.5], [0.2, 0.8], color=colour, lw=6)
+
+        box.show_layers(ground, marks, alt="x", keep="a")
+        return Image.open(io.BytesIO(box.png)).convert("RGB").getcolors(1 << 16)
+
+    for colour, rgb in (("#ff0000", (255, 0, 0)), ("#0000ff", (0, 0, 255))):
+        assert rgb in {found for _, found in shown(colour)}
+    assert not insets[0].lines
+
+
+def test_another_lower_layer_is_drawn_on_the_same_axes_with_room_made_anew() -> None:
+    box = LayeredBox()
+    seen: list[Any] = []
+
+    def ground(name: str) -> Any:
+        def paint(ax: Any) -> None:
+            seen.append(ax)
+            ax.set(xlim=(0, 1), ylim=(0, 1))
+            ax.set_yticks([0.5], [name])
+
+        return paint
+
+    def left(name: str, room: int) -> float:
+        box.show_layers(ground(name), lambda ax: None, alt="x", keep=(name, room), room=room)
+        return float(seen[-1].get_position().x0)
+
+    near = left("a", 1)
+    assert left("a long, long name", 1) == near
+    assert left("a long, long name", 17) > near
+    assert len(set(seen)) == 1
