@@ -57,7 +57,7 @@ METHODS: dict[str, Estimator] = {
 _VALUE_NODES = 2_048
 """Nodes of the reported log-likelihood."""
 
-_QUICK = MarginalNewton(polish=False, tolerance=1e-3)
+_QUICK = MarginalNewton(polish=False, tolerance=1e-3, by_parts=False)
 
 _QUICK_NODES = 256
 
@@ -66,6 +66,9 @@ _EXACT = 1e5
 
 _ROUGH = 0.1
 """A family's log-likelihood with a larger Monte Carlo error than this is worth a word."""
+
+_NAMED = 20
+"""So many families such a word names."""
 
 _FIRST_SLOPE_SD = 0.3
 """Where the search for random slopes begins, in standard deviations of the random intercepts."""
@@ -211,10 +214,12 @@ def fit_model(
     n_jobs = check_workers(n_jobs)
     prepared = prepared_for(model, panel)
     if model.family_slopes is not None:
-        model, objective, first = _with_slopes(model, panel, prepared, seed)
+        model, objective, first = _with_slopes(model, panel, prepared, seed, n_jobs)
     else:
         objective = objective_for(model, prepared, model.k)
         first = principal(objective.table, objective.chart.n_skills)
+    if starts == 1:  # the workers share the chunks of a large panel, not the starts
+        objective = replace(objective, n_jobs=n_jobs)
     frames = [("principal", first)]
     for number in range(1, starts):
         rng = np.random.default_rng([seed, number])
@@ -233,14 +238,14 @@ def fit_model(
 
 
 def _with_slopes(
-    model: LatentSkillModel, panel: Panel, prepared: Prepared, seed: int
+    model: LatentSkillModel, panel: Panel, prepared: Prepared, seed: int, n_jobs: int | None
 ) -> tuple[LatentSkillModel, Objective, Frame]:
     """Return model, hill and start for slopes that differ between families.
 
     Such slopes are tied to the anchors, so the same model without them is fitted first: it is the
     start, and where no anchors were given it chooses them.
     """
-    plain = fit_model(replace(model, family_slopes=None), panel, seed=seed)
+    plain = fit_model(replace(model, family_slopes=None), panel, seed=seed, n_jobs=n_jobs)
     anchored = replace(model, anchors=plain.anchors, n_skills=None)
     objective = objective_at(anchored, prepared, plain.anchors)
     frame = prepared.to_search(plain.frame.to_markers(objective.chart.markers))
@@ -358,13 +363,16 @@ def _warn_of_rough_integrals(found: Marginal, families: Sequence[str], nodes: in
     """Name the families whose integral rests on few of the nodes.
 
     Where a family's posterior is of the shape that the nodes were placed for, nearly all count.
+    What the others lack is held against as many nodes whatever the rule.
     """
-    error = np.sqrt(np.maximum(1.0 / found.effective_nodes - 1.0 / nodes, 0.0))
+    error = np.sqrt(np.maximum(found.n_nodes / found.effective_nodes - 1.0, 0.0) / nodes)
     rough = [name for name, off in zip(families, error, strict=True) if off > _ROUGH]
     if rough:
+        named = ", ".join(rough[:_NAMED])
+        more = f" and {len(rough) - _NAMED} more families" if len(rough) > _NAMED else ""
         warnings.warn(
             f"the log-likelihood may be off by {np.linalg.norm(error[error > _ROUGH]):.1f}: the "
-            f"scores of {', '.join(rough)} say something of their latent vector that is far from "
+            f"scores of {named}{more} say something of their latent vector that is far from "
             "normal. Look for errors in them, or use fewer skills.",
             LvkitWarning,
             stacklevel=5,  # the line that fits

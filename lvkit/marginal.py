@@ -48,7 +48,10 @@ class Marginal:
     posterior : Posterior
         Modes and scales the nodes were placed by.
     effective_nodes : ndarray, shape (L,)
-        Effective number of nodes (Kish) of each family's importance weights.
+        Effective number of nodes (Kish) of each family's importance weights: all, where the
+        posterior has the shape the nodes were placed for.
+    n_nodes : int
+        Number of nodes.
     mean, covariance : ndarray, shapes (L, q) and (L, q, q)
         Posterior mean and covariance of the whitened latent vectors.
     scores : ndarray, shape (L, J, width), or None
@@ -64,6 +67,7 @@ class Marginal:
     by_family: Array
     posterior: Posterior
     effective_nodes: Array
+    n_nodes: int
     mean: Array
     covariance: Array
     scores: Array | None = None
@@ -89,6 +93,7 @@ class Marginal:
             by_family,
             Posterior.joined([one.posterior for one in each]),
             joined("effective_nodes"),
+            each[0].n_nodes,
             joined("mean"),
             joined("covariance"),
             None if each[0].scores is None else joined("scores"),
@@ -163,7 +168,7 @@ def integrate(
             begin = None if start is None else start[families]
             posterior = posterior_modes(part, coefficients, begin, tolerance)
         sums = _Sums(part, coefficients, nodes, posterior, order=order, floors=floors)
-        for block in part.blocks(nodes.points.shape[1]):
+        for block in part.blocks(nodes.points.shape[1], wide=part is not table):
             sums.add(block)
         return sums.collect()
 
@@ -265,6 +270,7 @@ class _Sums:
             self.by_family,
             self.posterior,
             self.effective,
+            self.nodes.points.shape[1],
             self.mean,
             self.covariance,
             self.scores if self.order else None,

@@ -21,7 +21,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Nodes", "fine_nodes", "make_nodes", "product_nodes", "search_nodes"]
+__all__ = ["Nodes", "fine_nodes", "lean_nodes", "make_nodes", "product_nodes", "search_nodes"]
 
 Array = npt.NDArray[np.float64]
 
@@ -30,6 +30,9 @@ _MATCH_LIMIT = 4_096
 
 _PER_AXIS = (16, 12, 9, 6, 5)
 """Points along each axis of the fine nodes, for one dimension, two, and so on."""
+
+_LEAN = ((8, 12, 16), (4, 6, 9), (3, 5, 7), (3, 4, 6))
+"""Points along each axis for a large table's search, its last stage, and value and errors."""
 
 _FINE = 2_048
 """Number of fine nodes where a product would take too many."""
@@ -176,6 +179,39 @@ def fine_nodes(dimension: int, seed: int = 0) -> Nodes:
     if dimension <= len(_PER_AXIS):
         return product_nodes(dimension, _PER_AXIS[dimension - 1])
     return make_nodes(dimension, _FINE, seed)
+
+
+def lean_nodes(dimension: int) -> tuple[Nodes, ...]:
+    """Return the nodes for large tables: to search, to finish, and to measure.
+
+    Parameters
+    ----------
+    dimension : int
+        Length q of a node.
+
+    Returns
+    -------
+    tuple of Nodes
+        Three products of Gauss's rules, to be placed at the posterior *modes*; none beyond four
+        dimensions.
+
+    Notes
+    -----
+    Nodes are the same for every family, and so are the signs of their errors: they add up over
+    families, while standard errors shrink. With three skills the estimate is off by 0.075 of its
+    standard errors with 64 quasi-Monte Carlo nodes and by 0.060 with 128 (184 embedded models, 67
+    families); by 0.048 with a product of 3 nodes along each axis, 0.0019 with 5, and 0.0002 with 7.
+    The log-likelihood is off by 1.3e-6 for each family with 7 (343 nodes at the modes, one pass)
+    and by 5.4e-5 with 2,048 quasi-Monte Carlo nodes at the means (two passes).
+
+    Examples
+    --------
+    >>> [nodes.points.shape[1] for nodes in lean_nodes(3)], lean_nodes(5)
+    ([27, 125, 343], ())
+    """
+    if dimension > len(_LEAN):
+        return ()
+    return tuple(product_nodes(dimension, count) for count in _LEAN[dimension - 1])
 
 
 def _count(dimension: int, degree: int) -> int:

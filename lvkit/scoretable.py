@@ -33,6 +33,9 @@ Index = npt.NDArray[np.intp]
 _BLOCK = 16_384
 """Scores times nodes worked on at once: their temporaries stay within a core's cache."""
 
+_WIDE_BLOCK = 65_536
+"""The same where threads work side by side: they meet less often between two array operations."""
+
 _LARGE_FAMILY = 2**20
 """A family of more scores times nodes than this is worked on in slices, to bound the memory."""
 
@@ -178,9 +181,12 @@ class ScoreTable:
             return [(slice(0, self.n_families), slice(0, self.n_scores))]
         return list(self._runs(_CHUNK))
 
-    def blocks(self, n_nodes: int) -> tuple[Block, ...]:
-        """Return runs of whole families, each small enough for a core's cache if it can be."""
-        limit = max(1, _BLOCK // n_nodes)
+    def blocks(self, n_nodes: int, *, wide: bool = False) -> tuple[Block, ...]:
+        """Return runs of whole families, each small enough for a core's cache if it can be.
+
+        Wide ones are for the chunks of a large table.
+        """
+        limit = max(1, (_WIDE_BLOCK if wide else _BLOCK) // n_nodes)
         if limit not in self._blocks:
             self._blocks[limit] = tuple(Block.cut(self, *run) for run in self._runs(limit))
         return self._blocks[limit]

@@ -12,16 +12,20 @@ stopping rule cannot tell a maximum from a plateau. Here the criterion is statis
 log-likelihood that the quadratic model says is still to be gained within three standard errors
 (half the squared Newton decrement, near the top). It is judged on more nodes than the search used,
 so that a maximum of the nodes' errors does not pass for one of the likelihood.
+
+A large table is climbed on random parts of it first (:mod:`lvkit.estimation.parts`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lvkit.estimation.objective import Ascent, Evaluation, Objective, Report, Step
+from lvkit.estimation.parts import LARGE, parts
 from lvkit.nodes import Nodes, make_nodes, search_nodes
 from lvkit.structure import Frame
 
@@ -33,7 +37,7 @@ _ACCEPT = 0.05
 """Least share of the predicted gain that a step must bring."""
 
 _NOISE = 0.05
-"""Log-likelihood differences below this are within the error of the nodes."""
+"""Log-likelihood differences below this are within the error of the nodes; more on large tables."""
 
 _LEAST_RADIUS = 1e-3
 """A trust region smaller than this says that these nodes can take the search no further."""
@@ -106,6 +110,48 @@ class _LocalModel:
         return float(brentq(excess, low, high, xtol=1e-10, rtol=1e-6))
 
 
+class _Way:
+    """The steps of a climb: those on parts of the scores, then those on all of them."""
+
+    def __init__(self, report: Report | None) -> None:
+        self.steps: list[Step] = []
+        self.told = ""  # of parts, for the message
+        self._report, self._whole, self._begun = report, False, 0
+
+    def begin(self, n_scores: int, *, whole: bool = False) -> None:
+        """Note that the climb goes on with another part of the scores, or with all of them."""
+        self._begun, self._whole = len(self.steps), whole
+        if not whole:
+            self.told += f"{', then' if self.told else '; begun'} on {n_scores:,}"
+        elif self.told:
+            self.told += f" of {n_scores:,} scores"
+
+    @property
+    def here(self) -> int:
+        """Steps on the present part or whole."""
+        return len(self.steps) - self._begun
+
+    def add(self, loglik: float, gain: float) -> None:
+        """Add a step; a log-likelihood of a part cannot be compared and is left out."""
+        step = Step(len(self.steps), loglik if self._whole else float("nan"), gain)
+        self.steps.append(step)
+        if self._report is not None:
+            self._report(step)
+
+
+def _ladder(objective: Objective, seed: int) -> Iterator[Nodes]:
+    """Yield the nodes of the search and then those that finish it, finer each time."""
+    if objective.lean:
+        yield from objective.lean
+        return
+    q = objective.chart.n_latent
+    count = search_nodes(q)
+    yield make_nodes(q, count, seed)
+    while count < _MOST_NODES:
+        count *= 2
+        yield make_nodes(q, count, seed)
+
+
 @dataclass(frozen=True)
 class MarginalNewton:
     """The default estimator.
@@ -119,11 +165,14 @@ class MarginalNewton:
     polish : bool
         Whether to finish with more nodes, doubled until the criterion is met; without, for a
         first look at many starts.
+    by_parts : bool
+        Whether to climb on parts of a large table first; not from a start near the top.
     """
 
     tolerance: float = 1e-5
     max_iterations: int = 200
     polish: bool = True
+    by_parts: bool = True
     name: str = "mml"
 
     def climb(
@@ -146,20 +195,45 @@ class MarginalNewton:
         -------
         Ascent
         """
-        q = objective.chart.n_latent
-        trace: list[Step] = []
-        count = search_nodes(q)
-        rough = max(self.tolerance, _ROUGH)
-        ascent = self._stage(objective, start, make_nodes(q, count, seed), rough, trace, report)
-        while self.polish and count < _MOST_NODES and len(trace) < self.max_iterations:
-            if ascent.frame.log_precisions.max() > _RUNAWAY:
+        way, rough = _Way(report), max(self.tolerance, _ROUGH)
+        ladder = _ladder(objective, seed)
+        nodes = next(ladder)
+        start, radius = self._on_parts(objective, start, nodes, seed, way)
+        way.begin(objective.table.n_scores, whole=True)
+        ascent = self._stage(objective, start, nodes, rough, way, radius)
+        for nodes in ladder:
+            left = way.here < self.max_iterations
+            if not self.polish or not left or ascent.frame.log_precisions.max() > _RUNAWAY:
                 break
-            count *= 2
-            nodes = make_nodes(q, count, seed)
-            ascent = self._stage(objective, ascent.frame, nodes, self.tolerance, trace, report)
+            ascent = self._stage(objective, ascent.frame, nodes, self.tolerance, way)
             if ascent.converged:
                 break
-        return ascent
+        return replace(ascent, message=ascent.message + way.told)
+
+    def _on_parts(
+        self, objective: Objective, start: Frame, nodes: Nodes, seed: int, way: _Way
+    ) -> tuple[Frame, float]:
+        """Climb on parts of a large table; return where to begin on the whole, and how boldly.
+
+        The top of a part lies within a few of the part's standard errors of the whole's, in each
+        direction: so far the first step on the next part, or on the whole, may go.
+        """
+        radius, size = _RADIUS, objective.chart.size
+        if not self.by_parts:
+            return start, radius
+        before = 0
+        for part in parts(objective.table, seed):
+            if before:
+                radius = _RADIUS * float(np.sqrt(size * part.n_scores / before))
+            way.begin(part.n_scores)
+            hill = replace(objective, table=part)
+            found = self._stage(hill, start, nodes, _ROUGH, way, radius).frame
+            if found.log_precisions.max() > _RUNAWAY:
+                break
+            start, before = found, part.n_scores
+        if before:
+            radius = _RADIUS * float(np.sqrt(size * objective.table.n_scores / before))
+        return start, radius
 
     def _stage(
         self,
@@ -167,23 +241,21 @@ class MarginalNewton:
         start: Frame,
         nodes: Nodes,
         tolerance: float,
-        trace: list[Step],
-        report: Report | None,
+        way: _Way,
+        radius: float = _RADIUS,
     ) -> Ascent:
         """Climb with one set of nodes until the expected gain is below a tolerance."""
         objective = objective.recentred(start)
         here = objective.evaluate(objective.chart.vector(start), nodes)
-        radius, gain, message, converged = _RADIUS, float("inf"), "step limit reached", False
+        gain, message, converged = float("inf"), "step limit reached", False
         model = _LocalModel.at(here)
         while True:
             gain = model.expected_gain
-            trace.append(Step(len(trace), here.loglik, gain))
-            if report is not None:
-                report(trace[-1])
+            way.add(here.loglik, gain)
             if gain < tolerance:
                 message, converged = f"converged: expected further gain {gain:.1e}", True
                 break
-            if len(trace) >= self.max_iterations:
+            if way.here >= self.max_iterations:
                 break
             moved = self._move(objective, here, model, nodes, radius)
             if moved is None:
@@ -201,7 +273,8 @@ class MarginalNewton:
                 objective = objective.recentred(frame)
                 here = objective.evaluate(objective.chart.vector(frame), nodes, None)
                 model = _LocalModel.at(here)
-        return Ascent(objective.chart.frame(here.vector), converged, message, gain, tuple(trace))
+        frame = objective.chart.frame(here.vector)
+        return Ascent(frame, converged, message, gain, tuple(way.steps))
 
     def _move(
         self,
@@ -217,6 +290,7 @@ class MarginalNewton:
         agree only up to the error of the nodes. Where the predicted gain is below that noise, a
         step is good if it brings the gradient closer to zero.
         """
+        noise = _NOISE * max(1.0, objective.table.n_scores / LARGE)
         while radius > _LEAST_RADIUS:
             step, length, predicted = model.step(radius)
             there = objective.attempt(here.vector + step, nodes, here.modes)
@@ -225,7 +299,7 @@ class MarginalNewton:
                 continue
             after = _LocalModel.at(there)
             gained = there.loglik - here.loglik
-            settles = predicted < _NOISE and after.expected_gain < model.expected_gain
+            settles = predicted < noise and after.expected_gain < model.expected_gain
             if gained > _ACCEPT * predicted or settles:
                 if gained > 0.75 * predicted and length > 0.8 * radius:
                     return there, after, 2.5 * radius

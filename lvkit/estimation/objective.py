@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from lvkit.estimation.parts import LARGE
 from lvkit.marginal import Marginal, integrate, refined
-from lvkit.nodes import Nodes, make_nodes, search_nodes
+from lvkit.nodes import Nodes, lean_nodes, make_nodes, search_nodes
 from lvkit.scoretable import ScoreTable
 from lvkit.structure import Frame, MarkerChart
 
@@ -52,10 +53,26 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Marginal log-likelihood of a table of scores as a function of the free vector."""
+    """Marginal log-likelihood of a table of scores as a function of the free vector.
+
+    Attributes
+    ----------
+    table : ScoreTable
+        The scores.
+    chart : MarkerChart
+        What the free vector means.
+    n_jobs : int, optional
+        Threads for each evaluation on a large table; the numbers do not depend on it.
+    """
 
     table: ScoreTable
     chart: MarkerChart
+    n_jobs: int | None = 1
+
+    @property
+    def lean(self) -> tuple[Nodes, ...]:
+        """The nodes for large tables, to search, to finish and to measure; none for others."""
+        return lean_nodes(self.chart.n_latent) if self.table.n_scores > LARGE else ()
 
     def recentred(self, frame: Frame) -> Objective:
         """Return the same hill on the chart that suits a frame best."""
@@ -92,29 +109,36 @@ class Objective:
             floors=len(chart.floors.free) > 0,
             start=modes,
             tolerance=1e-3,
+            n_jobs=self.n_jobs,
         )
         return self._chained(vector, found)
 
     def survey(self, frame: Frame, nodes: Nodes, seed: int = 0) -> Evaluation:
         """Return :meth:`evaluate` at a frame, the nodes placed by the posterior means.
 
-        The search's few nodes are good for a step; standard errors need finer ones.
+        The search's few nodes are good for a step; standard errors need finer ones. Large tables
+        have nodes of their own, which lie at the posterior modes (:attr:`lean`).
         """
         vector = self.chart.vector(frame)
         return self._chained(vector, self._refined(self.chart.frame(vector), nodes, seed, order=2))
 
     def measure(self, frame: Frame, count: int, seed: int = 0) -> Marginal:
-        """Return the log-likelihood of a frame by `count` well-placed nodes, and the posterior."""
+        """Return the log-likelihood of a frame by `count` well-placed nodes, and the posterior.
+
+        Large tables have nodes of their own (:attr:`lean`).
+        """
         return self._refined(frame, make_nodes(self.chart.n_latent, count, seed), seed, order=0)
 
     def _refined(self, frame: Frame, second: Nodes, seed: int, *, order: int) -> Marginal:
-        q = self.chart.n_latent
+        q, coefficients = self.chart.n_latent, frame.coefficients()
+        floors = order > 0 and len(self.chart.floors.free) > 0
+        options: dict[str, Any] = {"order": order, "floors": floors, "n_jobs": self.n_jobs}
+        if self.lean:
+            return integrate(self.table, coefficients, self.lean[-1], tolerance=1e-8, **options)
         count = max(256, search_nodes(q))
         if order == 0:
             count = min(count, second.points.shape[1])
-        floors = order > 0 and len(self.chart.floors.free) > 0
-        first, coefficients = make_nodes(q, count, seed), frame.coefficients()
-        return refined(self.table, coefficients, first, second, order=order, floors=floors)
+        return refined(self.table, coefficients, make_nodes(q, count, seed), second, **options)
 
     def _chained(self, vector: Array, found: Marginal) -> Evaluation:
         """Carry derivatives by the benchmark coefficients over to the free vector."""

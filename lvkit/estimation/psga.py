@@ -85,7 +85,7 @@ _EXACT = np.log(1e7)
 
 _LIMIT = "iteration limit reached"
 
-_LOOK = MarginalNewton(max_iterations=1, polish=False)
+_LOOK = MarginalNewton(max_iterations=1, polish=False, by_parts=False)
 """Looks at log-likelihood and expected gain, and does not move."""
 
 
