@@ -61,7 +61,7 @@ def plot_family_place(
     label = f"standing beyond what features explain ({level:.0%} intervals)"
     ax = draw.canvas(ax, width=1.0 + 2.0 * columns, height=0.7 + 2.7 * down, xlabel=label,
                      ylabel="families, from the lowest to the highest")  # fmt: skip
-    squares = _squares(ax, len(tables), columns, gap=0.1)
+    squares = _squares(ax, len(tables), columns, gap=0.1, high=0.8)
     ends = pd.concat([table[["lower", "upper"]] for table in tables.values()])
     widest = float(ends.abs().to_numpy().max())
     for square, (skill, table) in zip(squares, tables.items(), strict=True):
@@ -118,7 +118,7 @@ def plot_family_growth(fit: Fit, prediction: Prediction, *, ax: Axes | None = No
     scale = f"score ({prediction.level:.0%} intervals: {KINDS[prediction.intervals]})"
     ax = draw.canvas(ax, width=1.0 + 1.9 * columns, height=0.7 + 1.7 * down,
                      xlabel="parameters (billions)", ylabel=scale)  # fmt: skip
-    squares = _squares(ax, len(groups), columns, gap=0.12)
+    squares = _squares(ax, len(groups), columns, gap=0.12, high=0.74)
     ends = float(table["params_b"].min()) / 1.5, float(table["params_b"].max()) * 1.5
     for number, (square, (name, rows)) in enumerate(zip(squares, groups, strict=True)):
         _grown(square, rows)
@@ -149,12 +149,12 @@ def _grown(square: Axes, rows: pd.DataFrame) -> None:
     draw.tidy(square, grid="y")
 
 
-def _squares(ax: Axes, number: int, columns: int, *, gap: float) -> list[Axes]:
-    """Return small squares side by side, row by row."""
+def _squares(ax: Axes, number: int, columns: int, *, gap: float, high: float) -> list[Axes]:
+    """Return small squares side by side, row by row, each with room for its title above."""
     down = -(-number // columns)
     places = [divmod(at, columns) for at in range(number)]
     return [
-        ax.inset_axes((x / columns, 1 - (y + 0.84) / down, (1 - gap) / columns, 0.74 / down))
+        ax.inset_axes((x / columns, 1 - (y + 0.1 + high) / down, (1 - gap) / columns, high / down))
         for y, x in places
     ]
 

@@ -300,6 +300,10 @@ def _next(fit: Fit, family: str, prediction: Prediction) -> str:
     text = f"{told}, at its {ratio} tokens per parameter (so on {trained}), and alike in all else."
     if "tokens_t" not in fit.prepared.features.columns:
         return f"{text} The predictions do not depend on tokens: they are not among the features."
+    models = fit.panel.models.loc[list(fit.prepared.models)]
+    seen = models.loc[models["family"] == family, "tokens_t"]
+    if len(seen) > 1 and seen.nunique() == 1:
+        text += " The present models differ in size only, these in tokens too: the curve may bend."
     return text
 
 

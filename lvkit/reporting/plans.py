@@ -70,9 +70,9 @@ class FamilyPlans:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """Best size, tokens and their ratio for each target, as text with intervals."""
-        rows = {plan.target.label: _row(plan) for plan in self.plans}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("target")
+        """Best size, tokens and their ratio, a column for each target, as text with intervals."""
+        columns = {plan.target.label: _column(plan) for plan in self.plans}
+        return pd.DataFrame(columns).rename_axis("best for")
 
     @cached_property
     def map(self) -> Picture | Prose:
@@ -143,29 +143,27 @@ def plan_family(
     return FamilyPlans(plans, unsure=unsure)
 
 
-_COLUMNS = {
+_ROWS = {
     "params_b": "parameters (billions)",
     "tokens_t": "tokens (trillions)",
     "tokens_per_param": "tokens per parameter",
 }
 
 
-def _row(plan: Plan) -> dict[str, str]:
+def _column(plan: Plan) -> dict[str, str]:
     """Return what a table says of a plan; no numbers where it recommends none."""
     row = plan.table.iloc[0]
-    corner, nowhere = str(row["corner"]), "bracket" in str(row["corner"])
-    notes = ["outside the fitted models"] if row["extrapolates"] else []
-    if nowhere:
-        end = corner.removesuffix(" (bracket)")
-        notes.insert(0, f"no best point inside: highest at the {end}")
-    told = {words: "–" if nowhere else _told(plan, name) for name, words in _COLUMNS.items()}
+    nowhere = "bracket" in str(row["corner"])
+    notes = ["no best point inside"] if nowhere else []
+    notes += ["outside the fitted models"] if row["extrapolates"] else []
+    told = {words: "–" if nowhere else _told(plan, name) for name, words in _ROWS.items()}
     ends = "" if plan.level is None else f" ({row['lower']:.2f} to {row['upper']:.2f})"
     value = "–" if nowhere else f"{row['value']:.2f}{ends}"
-    return {**told, "reached": value, "in": plan.target.unit, "mind": "; ".join(notes) or "–"}
+    return {**told, f"reached ({plan.target.unit})": value, "mind": ", ".join(notes) or "–"}
 
 
 def _told(plan: Plan, name: str) -> str:
-    """Return a column of a plan with its interval, if it has one."""
+    """Return a number of a plan with its interval, if it has one."""
     row = plan.table.iloc[0]
     value = amount(float(row[name]))
     if plan.level is None:

@@ -78,6 +78,19 @@ def listed(items: Iterable[object], word: str = "and") -> str:
     return f"{', '.join(first)} {word} {last}" if first else last
 
 
+def some(items: Iterable[object], most: int = 6) -> str:
+    """Return a few names, and how many more there are.
+
+    Examples
+    --------
+    >>> some("abcd", most=2)
+    'a, b and 2 more'
+    """
+    every = [str(item) for item in items]
+    more = len(every) - most
+    return listed([*every[:most], f"{more} more"] if more > 0 else every)
+
+
 def signed(value: float) -> str:
     """Return a standing with its sign, and none before a zero.
 

@@ -158,6 +158,15 @@ def test_predictions_are_told_beside_what_was_measured(
     )
 
 
+@pytest.mark.parametrize(("family", "bends"), [("opt", True), ("qwen2", False)])
+def test_a_bend_is_told_where_the_next_sizes_differ_in_tokens_too(
+    paper_fit: lv.Fit, family: str, bends: bool
+) -> None:
+    forecast = family_forecast(paper_fit, family, draws=10)
+    text = paragraph(forecast_words(paper_fit, family, forecast), "Its next sizes")
+    assert ("the curve may bend" in text) == bends
+
+
 def test_the_growth_is_described_with_what_changes_most(
     small_fit: lv.Fit, forecast: lv.Prediction
 ) -> None:
