@@ -5,8 +5,8 @@ python benchmarks/bench_large.py --whole    (and 100,000 models, within 4 GB)
 
 The truth is the fit of three skills to the embedded data. Each panel is made and fitted in a
 process of its own, whose memory is limited. Rows of sizes that were not run are kept. Drawn scores
-are not rounded, so they are hardly clipped: with the default clip, the precision of a benchmark with
-many scores near zero is off by fifteen standard errors of 10,000 models.
+are not rounded, so they are hardly clipped: with the default clip the precision of a benchmark
+with many scores near zero is off by fifteen standard errors of 10,000 models.
 """
 
 from __future__ import annotations

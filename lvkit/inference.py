@@ -265,7 +265,8 @@ def survey(fit: Fit) -> Curvature:
         )
     objective = objective_at(fit.model, fit.prepared, fit.anchors)
     frame = fit.prepared.to_search(fit.frame)
-    objective = objective.recentred(frame)
+    # On a large panel as many threads as the user's joblib.parallel_config says.
+    objective = replace(objective.recentred(frame), n_jobs=None)
     with threadpool_limits(limits=1, user_api="blas"):
         here = objective.survey(frame, fine_nodes(objective.chart.n_latent, fit.seed), fit.seed)
     shape = (here.vector, here.information, here.complete, here.scores)

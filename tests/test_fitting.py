@@ -12,6 +12,7 @@ import pytest
 import lvkit as lv
 from lvkit import fitting
 from lvkit.estimation import MarginalNewton, Objective
+from lvkit.threads import in_threads
 
 TWO = "log_params + log_tokens"
 
@@ -323,6 +324,67 @@ def test_one_worker_and_two_give_identical_numbers(small_panel: lv.Panel) -> Non
     assert one.loglik == two.loglik
     np.testing.assert_array_equal(one.params.loadings, two.params.loadings)
     assert one.starts["loglik"].tolist() == two.starts["loglik"].tolist()
+
+
+def test_a_large_panel_is_fitted_on_threads_with_identical_numbers(
+    small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("parts", "mml", "objective"):
+        monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 50)
+    monkeypatch.setattr("lvkit.estimation.parts._FIRST", 60)
+    monkeypatch.setattr("lvkit.estimation.parts._LEAST", 5)
+    monkeypatch.setattr("lvkit.scoretable._LARGE_TABLE", 50)
+    monkeypatch.setattr("lvkit.scoretable._CHUNK", 40)
+    threads = []
+
+    def counted(function: Any, tasks: Any, count: int) -> Any:
+        threads.append(count)
+        return in_threads(function, tasks, count)
+
+    monkeypatch.setattr("lvkit.marginal.in_threads", counted)
+    model = lv.LatentSkillModel(n_skills=1, features=TWO)
+    one, two, three = (model.fit(small_panel, n_jobs=n_jobs) for n_jobs in (1, 2, 3))
+    assert set(threads) == {1, 2, 3}
+    assert one.converged
+    assert "begun on" in one.message
+    for other in (two, three):
+        assert other.loglik == one.loglik
+        np.testing.assert_array_equal(other.params.loadings, one.params.loadings)
+        np.testing.assert_array_equal(other.trace, one.trace)
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        errors = two.summary()
+    assert errors.equals(one.summary())
+
+
+def test_the_workers_are_for_the_starts_where_there_are_several(
+    small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hills = []
+    climb = MarginalNewton.climb
+
+    def noted(self: Any, objective: Objective, *rest: Any, **options: Any) -> Any:
+        hills.append(objective.n_jobs)
+        return climb(self, objective, *rest, **options)
+
+    monkeypatch.setattr(MarginalNewton, "climb", noted)
+    model = lv.LatentSkillModel(n_skills=1, features=TWO)
+    model.fit(small_panel, n_jobs=2)
+    model.fit(small_panel, starts=2, n_jobs=2)
+    assert hills == [2, 1, 1]
+
+
+def test_many_families_with_rough_integrals_are_counted_and_the_first_are_named(
+    small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = Objective.measure
+
+    def rough(*arguments: Any) -> Any:
+        return replace(measure(*arguments), effective_nodes=np.full(12, 10.0))
+
+    monkeypatch.setattr(Objective, "measure", rough)
+    monkeypatch.setattr(fitting, "_NAMED", 3)
+    with pytest.warns(lv.LvkitWarning, match="and 9 more families say"):
+        lv.LatentSkillModel(n_skills=1, features=TWO).fit(small_panel)
 
 
 def test_the_users_own_backend_is_used(small_panel: lv.Panel) -> None:

@@ -9,6 +9,7 @@ from lvkit.nodes import (
     Nodes,
     _match_moments,
     fine_nodes,
+    lean_nodes,
     make_nodes,
     product_nodes,
     search_nodes,
@@ -131,3 +132,31 @@ def test_fine_nodes_are_many_but_not_too_many(dimension: int) -> None:
     assert 16 <= nodes.points.shape[1] <= 4_096
     second = (weights_of(nodes) * nodes.points) @ nodes.points.T
     np.testing.assert_allclose(second, np.eye(dimension), atol=1e-9)
+
+
+@pytest.mark.parametrize("dimension", range(1, 5))
+def test_nodes_for_large_tables_are_normal_to_order_five_and_finer_each_time(
+    dimension: int,
+) -> None:
+    ladder = lean_nodes(dimension)
+    counts = [nodes.points.shape[1] for nodes in ladder]
+    assert counts == sorted(counts)
+    assert counts[-1] <= fine_nodes(dimension).points.shape[1]
+    for nodes in ladder:
+        assert nodes.weights is not None
+        for order in range(6):
+            for powers in combinations_with_replacement(range(dimension), order):
+                moment = np.mean(nodes.weights * nodes.points[list(powers)].prod(axis=0))
+                assert moment == pytest.approx(normal_moment(powers), abs=1e-10)
+
+
+def test_beyond_four_dimensions_there_is_no_product_for_large_tables() -> None:
+    assert lean_nodes(5) == ()
+
+
+def test_values_at_weighted_nodes_can_be_freed_of_the_weights() -> None:
+    plain, weighted = make_nodes(2, 64), product_nodes(2, 3)
+    values = np.ones((4, 64))
+    assert plain.unweighted(values) is values
+    assert weighted.weights is not None
+    np.testing.assert_allclose(weighted.unweighted(weighted.weights), 1.0)

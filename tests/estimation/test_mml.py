@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import lvkit as lv
 from lvkit.estimation import MarginalNewton, Objective
+from lvkit.estimation.mml import _Way
 from lvkit.estimation.objective import Step
 from lvkit.estimation.starts import principal, shaken
 from lvkit.fitting import objective_for, prepared_for
@@ -18,6 +20,27 @@ from lvkit.structure import Frame
 def objective(small_panel: lv.Panel) -> Objective:
     model = lv.LatentSkillModel(n_skills=2, features="log_params + log_tokens")
     return objective_for(model, prepared_for(model, small_panel), 2)
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> Objective:
+    """The hill of a panel that counts as large, with one part."""
+    for module in ("parts", "mml", "objective"):
+        monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 2_000)
+    for name, size in {"_FIRST": 900, "_FAMILIES": 60, "_LEAST": 20}.items():
+        monkeypatch.setattr(f"lvkit.estimation.parts.{name}", size)
+    params = lv.Parameters(
+        loadings=np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.4], [0.3, 0.8], [0.6, 0.6]]),
+        intercepts=np.zeros(5),
+        precisions=np.full(5, 40.0),
+        floors=np.zeros(5),
+        slopes=np.array([[1.2], [0.8]]),
+        correlation=np.array([[1.0, 0.3], [0.3, 1.0]]),
+    )
+    models = lv.simulate_models(n_families=200, models_per_family=4, seed=3)
+    panel = lv.simulate(params, models, features="log_params", seed=3)
+    model = lv.LatentSkillModel(n_skills=2, features="log_params")
+    return objective_for(model, prepared_for(model, panel), 2)
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +132,63 @@ def test_the_same_seed_gives_the_same_climb(objective: Objective, start: Frame) 
     first, second = (MarginalNewton().climb(objective, start, seed=3) for _ in range(2))
     assert first.trace == second.trace
     np.testing.assert_array_equal(first.frame.loadings, second.frame.loadings)
+
+
+# -- large tables ---------------------------------------------------------------------------------
+
+
+def test_a_climb_by_parts_ends_at_the_top_of_the_full_climb(large: Objective) -> None:
+    first = principal(large.table, 2)
+    full = MarginalNewton(by_parts=False).climb(large, first)
+    staged = MarginalNewton().climb(large, first)
+    assert full.converged
+    assert staged.converged
+    assert staged.trace[-1].loglik == pytest.approx(full.trace[-1].loglik, abs=1e-4)
+    hill = large.recentred(full.frame)
+    here = hill.evaluate(hill.chart.vector(full.frame), large.lean[1])
+    error = np.sqrt(np.diag(np.linalg.inv(here.information)))
+    apart = hill.chart.vector(staged.frame) - here.vector
+    assert np.abs(apart / error).max() < 0.01
+
+
+def test_steps_on_a_part_have_no_loglik_and_the_message_tells_of_them(large: Objective) -> None:
+    first = principal(large.table, 2)
+    staged = MarginalNewton().climb(large, first)
+    full = MarginalNewton(by_parts=False).climb(large, first)
+    on_part = np.isnan([step.loglik for step in staged.trace])
+    assert on_part[0]
+    assert not on_part[-1]
+    assert (np.diff(on_part.astype(int)) <= 0).all()  # first the part, then the whole
+    assert [step.iteration for step in staged.trace] == list(range(len(staged.trace)))
+    assert (~on_part).sum() < len(full.trace)
+    assert re.search(r"; begun on 9\d\d of 4,000 scores$", staged.message)
+    assert "begun" not in full.message
+
+
+def test_the_limit_of_steps_counts_on_the_whole_alone(large: Objective) -> None:
+    ascent = MarginalNewton(max_iterations=2).climb(large, principal(large.table, 2))
+    assert "step limit" in ascent.message
+    assert sum(np.isfinite(step.loglik) for step in ascent.trace) == 2
+
+
+def test_a_part_without_a_maximum_is_left_and_the_climb_goes_on(
+    large: Objective, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = principal(large.table, 2)
+    monkeypatch.setattr("lvkit.estimation.mml._RUNAWAY", -np.inf)
+    found, radius = MarginalNewton()._on_parts(large, first, large.lean[0], 0, way=_Way(None))
+    assert found is first
+    assert radius == pytest.approx(3.0)
+
+
+def test_the_nodes_for_large_tables_find_the_same_top(
+    large: Objective, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = principal(large.table, 2)
+    lean = MarginalNewton().climb(large, first)
+    value = large.measure(lean.frame, 1_024).loglik
+    monkeypatch.setattr("lvkit.estimation.objective.LARGE", 10**6)
+    assert large.lean == ()
+    usual = MarginalNewton(by_parts=False).climb(large, first)
+    assert large.measure(lean.frame, 1_024).loglik == pytest.approx(value, abs=0.01)
+    assert large.measure(usual.frame, 1_024).loglik == pytest.approx(value, abs=0.01)

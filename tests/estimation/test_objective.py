@@ -9,7 +9,7 @@ import lvkit as lv
 from lvkit.estimation import Objective
 from lvkit.estimation.starts import principal
 from lvkit.fitting import objective_for, prepared_for
-from lvkit.nodes import make_nodes
+from lvkit.nodes import fine_nodes, make_nodes
 
 
 @pytest.fixture(scope="module", params=["none", "estimate"])
@@ -76,3 +76,57 @@ def test_the_hill_is_the_same_on_another_chart(objective: Objective, vector: np.
     assert other.measure(there, 256).loglik == pytest.approx(
         objective.measure(frame, 256).loglik, abs=1e-3
     )
+
+
+# -- large tables ---------------------------------------------------------------------------------
+
+
+def test_large_tables_have_nodes_of_their_own(
+    objective: Objective, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert objective.lean == ()
+    monkeypatch.setattr("lvkit.estimation.objective.LARGE", 10)
+    assert [nodes.points.shape for nodes in objective.lean] == [(2, 16), (2, 36), (2, 81)]
+
+
+def test_they_measure_the_same_value_and_the_same_errors(
+    objective: Objective, vector: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = objective.chart.frame(vector)
+    value = objective.measure(frame, 1_024)
+    shape = objective.survey(frame, fine_nodes(2))
+    monkeypatch.setattr("lvkit.estimation.objective.LARGE", 10)
+    lean, survey = objective.measure(frame, 1_024), objective.survey(frame, fine_nodes(2))
+    assert lean.n_nodes == 81
+    assert lean.loglik == pytest.approx(value.loglik, abs=0.01)
+    np.testing.assert_allclose(lean.mean, value.mean, atol=2e-3)
+    np.testing.assert_allclose(lean.covariance, value.covariance, atol=5e-3)
+    np.testing.assert_allclose(survey.gradient, shape.gradient, atol=0.02)
+    scale = np.abs(shape.information).max()
+    np.testing.assert_allclose(survey.information, shape.information, atol=1e-3 * scale)
+
+
+def test_threads_do_not_change_an_evaluation(
+    objective: Objective, vector: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lvkit.scoretable._LARGE_TABLE", 100)
+    monkeypatch.setattr("lvkit.scoretable._CHUNK", 60)
+    assert len(objective.table.chunks()) > 3
+    nodes = make_nodes(2, 64)
+    one, *others = (replace(objective, n_jobs=n).evaluate(vector, nodes) for n in (1, 2, 3))
+    for other in others:
+        assert other.loglik == one.loglik
+        np.testing.assert_array_equal(other.information, one.information)
+        np.testing.assert_array_equal(other.scores, one.scores)
+
+
+def test_a_step_too_far_is_none_and_silent_on_threads_too(
+    objective: Objective, vector: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lvkit.scoretable._LARGE_TABLE", 100)
+    monkeypatch.setattr("lvkit.scoretable._CHUNK", 60)
+    hill, nodes = replace(objective, n_jobs=2), make_nodes(2, 64)
+    modes = hill.evaluate(vector, nodes).modes
+    far = vector.copy()
+    far[hill.chart.cuts[2] :] = 800.0  # precisions that overflow
+    assert hill.attempt(far, nodes, modes) is None
