@@ -7,6 +7,7 @@ and each move draws the upper layer on a copy of it.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["LayeredBox"]
+
+_MOST = 12
+"""Lower layers that are kept, about a MB each: those of a slider that goes to and fro."""
 
 Paint = Callable[["Axes"], object]
 
@@ -68,7 +72,7 @@ class LayeredBox(PictureBox):
         size : (float, float)
             Width and height of the figure in inches.
         keep : hashable
-            Names the lower layer: it is drawn anew when this changes, on the same axes.
+            Names the lower layer: each is drawn once, all on the same axes by the same function.
         room : hashable, optional
             Says how much room is needed for what is written around the axes: it is made anew when
             this changes.
@@ -87,31 +91,46 @@ class LayeredBox(PictureBox):
 
 
 class _Ground:
-    """The lower layer, drawn, and its axes."""
+    """The lower layer, drawn, and its axes; some that were shown before are kept as images."""
 
     def __init__(self, size: tuple[float, float]) -> None:
         self.size = size
         self._stage: Any = None
+        self._room: Hashable = None
         self._image: Any = None
-        self._drawn: tuple[Hashable, Hashable] | None = None
+        self._images: OrderedDict[Hashable, tuple[Any, dict[str, Any], Hashable]] = OrderedDict()
 
     def lay(self, paint: Paint, keep: Hashable, room: Hashable) -> None:
-        """Draw the layer if it is not the one that is there."""
+        """Draw the layer if it is none of those that are kept."""
+        if self._stage is None or keep not in self._images:
+            self._draw(paint, room)
+            ax = self._stage.ax
+            ends = {"xlim": ax.get_xlim(), "ylim": ax.get_ylim(), "position": ax.get_position()}
+            ends["in_layout"] = True  # which a position would end
+            image = self._stage.canvas.copy_from_bbox(ax.figure.bbox)
+            self._images[keep] = image, ends, room
+            while len(self._images) > _MOST:
+                self._images.popitem(last=False)
+        self._images.move_to_end(keep)
+        self._image, ends, self._room = self._images[keep]
+        self._stage.ax.set(**ends)
+
+    def _draw(self, paint: Paint, room: Hashable) -> None:
         from .stage import Stage
 
-        before, self._drawn = self._drawn, None  # until it is drawn
-        if before is None or before[0] != keep:
-            if self._stage is None:
-                self._stage = Stage(paint, self.size)
-            else:
-                self._stage.redraw(paint, lay_out=before is None or before[1] != room)
-            self._stage.ax.set_autoscale_on(False)
-            self._image = self._stage.canvas.copy_from_bbox(self._stage.ax.figure.bbox)
-        self._drawn = (keep, room)
+        stage, self._stage = self._stage, None  # if it fails, its axes are of no use
+        if stage is None:
+            self._images.clear()
+            stage = Stage(paint, self.size)
+        else:
+            stage.redraw(paint, lay_out=room != self._room)
+        stage.ax.set_autoscale_on(False)
+        self._stage = stage
 
     def with_marks(self, paint: Paint) -> npt.NDArray[np.uint8]:
         """Return the image with another layer on it, which leaves no trace on the axes."""
         stays = [_Stays(ax) for ax in (self._stage.ax, *self._stage.ax.child_axes)]
+        self._stage.ax.set_prop_cycle(None)  # colours begin where they did
         try:
             paint(self._stage.ax)
         finally:

@@ -2,7 +2,8 @@
 
 The likelihood does not depend on the anchors, so that they can be changed at once: nothing is
 fitted again, the same fit is read in other words. What takes a moment is made when it is asked for:
-standard errors when error bars are, draws from the posterior when two families are compared.
+standard errors when error bars are, draws from the posterior when two families are compared. Where
+errors are to be measured anew, the loadings are shown at once and their errors right after.
 """
 
 from __future__ import annotations
@@ -111,6 +112,7 @@ class SkillReading(Tool):
             raise_on_exception=raise_on_exception,
         )
         self.fit = self._first = fit
+        self._measured: Fit | None = None  # whose errors were shown last
         self._posteriors: dict[tuple[tuple[str, str], ...], FamilyPosterior] = {}
         self.pictures, self.table = [PictureBox() for _ in _TABS], TableBox()
         self._add_anchor_menus()
@@ -257,15 +259,24 @@ class SkillReading(Tool):
         view = (self._loadings, self._correlations, self._families, self._pair)[place]()
         if view is None:
             self.pictures[place].clear()
-            return
+        else:
+            self._show(place, view)
+
+    def _show(self, place: int, view: views.View) -> None:
         self.pictures[place].show(
             view.paint, alt=view.alt, size=None, keep=view.keep, room=view.room
         )
 
     def _loadings(self) -> views.View:
-        return views.loadings_view(
-            self.fit, errors=self.errors.value, skill=self.skill.value or None
-        )
+        if not self.errors.value:
+            return views.loadings_view(self.fit)
+        if self._measured is not self.fit:
+            first = views.loadings_view(self.fit)
+            if self.pictures[0].alt != first.alt:
+                self._show(0, first)
+        view = views.loadings_view(self.fit, errors=True, skill=self.skill.value or None)
+        self._measured = self.fit
+        return view
 
     def _correlations(self) -> views.View:
         return views.correlation_view(self.fit)

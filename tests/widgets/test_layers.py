@@ -165,3 +165,36 @@ def test_another_lower_layer_is_drawn_on_the_same_axes_with_room_made_anew() -> 
     assert left("a long, long name", 1) == near
     assert left("a long, long name", 17) > near
     assert len(set(seen)) == 1
+
+
+def test_lower_layers_that_were_shown_before_are_not_drawn_again() -> None:
+    box = LayeredBox()
+    drawn: list[float] = []
+
+    def shown(top: float) -> Any:
+        def ground(ax: Any) -> None:
+            drawn.append(top)
+            ax.set(xlim=(0, 1), ylim=(0, top))
+
+        box.show_layers(
+            ground, lambda ax: ax.plot([0, 1], [0, 5], lw=3), alt="x", keep=top, room=top
+        )
+        return box.png
+
+    first, second = shown(5.0), shown(50.0)
+    assert first != second
+    assert (shown(5.0), shown(50.0)) == (first, second)
+    assert drawn == [5.0, 50.0]
+
+
+def test_after_a_lower_layer_that_failed_all_is_drawn_anew(ground: Ground) -> None:
+    box = LayeredBox()
+    before = show(box, ground, 0.4)
+
+    def fails(ax: Any) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        box.show_layers(fails, lambda ax: None, alt="x", keep="b")
+    np.testing.assert_array_equal(show(box, ground, 0.4), before)
+    assert ground.drawn == 2

@@ -117,6 +117,21 @@ def test_error_bars_are_shown_on_demand(widget: SkillReading) -> None:
     assert widget.pictures[LOADINGS].png == pictures[0]
 
 
+def test_through_other_anchors_loadings_come_first_and_their_errors_right_after(
+    widget: SkillReading,
+) -> None:
+    shown: list[bool] = []
+    picture = widget.pictures[LOADINGS]
+    picture.observe(lambda _: shown.append("Standard errors" in picture.alt), "value")
+    widget.errors.value = True
+    assert shown == [True]
+    widget.anchors[0].value = "gsm8k"
+    assert shown == [True, False, True]
+    widget.skill.value = "instruction"
+    assert len(shown) == 4
+    assert picture.alt.startswith("Loadings on instruction with 95% intervals")
+
+
 def test_each_tab_is_drawn_when_it_is_opened(widget: SkillReading) -> None:
     widget.tab.selected_index = CORRELATIONS
     assert widget.pictures[CORRELATIONS].alt.startswith("Correlations between families")
