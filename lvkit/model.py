@@ -138,7 +138,8 @@ class LatentSkillModel:
             best is kept; ``fit.starts`` reports all.
         n_jobs : int, optional
             Workers for several starts, by joblib under the backend of your choice
-            (``joblib.parallel_config``). The numbers do not depend on it.
+            (``joblib.parallel_config``); with one start, threads for the chunks of a large panel
+            (more than 100,000 scores). The numbers do not depend on it.
         progress : bool or tqdm class
             Show a bar over the starts.
 
