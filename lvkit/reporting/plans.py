@@ -71,6 +71,8 @@ class FamilyPlans:
     @cached_property
     def table(self) -> pd.DataFrame:
         """Best size, tokens and their ratio, a column for each target, as text with intervals."""
+        if not self.plans:
+            return pd.DataFrame({"compute plan": ["none"]})
         columns = {plan.target.label: _column(plan) for plan in self.plans}
         return pd.DataFrame(columns).rename_axis("best for")
 

@@ -112,3 +112,33 @@ def test_a_notebook_runs_on_a_users_file_with_other_settings(
         str(path), str(done), given, progress_bar=False, cwd=str(tmp_path), execution_timeout=600
     )
     assert len(cells(done, "injected-parameters")) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["family", "leaderboard"])
+def test_a_report_on_hard_names_without_tokens_is_harmless(name: str, tmp_path: Path) -> None:
+    from pictures import ODD, odd_panel
+
+    from lvkit.reporting.page import html_page
+
+    panel = odd_panel()
+    panel.write_csv(tmp_path / "odd.csv")
+    panel.benchmarks[["chance"]].to_csv(tmp_path / "chance.csv")
+    wanted = {
+        "data": str(tmp_path / "odd.csv"),
+        "benchmarks": str(tmp_path / "chance.csv"),
+        "features": "log_params",
+        "n_skills": 1,
+        "max_skills": 1,
+        "about": ODD[0],
+        "cache": str(tmp_path / "cache"),
+    }
+    source, done = FOLDER / f"{name}.ipynb", tmp_path / "done.ipynb"
+    given = {key: wanted[key] for key in wanted if key in papermill.inspect_notebook(str(source))}
+    papermill.execute_notebook(
+        str(source), str(done), given, progress_bar=False, cwd=str(tmp_path), execution_timeout=600
+    )
+    page = html_page(nbformat.read(done, as_version=4), ODD[0])
+    assert "&lt;script&gt;alert(" in page
+    assert "<script>alert(" not in page
+    assert any((tmp_path / "cache").iterdir())

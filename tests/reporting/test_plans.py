@@ -85,7 +85,7 @@ def test_without_tokens_among_the_features_the_reason_is_told() -> None:
     assert plans.plans == ()
     assert "lack training tokens (tokens_t)" in dict(plans.words.paragraphs)["No plan"]
     assert isinstance(plans.map, Prose)
-    assert plans.table.empty
+    assert plans.table.iloc[0, 0] == "none"
     assert plans.highlights() == {}
 
 
