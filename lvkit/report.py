@@ -139,6 +139,8 @@ def run_report(
     opening = ("family", "benchmarks", "drop_invalid", "complete")
     panel = open_panel(settings["data"], **{name: settings[name] for name in opening})
     settings |= completed_settings(settings, panel, n_skills, max_skills)
+    if timeout is not None:
+        check_whole(timeout, "timeout")
     require_jupyter()
     folder = make_folder(output)
     source = open_template("report")

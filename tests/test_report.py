@@ -222,6 +222,7 @@ def test_the_embedded_data_are_read_with_the_papers_skills(tmp_path: Path) -> No
         ({"seed": -1}, "seed: saw -1; expected a whole number from 0"),
         ({"seed": "x"}, "seed: saw 'x'"),
         ({"n_jobs": 0}, "n_jobs: saw 0"),
+        ({"timeout": 0}, "timeout: saw 0; expected a whole number from 1"),
         ({"floor": "chanc"}, "Did you mean 'chance'"),
         ({"n_skills": 13, "max_skills": 13}, "13 skills for 12 benchmarks"),
         ({"family": "from_name"}, "no file that they speak of"),

@@ -140,10 +140,11 @@ def open_notebook(path: str | os.PathLike[str]) -> Source:
         ) from error
     except ValueError as error:
         raise _no_notebook(file, "the file is not JSON") from error
-    if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
+    cells = document.get("cells") if isinstance(document, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise _no_notebook(file, "the file has no cells")
-    metadata = document.get("metadata", {})
-    languages = [metadata.get(part, {}).get(key) for part, key in
+    metadata = document.get("metadata") or {}
+    languages = [(metadata.get(part) or {}).get(key) for part, key in
                  (("kernelspec", "language"), ("language_info", "name"))]  # fmt: skip
     other = [language for language in languages if language not in (None, "", "python")]
     if other:

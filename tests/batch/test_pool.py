@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import subprocess
 import threading
 import time
@@ -8,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from distributed import LocalCluster
 from tiny import notebook_text
 
 import lvkit as lv
@@ -79,3 +81,22 @@ def test_who_stops_listening_stops_the_kernels_also_hanging_ones() -> None:
     listening.close()  # type: ignore[attr-defined]
     assert kernels() == []
     assert time.monotonic() - begun < 60
+
+
+@pytest.mark.slow
+def test_on_a_cluster_jobs_run_on_its_workers_and_send_their_files_back() -> None:
+    tell = "import os\nprint('worker', os.getppid())\nassert x == 1"
+    asked = [Job(str(x), "T", notebook_text(tell), {"x": x}) for x in (1, 2)]
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address=":0",
+        silence_logs=logging.ERROR,
+    ) as local:
+        workers = {str(worker.pid) for worker in local.workers.values()}
+        found = {outcome.name: outcome for outcome in run_jobs(asked, dask=local.scheduler_address)}
+    assert found["1"].failure is None
+    assert any(f"worker {pid}" in found["1"].files["report.html"].decode() for pid in workers)
+    assert found["2"].failure is not None
+    assert list(found["2"].files) == ["failed.ipynb"]

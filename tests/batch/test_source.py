@@ -56,6 +56,7 @@ def in_another_language() -> str:
     [
         ("x = 1", "the file is not JSON; expected a Jupyter notebook in Python"),
         ("[]", "the file has no cells"),
+        ('{"cells": [1]}', "the file has no cells"),
         (in_another_language(), "written in R"),
         (notebook_text(parameters="!ls"), r"parameters cell: the cell is not plain Python"),
     ],
