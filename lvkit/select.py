@@ -19,6 +19,7 @@ from lvkit.checks import check_whole, check_workers
 from lvkit.comparison import criteria
 from lvkit.errors import LvkitError
 from lvkit.estimation import MarginalNewton, Report
+from lvkit.estimation.objective import Step
 from lvkit.estimation.starts import grown, principal, shaken
 from lvkit.fitting import Climb, climb_from, make_fit, objective_for, prepared_for
 from lvkit.model import LatentSkillModel
@@ -45,7 +46,10 @@ _MANY = 5
 _SHAKEN = 1
 
 _LOOK = MarginalNewton(polish=False, tolerance=0.1)
-"""A first look at each start; only the best is climbed to the top."""
+"""A first look at each start."""
+
+_POLISH = MarginalNewton(by_parts=False)
+"""Only the best is climbed to the top, from where its look ended."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +182,12 @@ def select_skills(
 
 def _shown_on(bar: Progress, k: int) -> Report:
     """Return what shows each step on the bar, so that a bar which stops the work does so soon."""
-    return lambda step: bar.set_postfix_str(f"K = {k}, log-likelihood {step.loglik:.1f}")
+
+    def show(step: Step) -> None:
+        value = f"log-likelihood {step.loglik:.1f}"  # not a number on a part of a large panel
+        bar.set_postfix_str(f"K = {k}, {value if step.loglik == step.loglik else 'a first part'}")
+
+    return show
 
 
 def _selection(fits: dict[int, Fit], seconds: dict[int, float]) -> Selection:
@@ -305,4 +314,4 @@ def _climbs(
         yield climb
     best = max(looks, key=lambda climb: climb.loglik)
     last = [(f"{best.start}, polished", best.ascent.frame)]
-    yield from climb_from(objective, last, MarginalNewton(), seed=seed, n_jobs=1, report=report)
+    yield from climb_from(objective, last, _POLISH, seed=seed, n_jobs=1, report=report)

@@ -55,3 +55,23 @@ def test_a_posterior_of_given_moments_has_them_stretched() -> None:
     found = Posterior.of(np.ones((1, 2)), covariance, 1.05)
     np.testing.assert_allclose(found.scale @ np.swapaxes(found.scale, 1, 2), 1.05**2 * covariance)
     np.testing.assert_allclose(found.log_det, np.log(1.05**2 * np.sqrt(7.0)))
+
+
+def test_scores_may_be_looked_at_in_runs_that_cut_families(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table, coefficients, _ = make_case()
+    whole = posterior_modes(table, coefficients, tolerance=1e-10)
+    monkeypatch.setattr("lvkit.modes._RUN", 3)
+    cut = posterior_modes(table, coefficients, tolerance=1e-10)
+    np.testing.assert_allclose(cut.mode, whole.mode, atol=1e-10)
+    np.testing.assert_allclose(cut.scale, whole.scale, atol=1e-10)
+    np.testing.assert_allclose(cut.log_det, whole.log_det, atol=1e-10)
+
+
+def test_runs_of_families_make_the_whole_again() -> None:
+    table, coefficients, _ = make_case()
+    whole = posterior_modes(table, coefficients)
+    again = Posterior.joined([whole.families(slice(0, 1)), whole.families(slice(1, 4))])
+    for name in ("mode", "scale", "log_det"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))

@@ -213,6 +213,29 @@ def test_each_step_of_a_climb_is_shown_and_can_stop_the_work(small_panel: lv.Pan
     assert all(text.startswith("K = 1, log-likelihood ") for text in Bar.shown)
 
 
+def test_parts_of_a_large_panel_are_climbed_in_the_looks_alone(
+    small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("parts", "mml", "objective"):
+        monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 50)
+    monkeypatch.setattr("lvkit.estimation.parts._FIRST", 60)
+    monkeypatch.setattr("lvkit.estimation.parts._LEAST", 5)
+    shown: list[str] = []
+
+    class Bar(NoProgress):
+        def __init__(self, **_: Any) -> None:
+            super().__init__()
+
+        def set_postfix_str(self, s: str = "") -> None:
+            shown.append(s)
+
+    fit = lv.select_skills(small_panel, [1], progress=Bar).fits[1]
+    assert "K = 1, a first part" in shown
+    assert not any("nan" in text for text in shown)
+    assert fit.converged
+    assert np.isfinite(fit.trace["loglik"]).all()
+
+
 @pytest.mark.parametrize("numbers", [[0], [1, -2], [1.5], ["two"], ["1", 2]])
 def test_numbers_of_skills_that_are_none_are_refused(numbers: Any, small_panel: lv.Panel) -> None:
     with pytest.raises(lv.LvkitError, match="n_skills: .*a whole number from 1"):
