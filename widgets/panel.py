@@ -222,8 +222,9 @@ class PanelTool(Tool):
         view, score = self._view.value, self._score.value
         self._score.disabled = view == "missing"
         try:
-            words, paint, size, keep = _picture(self.panel, view, score)
-            self.picture.show(paint, alt=words, size=size, keep=keep)
+            words, paint, size, room = _picture(self.panel, view, score)
+            kind = "missing" if view == "missing" else "scores"
+            self.picture.show(paint, alt=words, size=size, keep=kind, room=room)
         except LvkitError:
             self.picture.clear()
             self._words.value = ""
@@ -334,14 +335,14 @@ def _held_faults(report: CheckReport) -> str:
 def _picture(
     panel: Panel, view: str, benchmark: str
 ) -> tuple[str, Callable[[Any], object], tuple[float, float], object]:
-    """Return the words, the drawing, the size and the shape of a view."""
+    """Return the words, the drawing and the size of a view, and what its names take room for."""
     if view == "missing":
         size = (_MISSING_WIDTH, 1.6 + 0.24 * panel.n_benchmarks)
         return (
             describe_missing(panel),
             lambda ax: plots.plot_missing(panel, ax=ax),
             size,
-            ("missing", panel.digest),
+            panel.digest,
         )
     bright = _largest(panel)
     return (

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import threading
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ __all__ = ["DRAWING", "PictureBox", "encoded"]
 DRAWING = threading.Lock()  # matplotlib's caches are for one thread at a time
 
 Pixels = npt.NDArray[np.uint8]
+
+_MOST = 4
+"""Kinds of pictures whose axes are kept."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BITS, _RGB = 8, 2
@@ -84,9 +88,9 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
             Width and height of the figure in inches. None for the size that the function takes by
             itself: it is given None first, and returns the axes it drew on.
         keep : hashable, optional
-            Names the kind of the picture: those of one kind are drawn by one function. Axes are
-            made anew when it changes, and kept otherwise. None makes them each time, which takes
-            three times as long.
+            Names the kind of the picture: those of one kind are drawn by one function, on axes that
+            are kept, for the last few kinds. None makes axes each time, which takes three times as
+            long.
         room : hashable, optional
             Says how much room is needed for what is written around the axes of that kind: it is
             made anew when this changes.
@@ -106,22 +110,22 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
     def clear(self) -> None:
         """Show nothing."""
         self.alt, self.png, self.value = "", b"", ""
-        self._stage: Stage | None = None
-        self._kind: Hashable = None
-        self._room: Hashable = None
+        self._stages: OrderedDict[Hashable, tuple[Stage, Hashable]] = OrderedDict()
 
     def _drawn(self, paint: Any, size: Any, keep: Hashable, room: Hashable) -> Pixels:
-        """Draw a picture, on the axes of the one before if it is of the same kind."""
+        """Draw a picture, on the axes of one before if there was one of its kind."""
         from .stage import Stage
 
         if keep is None:
             return Stage(paint, size).pixels()
         kind = (keep, size)
-        if self._stage is None or self._kind != kind:
-            self._stage, self._kind, self._room = Stage(paint, size), kind, room
-        self._stage.redraw(paint, lay_out=room != self._room)
-        self._room = room
-        return self._stage.pixels()
+        stage, made = self._stages.pop(kind, (None, room))
+        stage = Stage(paint, size) if stage is None else stage
+        stage.redraw(paint, lay_out=room != made)
+        self._stages[kind] = stage, room
+        while len(self._stages) > _MOST:
+            self._stages.popitem(last=False)
+        return stage.pixels()
 
 
 def encoded(pixels: Pixels) -> bytes:

@@ -81,6 +81,26 @@ def test_another_shape_is_laid_out_anew(box: PictureBox) -> None:
     assert box.png == fresh.png
 
 
+def test_axes_of_the_last_few_kinds_are_kept(box: PictureBox) -> None:
+    seen: list[Any] = []
+
+    def shown(kind: str) -> bytes:
+        def paint(ax: Any) -> None:
+            seen.append(ax)
+            ax.plot([0, 1], [0, len(kind)])
+
+        box.show(paint, alt=kind, keep=kind)
+        return box.png
+
+    first, second = shown("a"), shown("bb")
+    assert (shown("a"), shown("bb")) == (first, second)
+    assert len({id(ax) for ax in seen}) == 2
+    for kind in ("c", "d", "e", "f"):
+        shown(kind)
+    shown("a")
+    assert len({id(ax) for ax in seen}) == 7
+
+
 def test_room_is_made_anew_when_it_is_said_to_change(box: PictureBox) -> None:
     def named(name: str) -> Any:
         return lambda ax: ax.set_yticks([0.5], [name])
