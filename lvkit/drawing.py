@@ -140,7 +140,11 @@ def tidy(ax: Axes, *, spines: bool = True, grid: str | None = None) -> None:
 
 def legend_above(ax: Axes, keys: list[Any]) -> None:
     """Write a legend in one line above the axes, where it hides nothing."""
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.2}
+    place: dict[str, Any] = {
+        "loc": "lower left",
+        "bbox_to_anchor": (0.0, 1.0),
+        "borderaxespad": 0.2,
+    }
     ax.legend(handles=keys, frameon=False, fontsize=8, ncols=len(keys), **place)
 
 
