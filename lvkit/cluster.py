@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import warnings
 from collections.abc import Generator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,7 +36,7 @@ def dask_cluster(address: str) -> Generator[None, None, None]:
     ------
     LvkitError
         If ``distributed`` is not installed, the scheduler does not answer, it has no worker within
-        seconds, or its workers have no lvkit or another version of it.
+        seconds, its workers have no lvkit or another version of it, or it is lost on the way.
 
     Warns
     -----
@@ -63,6 +64,12 @@ def dask_cluster(address: str) -> Generator[None, None, None]:
 
         with parallel_config(backend="dask", client=client, n_jobs=-1):
             yield
+    except CancelledError as error:
+        raise LvkitError(
+            f"the cluster was lost while it computed ({error})",
+            where=f"'{address}'",
+            remedy="See what became of its scheduler and workers, then compute again.",
+        ) from error
     finally:
         client.close(timeout=_PATIENCE)
 

@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 import scipy
 from distributed import Client, LocalCluster
+from distributed.client import FutureCancelledError
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import lvkit as lv
@@ -111,6 +112,12 @@ def test_workers_that_cannot_load_lvkit_are_told_how_to(
     with pytest.raises(lv.LvkitError, match="No module named.*Install the same lvkit"):  # noqa: SIM117
         with dask_cluster(address):
             pass
+
+
+def test_a_cluster_that_is_lost_while_it_computes_is_told(address: str) -> None:
+    with pytest.raises(lv.LvkitError, match=r"was lost while it computed \(task-1"):  # noqa: SIM117
+        with dask_cluster(address):
+            raise FutureCancelledError("task-1", "scheduler-connection-lost")
 
 
 # -- working on it -------------------------------------------------------------------------------
