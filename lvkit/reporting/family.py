@@ -67,7 +67,7 @@ def _sizes(models: pd.DataFrame) -> str:
     """Say how many models there are, how large, and on how many tokens."""
     low, high = models["params_b"].min(), models["params_b"].max()
     span = _span(size(low), size(high))
-    many = "one model" if len(models) == 1 else f"{len(models)} models"
+    many = "One model" if len(models) == 1 else f"{len(models)} models"
     known = models.get("tokens_t", pd.Series(dtype=float)).dropna()
     told = f"{many}, {span}"
     if known.empty:

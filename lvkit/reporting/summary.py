@@ -86,11 +86,12 @@ def _data(fit: Fit) -> str:
 def _how_many(selection: Selection, fit: Fit) -> str:
     table, skills = selection.table, len(fit.skills)
     best = {name: int(table.index[int(table[name].argmin())]) for name in ("aic", "bic")}
-    last = " (the most that were tried)" if best["aic"] == table.index.max() else ""
+    most = int(table.index.max())
+    edge = {name: " (the most that were tried)" * (k == most > 1) for name, k in best.items()}
     return " ".join(
         (
-            f"Of {listed(table.index, 'or')} skills, AIC favours {best['aic']}{last} and BIC, "
-            f"which asks more of each parameter, {best['bic']}.",
+            f"Of {listed(table.index, 'or')} skills, AIC favours {best['aic']}{edge['aic']} and "
+            f"BIC, which asks more of each parameter, {best['bic']}{edge['bic']}.",
             _which_bic(selection, fit, best["bic"]),
             f"What follows is for {skills}: {_why(skills, best['aic'])}, "
             f"{_beside(float(table['delta_aic'][skills]))}.{_slopes_told(fit)}",

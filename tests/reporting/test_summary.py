@@ -62,6 +62,9 @@ def test_the_summary_says_when_more_skills_might_be_better(
     text = paragraph(summarise(selection, fit), "How many skills")
     assert "AIC favours 3 (the most that were tried)" in text
     assert "the report's setting, and also AIC's choice, with the lowest AIC" in text
+    table = selection.table.assign(aic=[0.0, 1.0], bic=[1.0, 0.0])
+    text = paragraph(summarise(lv.Selection(selection.fits, table), fit), "How many skills")
+    assert "AIC favours 1 and BIC, which asks more of each parameter, 3 (the most that" in text
     other = paragraph(summarise(selection, selection.fits[1]), "How many skills")
     assert re.search(r"not AIC's choice, with an AIC [\d,]+ above the lowest", other)
     assert "arXiv" not in other
