@@ -71,7 +71,7 @@ class Fit:
         it ended below the best).
     trace : DataFrame
         The way of the best start: index ``iteration``; columns ``loglik`` (by the nodes of the
-        search) and ``expected_gain``.
+        search; NaN where a step looked at a part of a large panel) and ``expected_gain``.
     frame : Frame
         The parameters in the anchored frame; :attr:`params` shows them in the field's terms.
     prepared : Prepared
