@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import papermill
 import pytest
 
 from lvkit.reporting import kernel
-from lvkit.reporting.kernel import OwnKernelManager, run_notebook
+from lvkit.reporting.kernel import Halt, HaltedError, OwnKernelManager, run_notebook
 
 
 def source(*cells: str) -> str:
@@ -99,3 +100,29 @@ def test_a_cell_that_fails_raises_and_leaves_the_notebook(tmp_path: Path) -> Non
     with pytest.raises(papermill.PapermillExecutionError, match="no such thing"):
         run_notebook(source("x = 1", "raise KeyError('no such thing')"), {}, target)
     assert "no such thing" in target.read_text()
+
+
+def test_a_cell_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError):
+        run_notebook(source("x = 1", "while True: pass"), {}, tmp_path / "run.ipynb", timeout=1)
+
+
+def test_once_the_switch_is_pulled_no_kernel_starts_nor_is_tried_again(tmp_path: Path) -> None:
+    halt = Halt()
+    halt.pull()
+    with pytest.raises(HaltedError):
+        run_notebook(source("x = 1"), {}, tmp_path / "run.ipynb", halt=halt)
+
+
+def test_a_kernel_that_starts_while_the_switch_is_pulled_is_killed() -> None:
+    halt = Halt()
+    processes = [subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(3)]
+    early, late, ended = processes
+    halt.started(early.pid)
+    halt.started(ended.pid)
+    halt.ended(ended.pid)
+    halt.pull()
+    halt.started(late.pid)
+    assert [early.wait(), late.wait(), ended.poll()] == [-9, -9, None]
+    ended.kill()
+    assert ended.wait() == -9
