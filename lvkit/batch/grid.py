@@ -11,6 +11,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lvkit.batch.names import run_names
@@ -106,8 +107,6 @@ def planned_runs(
 
 def _title(source: Source, values: Mapping[str, Any], told: Mapping[str, Any]) -> str:
     """Return what a run's page is called."""
-    from pathlib import Path
-
     title = source.title
     if source.own:
         data = values.get("data")
