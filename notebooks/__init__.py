@@ -1,7 +1,7 @@
-"""Notebooks: the guided path through lvkit, and the template behind its reports.
+"""Notebooks: the guided path through lvkit, and the templates behind its reports.
 
 Importable as ``lvkit.notebooks``, so that an installed lvkit carries them. ``lvkit notebooks DIR``
-copies them to a folder of yours; ``report.ipynb`` is what ``lvkit report`` runs.
+copies them to a folder of yours; ``lvkit report`` runs ``report``, ``family`` and ``leaderboard``.
 """
 
 from __future__ import annotations

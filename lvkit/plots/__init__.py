@@ -12,6 +12,7 @@ from __future__ import annotations
 from lvkit.plots.comparison import plot_plan_comparison
 from lvkit.plots.density import plot_family_density
 from lvkit.plots.evaluations import plot_evaluations
+from lvkit.plots.family import plot_family_growth, plot_family_place
 from lvkit.plots.fit import (
     plot_correlation,
     plot_criterion,
@@ -39,7 +40,9 @@ __all__ = [
     "plot_evaluations",
     "plot_families",
     "plot_family_density",
+    "plot_family_growth",
     "plot_family_map",
+    "plot_family_place",
     "plot_fitted",
     "plot_loading_intervals",
     "plot_loadings",
