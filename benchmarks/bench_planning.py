@@ -1,24 +1,24 @@
-"""How quick are plans, and how quickly do widgets follow a hand?
+"""How quick are plans?
 
 python benchmarks/bench_planning.py        (about a minute)
 
-Medians on one thread, after one warm-up. The peer of a plan is what a user would write: for each
-budget, scipy's bounded scalar search over the size. Widgets are moved twenty times.
+Medians on one thread, after one warm-up. A plan is the first for its fit, of which nothing is kept
+yet, unless its name says that it comes after others of its family. The peer of a plan is what a
+user would write: for each budget, scipy's bounded scalar search over the size.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from copy import copy
 
 import numpy as np
 from common import ANCHORS, Clock, machine, markdown, publish
 from scipy.optimize import minimize_scalar
 
 import lvkit as lv
-from lvkit import widgets
 
-MOVES = 20
 BUDGETS = np.logspace(20.0, 25.0, 1_000)
 
 
@@ -27,14 +27,20 @@ def plans(fit: lv.Fit) -> dict[str, tuple[Callable[[], object], str]]:
     mix = dict.fromkeys(fit.benchmarks, 1.0)
 
     def plan(budgets: object, target: object, level: float | None = 0.95) -> Callable[[], object]:
-        return lambda: lv.plan_compute(fit, budgets, target=target, family="qwen2", level=level)
+        return lambda: lv.plan_compute(
+            unplanned(fit), budgets, target=target, family="qwen2", level=level
+        )
+
+    def again() -> object:
+        return lv.plan_compute(fit, 1e22, target="mathematics", family="qwen2")
 
     def need() -> object:
-        return lv.required_compute(fit, target="mmlu_pro", score=0.6, family="qwen2")
+        return lv.required_compute(unplanned(fit), target="mmlu_pro", score=0.6, family="qwen2")
 
     return {
         "one plan without intervals": (plan(1e22, "mathematics", None), "< 50 ms"),
         "one plan with intervals": (plan(1e22, "mathematics"), "< 300 ms"),
+        "one more of the same family": (again, "< 300 ms"),
         "one plan for a mix of 12 benchmarks": (plan(1e22, mix), "< 300 ms"),
         "1,000 budgets for a skill, with intervals": (plan(BUDGETS, "mathematics"), "< 1 s"),
         "1,000 budgets for a benchmark, with intervals": (plan(BUDGETS, "mmlu"), "< 1 s"),
@@ -42,6 +48,11 @@ def plans(fit: lv.Fit) -> dict[str, tuple[Callable[[], object], str]]:
         "1,000 budgets for a skill, without intervals": (plan(BUDGETS, "mathematics", None), ""),
         "required compute of a score": (need, ""),
     }
+
+
+def unplanned(fit: lv.Fit) -> lv.Fit:
+    """Return a fit of which plans have kept nothing; what the fit itself has measured stays."""
+    return copy(fit)
 
 
 def by_scipy(fit: lv.Fit) -> Callable[[], object]:
@@ -62,59 +73,6 @@ def by_scipy(fit: lv.Fit) -> Callable[[], object]:
     return search
 
 
-def moves(fit: lv.Fit) -> dict[str, Callable[[int], object]]:
-    """Return what a hand does to the widgets, by the number of the move."""
-    planner, predictor = widgets.plan_budget(fit), widgets.predict_scores(fit)
-    reader, response = widgets.interpret_skills(fit), widgets.response_curve()
-    panel = widgets.explore_panel()
-    found: dict[str, Callable[[int], object]] = {}
-
-    def add(name: str, tool: object, description: str, values: Sequence[object]) -> None:
-        control = next(
-            child
-            for child in _all(tool)
-            if getattr(child, "description", "").startswith(description) and hasattr(child, "value")
-        )
-        found[name] = lambda at: setattr(control, "value", values[at % len(values)])
-
-    def options(tool: object, description: str) -> list[object]:
-        control = next(
-            child for child in _all(tool) if getattr(child, "description", "") == description
-        )
-        return [each[1] if isinstance(each, tuple) else each for each in control.options]  # type: ignore[attr-defined]
-
-    for name, tool in (
-        ("plan_budget", planner),
-        ("predict_scores", predictor),
-        ("interpret_skills", reader),
-        ("response_curve", response),
-        ("explore_panel", panel),
-    ):
-        controls = [
-            child
-            for child in _all(tool)
-            if type(child).__name__ in ("FloatSlider", "FloatLogSlider", "Dropdown")
-            and not child.disabled
-        ]
-        if not controls:
-            continue
-        control = controls[0]
-        if hasattr(control, "options"):
-            values = options(tool, control.description)
-        else:
-            values = list(np.linspace(control.min, control.max, MOVES + 2)[1:-1])
-            if type(control).__name__ == "FloatLogSlider":
-                values = list(10.0 ** np.array(values))
-        add(f"{name}, {control.description}", tool, control.description, values)
-    return found
-
-
-def _all(widget: object) -> list[object]:
-    """Return a widget and all in it."""
-    inside = [each for child in getattr(widget, "children", ()) for each in _all(child)]
-    return [widget, *inside]
-
-
 def main() -> None:
     """Time everything and publish."""
     warnings.simplefilter("ignore", lv.LvkitWarning)
@@ -133,13 +91,6 @@ def main() -> None:
         same = "1,000 budgets for a skill" in name
         ratio = f"{peer.medians()[1] / cpu:.1f}" if same else ""
         rows.append([name, f"{wall * 1e3:.0f} ms", f"{cpu * 1e3:.0f} ms", target, ratio])
-        data[name] = {"wall": wall, "cpu": cpu}
-    for name, move in moves(fit).items():
-        clock = Clock()
-        for at in range(MOVES):
-            clock.time(lambda move=move, at=at: move(at))
-        wall, cpu = clock.medians()
-        rows.append([name, f"{wall * 1e3:.0f} ms", f"{cpu * 1e3:.0f} ms", "< 100 ms", ""])
         data[name] = {"wall": wall, "cpu": cpu}
     data["scipy, 1,000 budgets"] = dict(zip(("wall", "cpu"), peer.medians(), strict=True))
     columns = ["what", "wall", "CPU", "target", "CPU, scipy / lvkit"]

@@ -8,6 +8,7 @@ points are shown first, and their intervals right after.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
 __all__ = ["BudgetPlanner", "plan_budget"]
 
 _SIZE = (7.0, 5.0)
+
+_KEPT = 6
+"""Families whose draws are still kept (:mod:`lvkit.planning.kept`), the last ones planned."""
 
 _STEP = 0.25
 """The map's ends go by steps of so many powers of ten."""
@@ -151,7 +155,7 @@ class BudgetPlanner(Tool):
         )
         self.fit, self.attributes = fit, attributes
         self.plan: Plan | None = None
-        self._drawn: tuple[object, ...] = ()
+        self._drawn: deque[tuple[object, ...]] = deque(maxlen=_KEPT)
         budget, target, family, level, intervals = options
         self.budget = budget_slider(fit, budget)
         self.target, self.weights = target_menu(fit, target), weight_boxes(fit)
@@ -205,11 +209,11 @@ class BudgetPlanner(Tool):
         """Plan what the controls ask for and show it, at once or first without its intervals."""
         settings = self._settings()
         whose = (settings["family"], *settings["attributes"].items())
-        if not self.intervals.value or whose != self._drawn:
+        if not self.intervals.value or whose not in self._drawn:
             self._put(plan_compute(self.fit, **settings, level=None))
         if self.intervals.value:
             self._put(plan_compute(self.fit, **settings, level=self.level.value))
-            self._drawn = whose
+            self._drawn.append(whose)
 
     def _put(self, plan: Plan | None) -> None:
         """Show a plan."""

@@ -60,6 +60,22 @@ def test_intervals_come_when_they_are_ticked(widget: BudgetPlanner) -> None:
     assert widget.plan.level == 0.5
 
 
+def test_another_familys_best_points_come_first_and_its_intervals_right_after(
+    widget: BudgetPlanner,
+) -> None:
+    levels: list[object] = []
+    widget.intervals.value = True
+    widget.picture.observe(lambda _: levels.append(widget.plan.level), "value")
+    one, other = widget.fit.families[:2]
+    widget.family.value = one
+    assert levels == [None, 0.95]
+    widget.budget.value = 3e22
+    assert levels[2:] == [0.95]
+    widget.family.value = other
+    widget.family.value = one
+    assert levels[3:] == [None, 0.95, 0.95]
+
+
 def test_a_mix_shows_weights_and_heeds_them(widget: BudgetPlanner) -> None:
     def shown() -> list[str]:
         boxes = widget.weights.items()
