@@ -31,6 +31,7 @@ RECORD = "run.json"
 CACHE = ".cache"
 _RUNS = "runs"
 _LOCK = ".lvkit.lock"
+_PAGES = ("index.html", "manifest.json")
 
 _PASSING = re.compile(r"\.lvkit-(new|old)-[0-9a-f]{16}")
 _PASSING_FILE = re.compile(r"\.lvkit-[0-9a-f]{16}\.tmp")
@@ -68,9 +69,10 @@ class Store:
             is not the batch's.
         """
         self._refuse_links()
+        self._refuse_others_pages()
         make_folder(self.folder)
         probe = write_whole(self.folder / f".lvkit-{secrets.token_hex(8)}.tmp", b"")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # a batch that starts now may have cleared it
         with self._lock():
             make_folder(self.runs)
             self._clear()
@@ -149,9 +151,9 @@ class Store:
             target.unlink()
         self._refuse_others([target.name])
         old = self.runs / f".lvkit-old-{secrets.token_hex(8)}"
-        if target.is_dir():
-            os.rename(target, old)
         try:
+            if target.is_dir():
+                os.rename(target, old)
             os.rename(new, target)
         except BaseException:
             if old.is_dir():
@@ -177,6 +179,12 @@ class Store:
                 where=f"'{self.folder}'",
                 remedy="Wait for it, or choose another folder.",
             ) from error
+        except (OSError, NotImplementedError) as error:
+            raise LvkitError(
+                f"cannot lock the folder ({getattr(error, 'strerror', None) or error})",
+                where=f"'{self.folder / _LOCK}'",
+                remedy="Choose a place you may write to, on a disk that knows locks.",
+            ) from error
         try:
             yield
         finally:
@@ -191,6 +199,17 @@ class Store:
                 Problem("is a link, which may lead outside", f"'{path}'", remedy="Remove it.")
                 for path in links
             ]
+            raise LvkitError.from_problems(problems)
+
+    def _refuse_others_pages(self) -> None:
+        """Refuse to replace pages in a folder where no batch has worked yet."""
+        if (self.folder / _LOCK).exists():
+            return
+        pages = [self.folder / name for name in _PAGES]
+        remedy = "A batch would replace it: choose another folder."
+        problems = [Problem("is there, and is not a batch's", f"'{page}'", remedy=remedy)
+                    for page in pages if page.exists() and not page.is_symlink()]  # fmt: skip
+        if problems:
             raise LvkitError.from_problems(problems)
 
     def _refuse_others(self, names: Iterable[str]) -> None:

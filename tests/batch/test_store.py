@@ -124,6 +124,32 @@ def test_what_is_not_a_run_is_not_replaced(store: Store) -> None:
         store.put("c", CONTENT, DONE)
 
 
+@pytest.mark.parametrize("name", ["index.html", "manifest.json"])
+def test_pages_that_are_not_a_batchs_are_not_replaced(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(lv.LvkitError, match="is not a batch's"), Store(tmp_path).open([]):
+        raise AssertionError
+    assert names(tmp_path) == [name]
+
+
+def test_pages_of_an_earlier_batch_are_replaced(store: Store) -> None:
+    for text in ("first", "second"):
+        with store.open([]):
+            store.write("index.html", text)
+    assert (store.folder / "index.html").read_text() == "second"
+
+
+def test_a_folder_that_cannot_be_locked_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    with pytest.raises(lv.LvkitError, match="cannot lock the folder.*denied"), store.open([]):
+        raise AssertionError
+
+
 @pytest.mark.parametrize("name", ["runs", ".cache"])
 def test_links_in_the_batchs_own_places_are_refused(name: str, tmp_path: Path) -> None:
     outside = tmp_path / "outside"

@@ -57,6 +57,28 @@ def test_what_is_for_programs_only_is_not_shown() -> None:
     assert "Hello." in page
 
 
+def test_pictures_are_in_the_page_with_their_descriptions() -> None:
+    given = notebook()
+    given.cells[4].outputs = [
+        new.new_output("display_data", {"image/png": "iVBORw0K\n", "text/plain": "<Figure>"}),
+        new.new_output("display_data", {"image/jpeg": "/9j/4AAQ"}),
+        new.new_output(
+            "display_data",
+            {"image/svg+xml": "<svg onload='x'/>"},
+            metadata={"image/svg+xml": {"alt": 'A "line"'}},
+        ),
+        new.new_output("display_data", {"text/latex": "$a<b$"}),
+    ]
+    page = html_page(given, "A title")
+    pictures = [html.unescape(img) for img in re.findall(r"<img [^>]*>", page)]
+    kinds = [re.findall(r"data:(image/[a-z+]+);base64,\S", img) for img in pictures]
+    assert kinds == [["image/png"], ["image/jpeg"], ["image/svg+xml"]]
+    assert all("alt=" in img for img in pictures)
+    assert 'A "line"' in pictures[2]
+    assert "onload" not in page
+    assert "$a&lt;b$" in page
+
+
 def test_what_was_printed_is_text() -> None:
     page = html_page(notebook(), "A title")
     assert "&lt;script&gt;printed" in page
