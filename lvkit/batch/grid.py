@@ -33,7 +33,8 @@ class PlannedRun:
     title : str
         What its page is called.
     parameters : mapping
-        A value for each of the notebook's parameters.
+        A value for each of the notebook's parameters; a default that the notebook computes, or
+        that JSON does not know, is left to it.
     given : frozenset of str
         The parameters whose value somebody chose.
     told : mapping
@@ -95,7 +96,7 @@ def planned_runs(
     told = [as_json({**row, **dict(zip(grid, values, strict=True))})
             for row in rows for values in itertools.product(*grid.values())]  # fmt: skip
     settings = [as_json(fixed) | run for run in told]
-    defaults = {p.name: as_json(p.default) for p in source.parameters if not p.is_required}
+    defaults = {p.name: as_json(p.default) for p in source.parameters if p.has_plain_default}
     whole = [defaults | values for values in settings]
     _refuse_same(told, whole)
     names = run_names(told, source.name)

@@ -18,10 +18,10 @@ from typing import Any
 
 from lvkit.errors import LvkitError
 
-__all__ = ["NO_DEFAULT", "Parameter", "as_json", "read_parameters"]
+__all__ = ["COMPUTED", "NO_DEFAULT", "Parameter", "as_json", "read_parameters"]
 
 NO_DEFAULT = object()
-_COMPUTED = object()
+COMPUTED = object()
 
 # What Python calls JSON's types, in its words and in ours.
 _SAID = {
@@ -46,7 +46,8 @@ class Parameter:
     kinds : frozenset of str
         The types it takes: names of JSON's types in Python. Empty: the cell does not say.
     default : object
-        Its value if nothing is said; ``NO_DEFAULT`` where the cell has none.
+        Its value if nothing is said; ``NO_DEFAULT`` where the cell has none, ``COMPUTED`` where
+        only running it would tell.
     help : str
         The comment behind it.
     """
@@ -61,6 +62,14 @@ class Parameter:
         """What values it takes, in words."""
         told = [said for kind, said in _SAID.items() if kind in self.kinds]
         return " or ".join(told) or "a value of JSON's types"
+
+    @property
+    def has_plain_default(self) -> bool:
+        """Whether its default is a value that can be told: one that JSON brings back as it is."""
+        try:
+            return bool(as_json(self.default) == self.default)
+        except (TypeError, ValueError):  # computed in the cell, or a set, say
+            return False
 
     @property
     def is_required(self) -> bool:
@@ -145,7 +154,6 @@ def read_parameters(source: str) -> tuple[Parameter, ...]:
     for name, annotation, value, line in _assignments(tree):
         default = NO_DEFAULT if value is None else _constant(value)
         kinds = _kinds(annotation, default)
-        default = None if default is _COMPUTED else default
         found[name] = Parameter(name, kinds, default, comments.get(line, ""))
     return tuple(found.values())
 
@@ -177,7 +185,7 @@ def _constant(value: ast.expr) -> Any:
     try:
         return ast.literal_eval(value)
     except (ValueError, TypeError):
-        return _COMPUTED
+        return COMPUTED
 
 
 def _kinds(annotation: ast.expr | None, default: Any) -> frozenset[str]:
@@ -185,7 +193,7 @@ def _kinds(annotation: ast.expr | None, default: Any) -> frozenset[str]:
     if annotation is not None:
         told = _annotated(annotation)
         return told | {"NoneType"} if told and default is None else told
-    if default is None or default is NO_DEFAULT or default is _COMPUTED:
+    if default is None or default is NO_DEFAULT or default is COMPUTED:
         return frozenset()
     kind = type(default).__name__
     known = {"int", "float"} if kind == "int" else {kind} & {*_SAID}

@@ -43,6 +43,14 @@ def test_without_lists_there_is_one_run() -> None:
     assert (run.name, run.title) == ("report", "lvkit report: b.csv")
 
 
+def test_a_default_that_the_notebook_computes_is_left_to_it(tmp_path: Path) -> None:
+    cell = "x = 1\nbudget = 10**22\nsizes = (1, 2)\nnames = {'a'}"
+    notebook = open_notebook(write_notebook(tmp_path, parameters=cell))
+    assert planned_runs(notebook)[0].parameters == {"x": 1}
+    (run,) = planned_runs(notebook, {"budget": 3})
+    assert run.parameters == {"x": 1, "budget": 3}
+
+
 def test_numbers_of_numpy_become_plain_ones(source: Source) -> None:
     (run,) = planned_runs(source, {"needed": "", "rate": np.float64(0.25)})
     assert type(run.parameters["rate"]) is float

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import lvkit as lv
-from lvkit.batch.parameters import NO_DEFAULT, Parameter, as_json, read_parameters
+from lvkit.batch.parameters import COMPUTED, NO_DEFAULT, Parameter, as_json, read_parameters
 
 CELL = """import math
 n: int = 3  # how many
@@ -56,7 +56,28 @@ def test_a_parameter_without_a_value_is_required_and_a_computed_one_is_not() -> 
     found = {p.name: p for p in read_parameters(CELL)}
     assert found["needed"].default is NO_DEFAULT
     assert [name for name, p in found.items() if p.is_required] == ["needed"]
-    assert found["limit"].default is None
+    assert found["limit"].default is COMPUTED
+
+
+@pytest.mark.parametrize(
+    ("cell", "plain"),
+    [
+        ("x = 1", True),
+        ("x = None", True),
+        ("x = [1, 'a']", True),
+        ("x: float", False),
+        ("x = 10**22", False),
+        ("x = (1, 2)", False),
+        ("x = {1, 2}", False),
+        ("x = {1: 2}", False),
+        ("x = 1e999", False),
+    ],
+)
+def test_a_default_that_json_does_not_bring_back_is_left_to_the_notebook(
+    cell: str, plain: bool
+) -> None:
+    (found,) = read_parameters(cell)
+    assert found.has_plain_default is plain
 
 
 @pytest.mark.parametrize(
