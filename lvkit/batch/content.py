@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -68,7 +68,12 @@ def versions() -> dict[str, str]:
 
 
 def content_key(
-    source: Source, parameters: Mapping[str, Any], data: Mapping[str, str], *, code: bool = False
+    source: Source,
+    parameters: Mapping[str, Any],
+    data: Mapping[str, str],
+    *,
+    given: Container[str] = (),
+    code: bool = False,
 ) -> str:
     """Return the hash of all that a run's numbers and pages depend on.
 
@@ -77,9 +82,12 @@ def content_key(
     source : Source
         The notebook.
     parameters : mapping
-        The run's values; those in `ASIDE` do not count.
+        The run's values; those in `ASIDE` do not count, except in the user's notebook if given.
     data : mapping
         The hashes of files by path, from `data_digests`.
+    given : container of str
+        The parameters whose value somebody chose: in a notebook of the user's all of them count,
+        since lvkit cannot know that no number depends on them.
     code : bool
         Whether the page shows the code.
 
@@ -89,7 +97,7 @@ def content_key(
         64 hexadecimal digits.
     """
     counted = {name: _by_content(value, data) for name, value in parameters.items()
-               if name not in ASIDE}  # fmt: skip
+               if name not in ASIDE or (name in given and not source.own)}  # fmt: skip
     packages = {name: text for name, text in versions().items() if name not in _PAGES}
     document = [digest(source.text), source.title, counted, packages, code]
     return digest(json.dumps(document, sort_keys=True))
@@ -97,8 +105,8 @@ def content_key(
 
 def _paths(value: Any) -> Iterator[str]:
     """Yield the files that a value names, in full."""
-    if isinstance(value, list):
-        for item in value:
+    if isinstance(value, (list, dict)):
+        for item in value if isinstance(value, list) else value.values():
             yield from _paths(item)
     elif isinstance(value, str) and "\0" not in value and os.path.isabs(value):
         yield from [value] if os.path.isfile(value) else []
@@ -108,6 +116,8 @@ def _by_content(value: Any, data: Mapping[str, str]) -> Any:
     """Return a value in which a file stands for its name and content."""
     if isinstance(value, list):
         return [_by_content(item, data) for item in value]
+    if isinstance(value, dict):
+        return {name: _by_content(item, data) for name, item in value.items()}
     if isinstance(value, str) and value in data:
         return {"file": os.path.basename(value), "sha256": data[value]}
     return value

@@ -27,8 +27,8 @@ TEMPLATES = {
     "leaderboard": "lvkit leaderboard report",
 }
 
-# Their parameters that are files; a family rule may be one.
-_FILES = ("data", "benchmarks", "fit")
+# Their parameters that are files or folders; a family rule may be one.
+_FILES = ("data", "benchmarks", "fit", "cache")
 _PERHAPS_FILES = ("family",)
 
 
@@ -77,6 +77,8 @@ class Source:
     def _in_full(self, name: str, value: Any, folder: Path) -> Any:
         if isinstance(value, list):
             return [self._in_full(name, item, folder) for item in value]
+        if isinstance(value, dict):
+            return {key: self._in_full(name, item, folder) for key, item in value.items()}
         if not isinstance(value, str) or not value or "\0" in value:
             return value
         path = os.path.abspath(folder / value)

@@ -174,7 +174,9 @@ class Work:
         return preflight(runs)
 
     def _key(self, run: PlannedRun) -> str:
-        return content_key(self.source, run.parameters, self.data, code=self.manner.code)
+        return content_key(
+            self.source, run.parameters, self.data, given=run.given, code=self.manner.code
+        )
 
     def _waiting(self, run: PlannedRun) -> Run:
         """Return a run that has not been made yet."""
@@ -208,5 +210,10 @@ class Work:
         """Return a run with the batch's cache and one worker, unless somebody chose others."""
         cache = "" if self.manner.dask else str(self.store.folder / CACHE)
         filled = {"cache": cache, "n_jobs": 1}
-        mine = {name: filled[name] for name in ASIDE - run.given if name in run.parameters}
+        mine = {
+            parameter.name: filled[parameter.name]
+            for parameter in self.source.parameters
+            if parameter.name in (ASIDE - run.given) & {*run.parameters}
+            and parameter.accepts(filled[parameter.name])
+        }
         return replace(run, parameters={**run.parameters, **mine})

@@ -9,7 +9,7 @@ from tiny import SHOW, write_notebook
 import lvkit as lv
 from lvkit.batch import content
 from lvkit.batch.content import content_key, data_digests, data_of, digest, file_digest, versions
-from lvkit.batch.source import Source, open_notebook
+from lvkit.batch.source import Source, open_notebook, open_template
 
 
 @pytest.fixture
@@ -37,6 +37,22 @@ def test_the_key_is_the_same_for_the_same_content_only(source: Source, tmp_path:
 
 def test_the_cache_and_the_workers_do_not_count(source: Source) -> None:
     assert key(source, {"cache": "/a", "n_jobs": 1}) == key(source, {"cache": "", "n_jobs": 9})
+
+
+def test_workers_that_somebody_chose_count_in_a_notebook_of_the_users(source: Source) -> None:
+    one, two = (content_key(source, {"n_jobs": n}, {}, given={"n_jobs"}) for n in (1, 2))
+    assert one != two
+    report = open_template("report")
+    one, two = (content_key(report, {"n_jobs": n}, {}, given={"n_jobs"}) for n in (1, 2))
+    assert one == two
+
+
+def test_a_file_inside_a_mapping_counts_by_its_content(source: Source, tmp_path: Path) -> None:
+    values = {"files": {"train": str(tmp_path / "a.csv")}}
+    (tmp_path / "a.csv").write_text("1")
+    before = key(source, values)
+    (tmp_path / "a.csv").write_text("2")
+    assert key(source, values) != before
 
 
 def test_a_file_counts_by_its_content_and_name_not_by_its_place(

@@ -82,3 +82,6 @@ def test_files_are_told_in_full_and_other_texts_are_left(tmp_path: Path) -> None
     assert report.in_full(values, tmp_path) == values | {"data": full}
     assert report.in_full({"data": "none.csv"}, tmp_path) == {"data": str(tmp_path / "none.csv")}
     assert mine.in_full({"y": ["scores.csv", "a\0b", 3]}, tmp_path) == {"y": [full, "a\0b", 3]}
+    assert mine.in_full({"y": {"a": "scores.csv"}}, tmp_path) == {"y": {"a": full}}
+    assert report.in_full({"cache": "fits"}, tmp_path) == {"cache": str(tmp_path / "fits")}
+    assert report.in_full({"anchors": {"a": "gemma"}}, tmp_path) == {"anchors": {"a": "gemma"}}

@@ -18,6 +18,9 @@ from tiny import SHOW, write_notebook
 
 import lvkit as lv
 from lvkit.batch import Batch, run_reports
+from lvkit.batch.grid import planned_runs
+from lvkit.batch.source import open_notebook
+from lvkit.batch.work import Manner, Work
 
 COMMAND = """
 import signal, sys
@@ -59,6 +62,14 @@ def test_only_what_has_changed_or_is_damaged_is_made_again(tmp_path: Path) -> No
     assert kept(again) == {"file-a-csv": True, "file-b-csv": False, "file-c-csv": False}
     assert again.runs[0].highlights == {"double": 2}
     assert all(kept(run_reports(**settings)).values())
+
+
+def test_a_parameter_is_filled_in_only_with_what_it_takes(tmp_path: Path) -> None:
+    notebook = open_notebook(
+        write_notebook(tmp_path, parameters="cache: bool = False\nn_jobs: int = 3")
+    )
+    work = Work(notebook, planned_runs(notebook), tmp_path / "out", Manner())
+    assert work.planned[0].parameters == {"cache": False, "n_jobs": 1}
 
 
 def test_a_run_that_failed_is_tried_again(tmp_path: Path) -> None:
