@@ -96,12 +96,12 @@ def _read(file: Path) -> dict[str, Any]:
             f"saw the ending '{kind}'", where=f"'{file}'", expected=".toml, .yaml or .yml"
         )
     try:
-        found = readers[kind](file.read_text("utf-8"))
+        found = readers[kind](file.read_text("utf-8-sig"))
     except OSError as error:
         raise LvkitError(f"cannot read the plan ({error.strerror})", where=f"'{file}'") from error
     except UnicodeDecodeError as error:
         raise LvkitError("the plan is not text in UTF-8", where=f"'{file}'") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         told = " ".join(str(error).rstrip(".").split())
         raise LvkitError(f"cannot read the plan ({told})", where=f"'{file}'") from error
     if not isinstance(found, dict):
@@ -114,7 +114,10 @@ def _toml(text: str) -> Any:
 
 
 def _yaml(text: str) -> Any:
-    """Return YAML as data; nothing it says makes an object, a key twice is an error."""
+    """Return YAML as data; nothing it says makes an object, a key twice is an error.
+
+    Aliases are refused: a few lines of them make a value that fills the memory, or has no end.
+    """
     try:
         import yaml  # type: ignore[import-untyped]
     except ImportError as error:
@@ -125,6 +128,11 @@ def _yaml(text: str) -> Any:
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """YAML's safe loader, which knows 1e23 for a number and refuses a key that comes twice."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise ValueError(f"a plan has no aliases,{self.peek_event().start_mark}")
+            return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             names = [self.construct_object(key, deep=True) for key, _ in node.value]

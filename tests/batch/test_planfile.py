@@ -46,6 +46,12 @@ def test_toml_and_yaml_say_the_same(text: str, name: str, tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("name", ["p.toml", "p.yaml"])
+def test_the_mark_that_windows_begins_a_text_with_is_passed_over(name: str, tmp_path: Path) -> None:
+    text = "\ufeff" + (TOML if name == "p.toml" else YAML)
+    assert read_plan(written(tmp_path, text, name)).template == "family"
+
+
 def test_a_notebook_is_found_from_where_the_plan_is(tmp_path: Path) -> None:
     plan = read_plan(written(tmp_path, 'notebook = "mine.ipynb"', "p.toml"))
     assert plan.notebook == str(tmp_path / "mine.ipynb")
@@ -65,6 +71,8 @@ def test_a_notebook_is_found_from_where_the_plan_is(tmp_path: Path) -> None:
         ("grid:\n  a: [1]\n  a: [2]", "p.yaml", "the key 'a' comes twice"),
         ("a: [", "p.yaml", "cannot read the plan"),
         ("!!python/object/apply:os.system ['true']", "p.yaml", "cannot read the plan"),
+        ("parameters:\n  x: &a [*a]", "p.yaml", "a plan has no aliases"),
+        ("parameters: {x: " + "[" * 9999, "p.yaml", "cannot read the plan"),
         ("- 1", "p.yaml", "the plan has no keys"),
         ("x", "p.json", "saw the ending '.json'; expected .toml"),
     ],
