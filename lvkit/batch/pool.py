@@ -77,7 +77,13 @@ def _in_thread(job: Job, halt: Halt) -> Outcome:
     try:
         return run_job(job, halt=halt)
     finally:
-        ensure_event_loop().close()
+        loop = ensure_event_loop()
+        waiting = asyncio.all_tasks(loop)  # what a cell that was stopped has left
+        for task in waiting:
+            task.cancel()
+        if waiting:
+            loop.run_until_complete(asyncio.wait(waiting, timeout=1.0))
+        loop.close()
         asyncio.set_event_loop(None)
 
 

@@ -8,16 +8,17 @@ share it, and the model is set up on it as the notebook will do.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lvkit.batch.grid import PlannedRun
-from lvkit.checks import check_whole
+from lvkit.checks import check_level, check_whole
 from lvkit.errors import LvkitError, Problem, nearest
 from lvkit.facts import PAPER_ANCHORS
 from lvkit.fitting import objective_for, prepared_for
 from lvkit.model import LatentSkillModel
+from lvkit.planning.plan import check_budgets
 from lvkit.reading.opening import open_panel
 from lvkit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
 from lvkit.storage import load_fit
@@ -51,7 +52,7 @@ def preflight(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
         in them, models that do not suit them.
     """
     trials = _Trials()
-    problems: list[Problem] = []
+    problems = [problem for run in runs for problem in _value_problems(run.parameters)]
     ready = []
     for run in runs:
         try:
@@ -120,8 +121,6 @@ class _Trials:
     def tried(self, run: PlannedRun) -> dict[str, Any]:
         """Return a run's values, completed, or raise what is wrong with them."""
         values = dict(run.parameters)
-        check_whole(values["seed"], "seed", 0)
-        check_whole(values.get("n_jobs", 1), "n_jobs")
         more: dict[str, int] = {}
         if values.get("fit"):
             fit = self._once("fit", values, ("fit",), lambda: load_fit(values["fit"]))
@@ -162,6 +161,24 @@ class _Trials:
 
 def _panel(values: Mapping[str, Any]) -> Panel:
     return open_panel(values["data"], **{name: values[name] for name in _OPENING[1:]})
+
+
+def _value_problems(values: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with values that can be judged without the data."""
+    checks: dict[str, Callable[[Any], object]] = {
+        "seed": lambda seed: check_whole(seed, "seed", 0),
+        "n_jobs": lambda n_jobs: check_whole(n_jobs, "n_jobs"),
+        "keep": lambda keep: check_whole(keep, "keep", 0),
+        "level": check_level,
+        "budget": check_budgets,
+    }
+    problems: list[Problem] = []
+    for name in checks.keys() & values.keys():
+        try:
+            checks[name](values[name])
+        except LvkitError as error:
+            problems += [replace(found, where=f"parameter '{name}'") for found in error.problems]
+    return sorted(problems, key=lambda problem: problem.where)
 
 
 def _check_about(

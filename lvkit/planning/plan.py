@@ -29,7 +29,7 @@ from lvkit.planning.target import Target
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["Plan", "plan_compute"]
+__all__ = ["Plan", "check_budgets", "plan_compute"]
 
 Array = npt.NDArray[np.float64]
 
@@ -205,7 +205,7 @@ def plan_compute(
     >>> bool(abs(ratio[0] / ratio[1] - 1.0) < 1e-9)  # the same for every budget
     True
     """
-    given = _budgets(budgets)
+    given = check_budgets(budgets)
     level = None if level is None else check_level(level)
     aim = Aim.read(fit, target, family, limits, cost, attributes, seed)
     span = aim.span(given)
@@ -230,8 +230,14 @@ def _interval_names() -> list[str]:
     return [name + end for name in names for end in _ENDS[1:]]
 
 
-def _budgets(budgets: object) -> Array:
-    """Return budgets as an array, shape (n,)."""
+def check_budgets(budgets: object) -> Array:
+    """Return budgets as an array, shape (n,).
+
+    Raises
+    ------
+    LvkitError
+        If they are not FLOPs that lvkit plans for.
+    """
     try:
         given = np.atleast_1d(np.asarray(budgets, dtype=float))
     except (TypeError, ValueError, OverflowError):

@@ -10,6 +10,7 @@ Imported only when a report is made, since it needs Jupyter.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ __all__ = ["Halt", "HaltedError", "OwnKernelManager", "run_notebook"]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _ATTEMPTS = 3
 _START_SECONDS = 60
+_SILENT = logging.NullHandler()
 
 
 class HaltedError(RuntimeError):
@@ -166,6 +168,8 @@ def run_notebook(
     Kernels that start at the same moment sometimes take the same port, so that one of them never
     answers. A kernel that does not start is tried again twice; nothing has run by then.
     """
+    # What goes wrong is told by the error; without a handler, Python prints it a second time.
+    logging.getLogger("papermill").addHandler(_SILENT)
     (target.parent / "ipython").mkdir(exist_ok=True)
     manager = type("HaltingKernelManager", (OwnKernelManager,), {"halt": halt})
     for attempt in range(1, _ATTEMPTS + 1):

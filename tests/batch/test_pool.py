@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import logging
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from distributed import LocalCluster
-from tiny import notebook_text
+from tiny import notebook_text, write_notebook
 
 import lvkit as lv
 from lvkit.batch import pool
@@ -84,6 +86,16 @@ def test_who_stops_listening_stops_the_kernels_also_hanging_ones() -> None:
 
 
 @pytest.mark.slow
+def test_a_cell_that_hangs_leaves_no_lines_of_other_libraries(tmp_path: Path) -> None:
+    notebook = write_notebook(tmp_path, "import time; time.sleep(99)")
+    command = [sys.executable, "-m", "lvkit", "report", "--notebook", str(notebook)]
+    command += ["--timeout", "1", "--output", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "TimeoutError: a cell took longer than 1 seconds" in done.stdout
+    assert done.stderr == ""
+
+
 def test_on_a_cluster_jobs_run_on_its_workers_and_send_their_files_back() -> None:
     tell = "import os\nprint('worker', os.getppid())\nassert x == 1"
     asked = [Job(str(x), "T", notebook_text(tell), {"x": x}) for x in (1, 2)]

@@ -25,8 +25,11 @@ def planned(
         ("family", {"target": "mmul"}, "expected a benchmark of the table, or a skill.*'mmlu'"),
         ("family", {"n_skills": 13}, "13 skills for 12 benchmarks"),
         ("family", {"n_skills": 0}, "n_skills: saw 0"),
-        ("report", {"seed": -1}, "seed: saw -1"),
-        ("report", {"n_jobs": 0}, "n_jobs: saw 0"),
+        ("report", {"seed": -1}, "parameter 'seed': saw -1"),
+        ("report", {"n_jobs": 0}, "parameter 'n_jobs': saw 0"),
+        ("family", {"budget": -1}, "parameter 'budget': saw -1.0; expected FLOPs from"),
+        ("family", {"level": 2}, "parameter 'level': saw 2; expected a number between 0 and 1"),
+        ("leaderboard", {"keep": -1}, "parameter 'keep': saw -1"),
         ("report", {"n_skills": 3, "max_skills": 2}, "max_skills: saw 2"),
         ("report", {"data": "/no/such.csv"}, "such.csv"),
         ("report", {"features": "log_parms"}, "Did you mean 'log_params'"),
@@ -42,11 +45,13 @@ def test_what_cannot_work_is_told_before_kernels_start(
 
 
 def test_everything_is_told_at_once_and_each_thing_once() -> None:
-    runs = planned("family", {"about": ["nobody", "opt"], "budget": [1e22, 1e23]}, target="x")
+    runs = planned(
+        "family", {"about": ["nobody", "opt"], "budget": [1e22, 1e23]}, target="x", level=9
+    )
     with pytest.raises(lv.LvkitError) as caught:
         preflight(runs)
     places = sorted(problem.where for problem in caught.value.problems)
-    assert places == ["parameter 'about'", "parameter 'target'"]
+    assert places == ["parameter 'about'", "parameter 'level'", "parameter 'target'"]
 
 
 def test_a_family_that_the_fit_leaves_out_is_told_as_such(leaderboard: lv.Panel) -> None:
