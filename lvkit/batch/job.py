@@ -170,7 +170,7 @@ def run_job(
     from lvkit.reporting.kernel import HaltedError, run_notebook
 
     begun, started = time.monotonic(), now()
-    with tempfile.TemporaryDirectory(prefix="lvkit-", ignore_cleanup_errors=True) as place:
+    with _place() as place:
         target = Path(place) / "report.ipynb"
         try:
             notebook = run_notebook(
@@ -193,13 +193,29 @@ def run_job(
     return Outcome(job.name, files, failure, highlights, started, now(), seconds)
 
 
+def _place() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder that goes away with the job."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="lvkit-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise _of_the_machine(error) from error
+
+
 def _raise_if_the_machine_is_to_blame(error: Exception) -> None:
     if isinstance(error, OSError) and error.errno in _MACHINE:
-        raise LvkitError(
-            f"cannot work in the folder for temporary files ({error.strerror})",
-            where=f"'{tempfile.gettempdir()}'",
-            remedy="Make room there, or name another one in the environment variable TMPDIR.",
-        ) from error
+        raise _of_the_machine(error) from error
+
+
+def _of_the_machine(error: OSError) -> LvkitError:
+    try:
+        where = f"'{tempfile.gettempdir()}'"
+    except OSError:  # there is none that can be used
+        where = "TMPDIR"
+    return LvkitError(
+        f"cannot work in the folder for temporary files ({error.strerror or error})",
+        where=where,
+        remedy="Make room there, or name another one in the environment variable TMPDIR.",
+    )
 
 
 def _report(notebook: Any, job: Job) -> tuple[dict[str, bytes], dict[str, Any]]:

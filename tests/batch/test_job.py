@@ -104,6 +104,18 @@ def test_a_full_disk_is_not_the_notebooks_fault(
         run_job(job())
 
 
+def test_no_folder_for_temporary_files_is_not_the_notebooks_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", refuse)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(lv.LvkitError, match="TMPDIR: cannot work in the folder.*No usable"):
+        run_job(job())
+
+
 def test_errors_of_lvkit_are_told_in_their_own_words() -> None:
     assert str(Failure("", "LvkitError", "one family")) == "one family"
     assert str(Failure("", "KeyError", "'a'")) == "KeyError: 'a'"
