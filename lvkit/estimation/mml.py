@@ -54,6 +54,10 @@ _RUNAWAY = np.log(1e7)
 _ROUGH = 1e-2
 """Expected gain at which the search hands over to the polishing nodes."""
 
+_SETTLED = 1e-3
+"""Expected gain, by the finest nodes, at which a climb on a large table is at its end: one of less
+is a shift of the estimate by less than a twentieth of a standard error."""
+
 _RADIUS = 3.0
 """First trust region: three standard errors, if the latent vectors were known."""
 
@@ -208,6 +212,9 @@ class MarginalNewton:
             ascent = self._stage(objective, ascent.frame, nodes, self.tolerance, way)
             if ascent.converged:
                 break
+        if self.polish and objective.lean and ascent.converged:
+            finer = replace(objective, at_means=True)
+            ascent = self._stage(finer, ascent.frame, nodes, max(self.tolerance, _SETTLED), way)
         return replace(ascent, message=ascent.message + way.told)
 
     def _on_parts(

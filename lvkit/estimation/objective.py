@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lvkit.estimation.parts import LARGE
 from lvkit.marginal import Marginal, integrate, refined
 from lvkit.nodes import Nodes, lean_nodes, make_nodes, search_nodes
-from lvkit.scoretable import ScoreTable
+from lvkit.scoretable import Coefficients, ScoreTable
 from lvkit.structure import Frame, MarkerChart
 
 __all__ = ["Ascent", "Estimator", "Evaluation", "Objective", "Step"]
@@ -63,11 +63,15 @@ class Objective:
         What the free vector means.
     n_jobs : int, optional
         Threads for each evaluation on a large table; the numbers do not depend on it.
+    at_means : bool
+        Whether :meth:`evaluate` places the nodes of a large table by the posterior means, which
+        takes a pass more and is better where families have few scores.
     """
 
     table: ScoreTable
     chart: MarkerChart
     n_jobs: int | None = 1
+    at_means: bool = False
 
     @property
     def lean(self) -> tuple[Nodes, ...]:
@@ -101,12 +105,15 @@ class Objective:
         keeps it positive semi-definite wherever the benchmarks' own information is.
         """
         chart = self.chart
+        coefficients, floors = chart.coefficients(vector), len(chart.floors.free) > 0
+        if self.at_means:
+            return self._chained(vector, self._at_means(coefficients, order=2, floors=floors))
         found = integrate(
             self.table,
-            chart.coefficients(vector),
+            coefficients,
             nodes,
             order=2,
-            floors=len(chart.floors.free) > 0,
+            floors=floors,
             start=modes,
             tolerance=1e-3,
             n_jobs=self.n_jobs,
@@ -117,7 +124,7 @@ class Objective:
         """Return :meth:`evaluate` at a frame, the nodes placed by the posterior means.
 
         The search's few nodes are good for a step; standard errors need finer ones. Large tables
-        have nodes of their own, which lie at the posterior modes (:attr:`lean`).
+        have nodes of their own (:attr:`lean`).
         """
         vector = self.chart.vector(frame)
         return self._chained(vector, self._refined(self.chart.frame(vector), nodes, seed, order=2))
@@ -132,13 +139,19 @@ class Objective:
     def _refined(self, frame: Frame, second: Nodes, seed: int, *, order: int) -> Marginal:
         q, coefficients = self.chart.n_latent, frame.coefficients()
         floors = order > 0 and len(self.chart.floors.free) > 0
-        options: dict[str, Any] = {"order": order, "floors": floors, "n_jobs": self.n_jobs}
         if self.lean:
-            return integrate(self.table, coefficients, self.lean[-1], tolerance=1e-8, **options)
+            return self._at_means(coefficients, order=order, floors=floors)
+        options: dict[str, Any] = {"order": order, "floors": floors, "n_jobs": self.n_jobs}
         count = max(256, search_nodes(q))
         if order == 0:
             count = min(count, second.points.shape[1])
         return refined(self.table, coefficients, make_nodes(q, count, seed), second, **options)
+
+    def _at_means(self, coefficients: Coefficients, *, order: int, floors: bool) -> Marginal:
+        """Integrate a large table by its finest nodes, placed by means that the others find."""
+        *_, first, second = self.lean
+        options: dict[str, Any] = {"order": order, "floors": floors, "n_jobs": self.n_jobs}
+        return refined(self.table, coefficients, first, second, **options)
 
     def _chained(self, vector: Array, found: Marginal) -> Evaluation:
         """Carry derivatives by the benchmark coefficients over to the free vector."""

@@ -8,7 +8,7 @@ import pytest
 
 import lvkit as lv
 from lvkit.estimation import MarginalNewton, Objective
-from lvkit.estimation.mml import _Way
+from lvkit.estimation.mml import _LocalModel, _Way
 from lvkit.estimation.objective import Step
 from lvkit.estimation.starts import principal, shaken
 from lvkit.fitting import objective_for, prepared_for
@@ -192,3 +192,32 @@ def test_the_nodes_for_large_tables_find_the_same_top(
     usual = MarginalNewton(by_parts=False).climb(large, first)
     assert large.measure(lean.frame, 1_024).loglik == pytest.approx(value, abs=0.01)
     assert large.measure(usual.frame, 1_024).loglik == pytest.approx(value, abs=0.01)
+
+
+@pytest.mark.slow
+def test_a_climb_on_families_of_few_scores_ends_by_the_finest_nodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lvkit.estimation.objective.LARGE", 1_000)
+    params = lv.Parameters(
+        loadings=np.array([[1.5, 0], [0, 1.5], [1.2, 0.6], [0.7, 1.2], [1.0, 0.0], [0.2, 1.0]]),
+        intercepts=np.array([-0.8, 0.2, -0.5, 0.0, 0.3, -0.4]),
+        precisions=np.full(6, 8.0),
+        floors=np.zeros(6),
+        slopes=np.array([[0.6], [0.8]]),
+        correlation=np.eye(2),
+    )
+    panel = lv.simulate(params, lv.simulate_models(300, 1, seed=3), features="log_params", seed=3)
+    model = lv.LatentSkillModel(n_skills=2, features="log_params")
+    hill = objective_for(model, prepared_for(model, panel), 2)
+    climber, first = MarginalNewton(by_parts=False), principal(hill.table, 2)
+    search = climber._stage(hill, first, hill.lean[0], 1e-2, _Way(None))
+    at_modes = climber._stage(hill, search.frame, hill.lean[1], 1e-5, _Way(None))
+    left = []
+    for frame in (at_modes.frame, climber.climb(hill, first).frame):
+        finest = replace(hill, at_means=True).recentred(frame)
+        there = finest.evaluate(finest.chart.vector(frame), hill.lean[-1])
+        left.append(_LocalModel.at(there).expected_gain)
+    assert at_modes.converged
+    assert left[0] > 1e-3
+    assert left[1] < 1e-3
