@@ -33,7 +33,7 @@ _RUNS = "runs"
 _LOCK = ".lvkit.lock"
 _PAGES = ("index.html", "manifest.json")
 
-_PASSING = re.compile(r"\.lvkit-(new|old)-[0-9a-f]{16}")
+_PASSING = re.compile(r"\.lvkit-(?:new-[0-9a-f]{16}|old-[0-9a-f]{16}-(?P<run>[a-z0-9-]+))")
 _PASSING_FILE = re.compile(r"\.lvkit-[0-9a-f]{16}\.tmp")
 
 # What may lie in the folder of a run and go with it; Jupyter and desktops leave the last two.
@@ -150,7 +150,7 @@ class Store:
         if target.is_symlink():
             target.unlink()
         self._refuse_others([target.name])
-        old = self.runs / f".lvkit-old-{secrets.token_hex(8)}"
+        old = self.runs / f".lvkit-old-{secrets.token_hex(8)}-{target.name}"
         try:
             if target.is_dir():
                 os.rename(target, old)
@@ -227,9 +227,18 @@ class Store:
             raise LvkitError.from_problems(problems)
 
     def _clear(self) -> None:
-        """Remove what a batch that was killed has left under passing names."""
-        for entry in self.runs.iterdir():
-            if _PASSING.fullmatch(entry.name) and _is_plain(entry, stat.S_ISDIR):
+        """Remove what a batch that was killed has left under passing names.
+
+        A run that had made room for a new one, which never came, goes back to its place.
+        """
+        for entry in list(self.runs.iterdir()):
+            passing = _PASSING.fullmatch(entry.name)
+            if passing is None or not _is_plain(entry, stat.S_ISDIR):
+                continue
+            run = passing["run"]
+            if run is not None and not os.path.lexists(self.runs / run):
+                os.rename(entry, self.runs / run)
+            else:
                 shutil.rmtree(entry, ignore_errors=True)
         for entry in self.folder.iterdir():
             if _PASSING_FILE.fullmatch(entry.name) and _is_plain(entry, stat.S_ISREG):

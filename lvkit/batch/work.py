@@ -94,18 +94,23 @@ class Work:
         progress : bool or tqdm class
             Show a bar over the runs.
         """
-        if resume:
-            self.runs |= {run.name: run for run in map(self._kept, self.planned) if run}
-        pending = [run for run in self.planned if not self.runs[run.name].kept]
+        pending = self._pending(self.planned, resume=resume)
         if pending:
             pending = self._tried(pending)
             require_jupyter()
         with self.store.open([run.name for run in pending]):
+            pending = self._pending(pending, resume=resume)  # another batch may have ended by now
             self.runs |= {run.name: self._waiting(run) for run in pending}
             with progress_bar(progress, total=len(self.planned), label="Reports") as bar:
                 bar.update(len(self.planned) - len(pending))
                 self._run([self._job(run) for run in pending], bar)
         return self.batch
+
+    def _pending(self, planned: Sequence[PlannedRun], *, resume: bool) -> list[PlannedRun]:
+        """Set aside the runs that are to be kept; return the others."""
+        if resume:
+            self.runs |= {run.name: run for run in map(self._kept, planned) if run}
+        return [run for run in planned if not self.runs[run.name].kept]
 
     def _run(self, jobs: Sequence[Job], bar: Progress) -> None:
         """Run jobs and store what comes of them; leave index and manifest in any case."""

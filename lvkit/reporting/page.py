@@ -82,7 +82,8 @@ def contents_of(notebook: Any) -> list[tuple[str, str]]:
     """Return the second-level headings of a notebook, each with its anchor in the page."""
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     titles = [title for text in sources for title in re.findall(r"^## (.+?)\s*$", text, re.M)]
-    return [(title.replace(" ", "-"), title) for title in titles]
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)|[`*]", r"\1", title) for title in titles]
+    return [(title.replace(" ", "-"), title) for title in plain]
 
 
 def section_of(notebook: Any, position: int) -> str:

@@ -100,7 +100,8 @@ def test_a_run_takes_the_place_of_the_one_before(store: Store) -> None:
 
 
 def test_what_a_killed_batch_has_left_is_cleared_and_nothing_else(store: Store) -> None:
-    for name in (".lvkit-new-0123456789abcdef", ".lvkit-old-0123456789abcdef", ".lvkit-new-mine"):
+    hexa = "0123456789abcdef"
+    for name in (f".lvkit-new-{hexa}", f".lvkit-old-{hexa}-a", ".lvkit-new-mine"):
         (store.runs / name).mkdir()
         (store.runs / name / "report.html").write_text("half")
     (store.folder / ".lvkit-0123456789abcdef.tmp").write_text("half")
@@ -109,6 +110,15 @@ def test_what_a_killed_batch_has_left_is_cleared_and_nothing_else(store: Store) 
         pass
     assert names(store.runs) == [".lvkit-new-mine", "a"]
     assert names(store.folder) == [".lvkit.lock", "notes.txt", "runs"]
+
+
+def test_a_run_whose_successor_never_came_goes_back_to_its_place(store: Store) -> None:
+    before = (store.runs / "a" / RECORD).read_bytes()
+    (store.runs / "a").rename(store.runs / ".lvkit-old-0123456789abcdef-a")
+    with store.open([]):
+        pass
+    assert names(store.runs) == ["a"]
+    assert (store.runs / "a" / RECORD).read_bytes() == before
 
 
 def test_what_is_not_a_run_is_not_replaced(store: Store) -> None:

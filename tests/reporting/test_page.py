@@ -103,6 +103,13 @@ def test_every_heading_is_in_the_contents_and_found_from_there() -> None:
         assert f'id="{anchor}"' in page
 
 
+def test_a_heading_with_markup_is_found_from_the_contents_too() -> None:
+    cell = new.new_markdown_cell("## The *best* `fit` of [all](https://example.org)")
+    page = html_page(new.new_notebook(cells=[cell]), "A title")
+    assert '<a href="#The-best-fit-of-all">The best fit of all</a>' in page
+    assert 'id="The-best-fit-of-all"' in page
+
+
 def test_making_a_page_does_not_change_the_notebook() -> None:
     given = notebook()
     before = nbformat.writes(given)
