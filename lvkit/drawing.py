@@ -115,8 +115,8 @@ def benchmark_labels(panel: Panel) -> dict[str, str]:
     labels = panel.benchmarks["label"].astype(str)
     usable = labels.ne("") & ~labels.duplicated(keep=False)
     return {
-        str(name): label if usable[name] else str(name)
-        for name, label in zip(labels.index, labels, strict=True)
+        str(name): label if own else str(name)
+        for name, label, own in zip(labels.index, labels, usable, strict=True)
     }
 
 

@@ -183,9 +183,8 @@ def loading_intervals(fit: Fit, skill: str, level: float = 0.95) -> pd.DataFrame
 
 def _family_scores(fit: Fit) -> pd.Series[int]:
     """Return how many scores of each fitted family are in the fit."""
-    scores = fit.panel.scores.loc[list(fit.prepared.models)].notna().sum(axis=1)
-    counts = scores.groupby(fit.panel.models["family"].loc[scores.index]).sum()
-    return counts.reindex(fit.family_effects.index).fillna(0).astype(int)
+    counts = np.bincount(fit.prepared.table.family, minlength=fit.n_families)
+    return pd.Series(counts, index=fit.family_effects.index)
 
 
 def known_families(fit: Fit, top: int | None = None) -> pd.DataFrame:

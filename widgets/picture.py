@@ -61,6 +61,7 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
 
     def __init__(self) -> None:
         super().__init__()
+        self._stages: OrderedDict[Hashable, tuple[Stage, Hashable]] = OrderedDict()
         self.clear()
 
     def __repr__(self) -> str:
@@ -108,9 +109,8 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
         self.value = what._repr_html_()
 
     def clear(self) -> None:
-        """Show nothing."""
+        """Show nothing, until the next picture."""
         self.alt, self.png, self.value = "", b"", ""
-        self._stages: OrderedDict[Hashable, tuple[Stage, Hashable]] = OrderedDict()
 
     def _drawn(self, paint: Any, size: Any, keep: Hashable, room: Hashable) -> Pixels:
         """Draw a picture, on the axes of one before if there was one of its kind."""
@@ -120,8 +120,10 @@ class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no ty
             return Stage(paint, size).pixels()
         kind = (keep, size)
         stage, made = self._stages.pop(kind, (None, room))
-        stage = Stage(paint, size) if stage is None else stage
-        stage.redraw(paint, lay_out=room != made)
+        if stage is None:
+            stage = Stage(paint, size)
+        else:
+            stage.redraw(paint, lay_out=room != made)
         self._stages[kind] = stage, room
         while len(self._stages) > _MOST:
             self._stages.popitem(last=False)
