@@ -170,9 +170,16 @@ def test_who_leaves_early_leaves_no_task_on_the_cluster(address: str, tmp_path: 
         while tasks_of(client) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert tasks_of(client) == 0
-    begun = len(list(tmp_path.iterdir()))
-    time.sleep(0.2)
-    assert begun == len(list(tmp_path.iterdir())) < 60
+    assert settled(tmp_path) < 60
+
+
+def settled(folder: Path) -> int:
+    """How many marks there are in a folder when no more have come for a second."""
+    before = -1
+    while before < (now := len(list(folder.iterdir()))):
+        before = now
+        time.sleep(1.0)
+    return now
 
 
 def nap_in(folder: Path) -> Callable[[int], int]:

@@ -114,13 +114,16 @@ def test_the_cache_and_workers_are_filled_in_unless_somebody_chose(tmp_path: Pat
         str(tmp_path / "out" / ".cache"),
         1,
     )
-    kept = run_reports(
+    again = run_reports(notebook=notebook, output=tmp_path / "out", resume=True).runs[0]
+    assert again.kept
+    chosen = run_reports(
         notebook=notebook,
         output=tmp_path / "out",
         parameters={"cache": "", "n_jobs": 3},
         resume=True,
     ).runs[0]
-    assert kept.kept
+    assert (chosen.parameters["cache"], chosen.parameters["n_jobs"]) == ("", 3)
+    assert not chosen.kept  # in a notebook of the user's they may mean anything
 
 
 @pytest.mark.slow
