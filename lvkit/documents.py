@@ -8,8 +8,10 @@ person, :mod:`lvkit.terminal.printed` says the same as text.
 from __future__ import annotations
 
 import math
+import platform
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,13 +21,35 @@ if TYPE_CHECKING:
     from lvkit.results import Fit
 
 __all__ = [
+    "NUMBERS",
     "check_document",
     "fit_document",
+    "installed_versions",
     "need_document",
     "panel_document",
     "plain",
     "plan_document",
 ]
+
+NUMBERS = ("lvkit", "numpy", "scipy", "pandas", "formulaic")
+"""The packages that numbers depend on."""
+
+
+def installed_versions(*more: str) -> dict[str, str]:
+    """Return the versions of Python, of the packages in `NUMBERS`, and of others.
+
+    Examples
+    --------
+    >>> list(installed_versions())
+    ['Python', 'lvkit', 'numpy', 'scipy', 'pandas', 'formulaic']
+    """
+    found = {"Python": platform.python_version()}
+    for name in NUMBERS + more:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # lvkit may run from a bare folder of sources
+            found[name] = "not installed"
+    return found
 
 
 def plain(value: Any) -> Any:

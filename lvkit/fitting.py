@@ -58,7 +58,6 @@ _VALUE_NODES = 2_048
 """Nodes of the reported log-likelihood."""
 
 _QUICK = MarginalNewton(polish=False, tolerance=1e-3, by_parts=False)
-
 _QUICK_NODES = 256
 
 _EXACT = 1e5
@@ -258,9 +257,8 @@ def _with_slopes(
 def refit(fit: Fit, panel: Panel) -> Fit:
     """Fit the model of a fit to part of its data, quickly.
 
-    The climb starts where the earlier fit ended and does without the last, fine stage: the
-    estimate is within a few hundredths of its standard error, in a fifth of the time; less near
-    on large tables of families with few scores each.
+    The climb starts where the earlier fit ended and does without the last, fine stages: a fifth of
+    the time, within a few hundredths of a standard error; less near on large, sparse tables.
     """
     model = replace(fit.model, anchors=fit.anchors, n_skills=None)
     prepared = prepared_for(model, panel)

@@ -8,9 +8,8 @@ same kind.
 
 from __future__ import annotations
 
-import struct
+import io
 import threading
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
@@ -34,11 +33,6 @@ Pixels = npt.NDArray[np.uint8]
 
 _MOST = 4
 """Kinds of pictures whose axes are kept."""
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_BITS, _RGB = 8, 2
-_ABOVE = 2
-"""PNG's filter that writes each line as the difference from the one above it."""
 
 
 class PictureBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no types
@@ -141,18 +135,8 @@ def encoded(pixels: Pixels) -> bytes:
     >>> bool((np.asarray(Image.open(io.BytesIO(encoded(rainbow)))) == rainbow).all())
     True
     """
-    height, width, _ = pixels.shape
-    flat = pixels.reshape(height, 3 * width)
-    lines = np.empty((height, 1 + 3 * width), dtype=np.uint8)
-    lines[:, 0] = _ABOVE
-    lines[0, 1:] = flat[0]
-    np.subtract(flat[1:], flat[:-1], out=lines[1:, 1:])  # goes round at 256, as it should
-    head = struct.pack(">IIBBBBB", width, height, _BITS, _RGB, 0, 0, 0)
-    body = zlib.compress(lines.tobytes(), 1)
-    return _SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+    from PIL import Image
 
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    """Return a part of a PNG file."""
-    content = kind + data
-    return struct.pack(">I", len(data)) + content + struct.pack(">I", zlib.crc32(content))
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, "PNG", compress_level=1)
+    return target.getvalue()

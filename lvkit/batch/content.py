@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from lvkit.batch.source import Source
+from lvkit.documents import installed_versions
 from lvkit.errors import LvkitError
 
 __all__ = ["ASIDE", "content_key", "data_digests", "data_of", "digest", "file_digest", "versions"]
@@ -24,7 +23,6 @@ __all__ = ["ASIDE", "content_key", "data_digests", "data_of", "digest", "file_di
 # Parameters that change how a report is made, and none of its numbers.
 ASIDE = frozenset({"cache", "n_jobs"})
 
-_NUMBERS = ("lvkit", "numpy", "scipy", "pandas", "formulaic")
 _PAGES = ("matplotlib", "seaborn", "papermill", "nbconvert", "ipykernel")
 
 
@@ -58,13 +56,7 @@ def data_of(values: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, str
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of the packages that reports are made with."""
-    found = {"Python": platform.python_version()}
-    for name in _NUMBERS + _PAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return installed_versions(*_PAGES)
 
 
 def content_key(

@@ -7,13 +7,11 @@ behind it computes nothing itself and a user's own notebook can take the same st
 from __future__ import annotations
 
 import html
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from lvkit.documents import fit_document, plain, plan_document
+from lvkit.documents import fit_document, installed_versions, plain, plan_document
 from lvkit.family_facts import family_places
 from lvkit.reporting.steps import read_through, report_fit
 
@@ -207,7 +205,7 @@ def document_of(
     -------
     KeyNumbers
     """
-    versions = _versions()
+    versions = installed_versions()
     document = {"versions": versions, **more, "fit": fit_document(fit), "highlights": highlights}
     said = (*_fit_rows(fit), *rows)
     told = ("versions", ", ".join(f"{name} {number}" for name, number in versions.items()))
@@ -226,14 +224,3 @@ def _fit_rows(fit: Fit) -> list[tuple[str, str]]:
         ("log-likelihood", f"{fit.loglik:,.1f} with {fit.n_params} parameters"),
         ("converged", f"{'yes' if fit.converged else 'NO'} ({fit.message})"),
     ]
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of what the numbers depend on."""
-    found = {"Python": platform.python_version()}
-    for name in ("lvkit", "numpy", "scipy", "pandas", "formulaic"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # lvkit runs from a bare folder of sources
-            found[name] = "not installed"
-    return found

@@ -40,6 +40,51 @@ if TYPE_CHECKING:
 
 __all__ = ["report"]
 
+Output = Annotated[Path, typer.Option(help="Folder to write to.")]
+MaxSkills = Annotated[
+    int | None,
+    typer.Option(
+        help="Largest number of skills to compare; no more are tried than the table can bear. "
+        "Default: 6."
+    ),
+]
+Kernels = Annotated[int, typer.Option(help="Processes to work with; in a batch, reports at once.")]
+Template = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Batch: which report, 'report', 'family' or 'leaderboard'."),
+]
+Notebook = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="Batch: a notebook of yours instead of a template."),
+]
+PlanPath = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Batch: a plan file, TOML or YAML.")
+]
+Fixed = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Batch: a parameter of all runs."),
+]
+Grid = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=V1,V2,...",
+        help="Batch: values of a parameter, or a JSON list; every combination is a run.",
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Batch: keep runs that are done, unchanged and undamaged."),
+]
+Timeout = Annotated[
+    int | None,
+    typer.Option(metavar="SECONDS", help="Stop a notebook with a cell that takes longer."),
+]
+Code = Annotated[bool, typer.Option("--code", help="Show the code on the pages.")]
+Dask = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Batch: run on the workers of this Dask scheduler."),
+]
+
 # Options that are parameters of the templates, by the parameters' names.
 _SETTINGS = {
     "skills": "n_skills",
@@ -60,66 +105,29 @@ _SETTINGS = {
 def report(
     context: typer.Context,
     file: File = None,
-    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("report"),
+    output: Output = Path("report"),
     skills: Skills = None,
-    max_skills: Annotated[
-        int | None,
-        typer.Option(
-            help="Largest number of skills to compare; no more are tried than the table can bear. "
-            "Default: 6."
-        ),
-    ] = None,
+    max_skills: MaxSkills = None,
     anchors: Anchors = None,
     features: Features = DEFAULT_FEATURES,
     family_slopes: FamilySlopes = None,
     floor: Floor = "none",
     clip: Clip = CLIP,
     seed: Seed = 0,
-    jobs: Annotated[
-        int, typer.Option(help="Processes to work with; in a batch, reports at once.")
-    ] = 2,
+    jobs: Kernels = 2,
     complete: Complete = False,
     family: Family = None,
     benchmarks: Benchmarks = None,
     drop_invalid: DropInvalid = False,
-    template: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Batch: which report, 'report', 'family' or 'leaderboard'."
-        ),
-    ] = None,
-    notebook: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="Batch: a notebook of yours instead of a template."),
-    ] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="Batch: a plan file, TOML or YAML."),
-    ] = None,
-    fixed: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Batch: a parameter of all runs."),
-    ] = None,
-    grid: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=V1,V2,...",
-            help="Batch: values of a parameter, or a JSON list; every combination is a run.",
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Batch: keep runs that are done, unchanged and undamaged."),
-    ] = False,
-    timeout: Annotated[
-        int | None,
-        typer.Option(metavar="SECONDS", help="Stop a notebook with a cell that takes longer."),
-    ] = None,
-    code: Annotated[bool, typer.Option("--code", help="Show the code on the pages.")] = False,
-    dask: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Batch: run on the workers of this Dask scheduler."),
-    ] = None,
+    template: Template = None,
+    notebook: Notebook = None,
+    plan: PlanPath = None,
+    fixed: Fixed = None,
+    grid: Grid = None,
+    resume: Resume = False,
+    timeout: Timeout = None,
+    code: Code = False,
+    dask: Dask = None,
     json: Json = False,
 ) -> None:
     """Write a report that opens in any browser, offline; or a batch of them."""

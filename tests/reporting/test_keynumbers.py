@@ -86,12 +86,12 @@ def test_key_numbers_name_what_did_not_converge(selection: lv.Selection) -> None
 def test_a_missing_package_is_told(
     selection: lv.Selection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lvkit.reporting import keynumbers
+    from lvkit import documents
 
     def version(name: str) -> str:
-        raise keynumbers.PackageNotFoundError(name)
+        raise documents.PackageNotFoundError(name)
 
-    monkeypatch.setattr(keynumbers, "version", version)
+    monkeypatch.setattr(documents, "version", version)
     assert "scipy not installed" in str(key_numbers(selection, selection.fits[1]))
 
 
