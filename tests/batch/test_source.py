@@ -60,6 +60,7 @@ def in_another_language() -> str:
         (in_another_language(), "written in R"),
         (notebook_text(parameters="!ls"), r"parameters cell: the cell is not plain Python"),
     ],
+    ids=["no JSON", "no notebook", "no cells", "another language", "no Python"],
 )
 def test_what_is_no_notebook_in_python_is_refused(text: str, told: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.ipynb"
