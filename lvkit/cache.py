@@ -36,7 +36,7 @@ from lvkit.storage import packed_fit, table_from_json, table_to_json, unpacked_f
 
 __all__ = ["SCHEMA", "FitCache"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Number of the entries' layout, a part of what they are found by."""
 
 _MAGIC = b"lvkit cache "

@@ -331,7 +331,7 @@ def calibrate(
             LvkitWarning,
             stacklevel=3,
         )
-    return replace(fit, calibration=Calibration(pd.concat(tables, ignore_index=True)))
+    return replace(fit, calibration=Calibration(pd.concat(tables, ignore_index=True)), source=fit)
 
 
 def _check_keep(keep: object) -> list[int]:

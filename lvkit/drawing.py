@@ -12,6 +12,7 @@ import base64
 import html
 import io
 import warnings
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -112,12 +113,9 @@ def benchmark_labels(panel: Panel) -> dict[str, str]:
     >>> benchmark_labels(lvkit.data.load_leaderboard())["math_lvl5"]
     'MATH level 5'
     """
-    labels = panel.benchmarks["label"].astype(str)
-    usable = labels.ne("") & ~labels.duplicated(keep=False)
-    return {
-        str(name): label if own else str(name)
-        for name, label, own in zip(labels.index, labels, usable, strict=True)
-    }
+    labels = {str(name): str(label) for name, label in panel.benchmarks["label"].items()}
+    uses = Counter(labels.values())
+    return {name: label if label and uses[label] == 1 else name for name, label in labels.items()}
 
 
 def palette() -> list[Any]:

@@ -30,6 +30,7 @@ __all__ = [
     "family_standings",
     "fitted_errors",
     "known_families",
+    "loading_errors",
     "loading_intervals",
     "main_skills",
     "missing_order",
@@ -146,6 +147,27 @@ def side_skills(fit: Fit) -> pd.Series[str]:
     keep = (second >= 0.5 * main) & (main > 0)
     names = fit.loadings.columns.to_numpy()[order[keep, 1]]
     return pd.Series(names, index=fit.loadings.index[keep], name="skill")
+
+
+def loading_errors(fit: Fit) -> pd.DataFrame:
+    """Return the standard errors of the loadings, benchmarks x skills.
+
+    NaN stands where an anchor's loading is zero by definition, and where the data do not determine
+    a loading.
+
+    Raises
+    ------
+    LvkitError
+        For a fit that did not converge.
+    """
+    errors = fit.summary()["std_error"]
+    return pd.DataFrame(
+        {
+            skill: errors.reindex([f"loading[{name}, {skill}]" for name in fit.benchmarks]).array
+            for skill in fit.skills
+        },
+        index=fit.loadings.index,
+    )
 
 
 def loading_intervals(fit: Fit, skill: str, level: float = 0.95) -> pd.DataFrame:

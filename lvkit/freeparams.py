@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +104,7 @@ class FreeParameters:
 
     def values(self, params: Parameters) -> Array:
         """Return the free parameters as one vector, in the order of :attr:`names`."""
-        later, earlier = np.tril_indices(params.n_skills, -1)
+        later, earlier = self._pairs
         pieces = [
             params.loadings[self.free_loadings],
             params.intercepts,
@@ -126,7 +127,7 @@ class FreeParameters:
         values : ndarray, shape (n_params,)
             The free parameters, in the order of :attr:`names`.
         """
-        later, earlier = np.tril_indices(params.n_skills, -1)
+        later, earlier = self._pairs
         loadings, floors = params.loadings.copy(), params.floors.copy()
         correlation = params.correlation.copy()
         n_skills = 0 if params.slope_sd is None else params.n_skills
@@ -202,6 +203,11 @@ class FreeParameters:
         """Which parameters cannot take any value, shape (n_params,)."""
         positive, within, floors = self._ranges
         return positive | within | floors
+
+    @cached_property
+    def _pairs(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Positions of the correlations in their matrix: the later and the earlier skill."""
+        return np.tril_indices(self.free_loadings.shape[1], -1)
 
     @property
     def _ranges(self) -> tuple[Mask, Mask, Mask]:

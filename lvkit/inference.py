@@ -165,6 +165,13 @@ class Curvature:
         vector = self.chart.vector(fit.prepared.to_search(fit.frame))
         return replace(self, fit=fit, vector=vector)
 
+    def through(self, fit: Fit) -> Curvature:
+        """Return the same shape for the same estimate, read through the anchors of another fit.
+
+        The chart does not know of anchors, so that nothing is measured again.
+        """
+        return replace(self, fit=fit, free=fit.free_parameters)
+
     def jacobian(self, function: Callable[[Parameters], Array]) -> Array:
         """Return the derivative of a function of the parameters by the free vector.
 
@@ -230,7 +237,9 @@ class Curvature:
 
 
 def survey(fit: Fit) -> Curvature:
-    """Measure the shape of the log-likelihood at a fit.
+    """Return the shape of the log-likelihood at a fit.
+
+    It is measured, unless it was before the fit was re-anchored or calibrated.
 
     Parameters
     ----------
@@ -251,10 +260,6 @@ def survey(fit: Fit) -> Curvature:
     LvkitWarning
         If the data leave parameters undetermined.
     """
-    from threadpoolctl import threadpool_limits
-
-    from lvkit.fitting import objective_at
-
     if not fit.converged:
         raise LvkitError(
             f"the fit did not converge ({fit.message})",
@@ -263,14 +268,10 @@ def survey(fit: Fit) -> Curvature:
             remedy="Fit with more starts or fewer skills; fit.summary(level=None) lists the "
             "estimates alone.",
         )
-    objective = objective_at(fit.model, fit.prepared, fit.anchors)
-    frame = fit.prepared.to_search(fit.frame)
-    # On a large panel as many threads as the user's joblib.parallel_config says.
-    objective = replace(objective.recentred(frame), n_jobs=None)
-    with threadpool_limits(limits=1, user_api="blas"):
-        here = objective.survey(frame, fine_nodes(objective.chart.n_latent, fit.seed), fit.seed)
-    shape = (here.vector, here.information, here.complete, here.scores)
-    curvature = Curvature(fit, objective.chart, *shape, fit.free_parameters)
+    known = fit.source
+    while known is not None and "curvature" not in vars(known):
+        known = known.source
+    curvature = _measured(fit) if known is None else known.curvature.through(fit)
     lost = curvature.undetermined_names
     if lost:
         warnings.warn(
@@ -280,6 +281,22 @@ def survey(fit: Fit) -> Curvature:
             stacklevel=6,  # the line that asked the fit
         )
     return curvature
+
+
+def _measured(fit: Fit) -> Curvature:
+    """Measure the shape of the log-likelihood at a fit."""
+    from threadpoolctl import threadpool_limits
+
+    from lvkit.fitting import objective_at
+
+    objective = objective_at(fit.model, fit.prepared, fit.anchors)
+    frame = fit.prepared.to_search(fit.frame)
+    # On a large panel as many threads as the user's joblib.parallel_config says.
+    objective = replace(objective.recentred(frame), n_jobs=None)
+    with threadpool_limits(limits=1, user_api="blas"):
+        here = objective.survey(frame, fine_nodes(objective.chart.n_latent, fit.seed), fit.seed)
+    shape = (here.vector, here.information, here.complete, here.scores)
+    return Curvature(fit, objective.chart, *shape, fit.free_parameters)
 
 
 def _listed(names: list[str], most: int = 6) -> str:

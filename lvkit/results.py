@@ -80,6 +80,9 @@ class Fit:
         Posterior mean and covariance of each family's whitened latent vector.
     calibration : Calibration, optional
         What held-out scores taught about predictions; see :meth:`calibrate`.
+    source : Fit, optional
+        The same estimate as it was before it was re-anchored or calibrated. Both share what is
+        measured of the likelihood's shape.
     """
 
     model: LatentSkillModel
@@ -98,6 +101,7 @@ class Fit:
     latent_means: Array = field(repr=False)
     latent_covariances: Array = field(repr=False)
     calibration: Calibration | None = field(repr=False, default=None)
+    source: Fit | None = field(repr=False, default=None)
 
     # -- sizes and criteria ---------------------------------------------------------------------
 
@@ -207,7 +211,10 @@ class Fit:
 
     @cached_property
     def curvature(self) -> Curvature:
-        """The shape of the log-likelihood at the estimate, measured once, when first asked for."""
+        """The shape of the log-likelihood at the estimate, measured once, when first asked for.
+
+        Where it was measured through other anchors, it is carried over by algebra.
+        """
         from lvkit.inference import survey
 
         return survey(self)
@@ -508,7 +515,7 @@ class Fit:
         positions = check_anchors(anchors, self.benchmarks)
         frame = anchor(self.frame, positions, list(anchors.values())).read_only()
         warn_if_alike(frame, tuple(anchors), stacklevel=3)
-        return replace(self, model=model, anchors=anchors, frame=frame)
+        return replace(self, model=model, anchors=anchors, frame=frame, source=self)
 
     def suggest_anchors(self, most: int = 20) -> AnchorSuggestions:
         """Rank sets of anchors by how readable they make the skills.

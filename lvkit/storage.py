@@ -14,7 +14,7 @@ import io
 import json
 import zipfile
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,7 @@ def packed_fit(fit: Fit, *, cached: bool = False) -> bytes:
     arrays["latent_covariances"] = fit.latent_covariances
     if cached and "curvature" in vars(fit):
         arrays |= {f"curvature_{name}": getattr(fit.curvature, name) for name in _CURVATURE}
+        arrays["curvature_markers"] = fit.curvature.chart.markers
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)
     archive = io.BytesIO()
@@ -259,8 +260,14 @@ def _recall_curvature(fit: Fit, arrays: dict[str, npt.NDArray[Any]]) -> None:
     for name, array in found.items():
         if array.shape != expected[name] or array.dtype != float or not np.isfinite(array).all():
             raise ValueError(f"curvature_{name}: {array.dtype} of shape {array.shape}")
-    hill = objective_at(fit.model, fit.prepared, fit.anchors)
-    chart = hill.recentred(fit.prepared.to_search(fit.frame)).chart
+    chart = objective_at(fit.model, fit.prepared, fit.anchors).chart
+    markers = arrays["curvature_markers"]
+    if (
+        markers.shape != chart.markers.shape
+        or not np.isin(markers, np.arange(chart.n_benchmarks)).all()
+    ):
+        raise ValueError(f"curvature_markers: {markers}")
+    chart = replace(chart, markers=markers)
     vars(fit)["curvature"] = Curvature(fit, chart, free=fit.free_parameters, **found)
 
 

@@ -13,6 +13,7 @@ from lvkit.facts import (
     family_standings,
     fitted_errors,
     known_families,
+    loading_errors,
     loading_intervals,
     main_skills,
     missing_order,
@@ -212,6 +213,13 @@ def test_the_order_of_a_formula_does_not_matter_to_scale_effects(fit: lv.Fit) ->
     turned = scale_effects(model.fit(fit.panel))
     assert turned is not None
     np.testing.assert_allclose(turned, scale_effects(fit), atol=1e-3)
+
+
+def test_errors_of_loadings_are_those_of_each_skill(small_fit: lv.Fit) -> None:
+    table = loading_errors(small_fit)
+    for skill in small_fit.skills:
+        expected = loading_intervals(small_fit, skill)["std_error"]
+        pd.testing.assert_series_equal(table[skill], expected, check_names=False)
 
 
 def test_loading_intervals_are_those_of_the_summary(small_fit: lv.Fit) -> None:

@@ -12,6 +12,7 @@ import pytest
 from independent import by_quadrature
 
 import lvkit as lv
+from lvkit import inference
 from lvkit.inference import Covariance
 
 KINDS: tuple[Covariance, Covariance] = ("information", "sandwich")
@@ -146,13 +147,28 @@ def test_a_re_anchored_fit_has_the_errors_that_the_delta_method_gives(
         return params.loadings @ np.linalg.inv(rows / spread[:, None])
 
     by_delta = paper_fit.delta(re_anchored, kind=kind)["std_error"].to_numpy().reshape(12, 4)
-    errors = paper_fit.reanchor(OTHERS).summary(kind=kind)["std_error"]
+    measured_anew = replace(paper_fit.reanchor(OTHERS), source=None)
+    errors = measured_anew.summary(kind=kind)["std_error"]
     told = pd.DataFrame(by_delta, list(paper_fit.benchmarks), list(OTHERS)).stack()
     for (benchmark, skill), error in told.items():
         if benchmark in OTHERS.values() and OTHERS[skill] != benchmark:
             assert error < 1e-6  # fixed at zero
         else:
             assert errors[f"loading[{benchmark}, {skill}]"] == pytest.approx(error, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings("ignore:the sandwich of 67 families:lvkit.LvkitWarning")
+def test_through_other_anchors_the_errors_are_those_measured_anew(
+    kind: Covariance, paper_fit: lv.Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ = paper_fit.curvature
+    again = paper_fit.reanchor(OTHERS)
+    measured = replace(again, source=None).summary(kind=kind)
+    monkeypatch.setattr(inference, "_measured", pytest.fail)
+    pd.testing.assert_frame_equal(again.summary(kind=kind), measured, rtol=0.01)
+    back = replace(again, trace=again.trace).reanchor(paper_fit.anchors).summary(kind=kind)
+    pd.testing.assert_frame_equal(back, paper_fit.summary(kind=kind), rtol=1e-6)
 
 
 def test_units_of_the_features_do_not_matter(small_panel: lv.Panel) -> None:

@@ -361,6 +361,16 @@ def test_for_a_cache_the_panel_stays_out_and_the_curvature_goes_along(small_fit:
     assert found.summary().equals(expected)
 
 
+def test_a_curvature_carried_over_from_other_anchors_is_kept_with_its_chart(
+    small_fit: lv.Fit,
+) -> None:
+    _ = small_fit.curvature
+    again = small_fit.reanchor({"maths": "gsm8k", "language": "hellaswag"})
+    expected = again.summary()
+    found = unpacked_fit(packed_fit(again, cached=True), "here", small_fit.panel)
+    assert found.summary().equals(expected)
+
+
 def test_a_file_of_a_fit_has_its_panel_and_measures_the_curvature_anew(
     small_fit: lv.Fit, tmp_path: Path
 ) -> None:
@@ -378,8 +388,13 @@ def test_the_fit_of_a_cache_is_refused_with_other_data(small_fit: lv.Fit) -> Non
 
 @pytest.mark.parametrize(
     "damage",
-    [{"curvature_scores": np.zeros((1, 2))}, {"curvature_information": None}],
-    ids=["shape", "absent"],
+    [
+        {"curvature_scores": np.zeros((1, 2))},
+        {"curvature_information": None},
+        {"curvature_markers": np.array([0, 99])},
+        {"curvature_markers": np.array([0])},
+    ],
+    ids=["shape", "absent", "no benchmark", "too few markers"],
 )
 def test_a_curvature_of_another_shape_is_refused(damage: Any, small_fit: lv.Fit) -> None:
     _ = small_fit.curvature

@@ -349,7 +349,7 @@ def _picture(
         describe_scores(panel, benchmark, against=view),
         lambda ax: plots.plot_scores(panel, benchmark, against=view, families=bright, ax=ax),
         _SCORES_SIZE,
-        (view, bright),
+        bright,
     )
 
 

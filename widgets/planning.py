@@ -243,7 +243,7 @@ class BudgetPlanner(Tool):
         self.picture.show_layers(
             lambda ax: plot_plan_ground(plan, view=view, ax=ax),
             lambda ax: plot_plan_path(plan, ax=ax),
-            alt=alt, size=_SIZE, keep=shown, room=view,
+            alt=alt, size=_SIZE, keep=shown, room=_longest(view[1]),
         )  # fmt: skip
 
     def _settings(self) -> dict[str, Any]:
@@ -256,6 +256,15 @@ class BudgetPlanner(Tool):
             "cost": Cost(serving_tokens_t=self.serving.value),
             "attributes": {name: box.value for name, box in self.attributes.items()},
         }
+
+
+def _longest(ends: tuple[float, float]) -> int:
+    """Return how many signs the numbers along an axis have at most."""
+    powers = 10.0 ** np.arange(np.floor(np.log10(ends[0])), np.ceil(np.log10(ends[1])))
+    numbers = np.ravel(powers[:, None] * (1.0, 3.0))
+    return max(
+        (len(f"{number:g}") for number in numbers if ends[0] <= number <= ends[1]), default=0
+    )
 
 
 def in_words(plan: Plan, view: str) -> str:

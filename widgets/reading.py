@@ -2,8 +2,9 @@
 
 The likelihood does not depend on the anchors, so that they can be changed at once: nothing is
 fitted again, the same fit is read in other words. What takes a moment is made when it is asked for:
-standard errors when error bars are, draws from the posterior when two families are compared. Where
-errors are to be measured anew, the loadings are shown at once and their errors right after.
+standard errors when error bars are, draws from the posterior when two families are compared. Errors
+are measured once, whatever the anchors; the first time the loadings are shown at once and their
+errors right after.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class SkillReading(Tool):
             raise_on_exception=raise_on_exception,
         )
         self.fit = self._first = fit
-        self._measured: Fit | None = None  # whose errors were shown last
+        self._measured = False  # whether errors were shown once
         self._posteriors: dict[tuple[tuple[str, str], ...], FamilyPosterior] = {}
         self.pictures, self.table = [PictureBox() for _ in _TABS], TableBox()
         self._add_anchor_menus()
@@ -270,13 +271,13 @@ class SkillReading(Tool):
     def _loadings(self) -> views.View:
         if not self.errors.value:
             return views.loadings_view(self.fit)
-        if self._measured is not self.fit:
+        if not self._measured:
             first = views.loadings_view(self.fit)
             if self.pictures[0].alt != first.alt:
                 self._show(0, first)
-        view = views.loadings_view(self.fit, errors=True, skill=self.skill.value or None)
-        self._measured = self.fit
-        return view
+            _ = self._first.curvature  # the fits through other anchors take it over
+            self._measured = True
+        return views.loadings_view(self.fit, errors=True, skill=self.skill.value or None)
 
     def _correlations(self) -> views.View:
         return views.correlation_view(self.fit)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from lvkit import drawing as draw
 from lvkit import facts
@@ -136,8 +135,7 @@ def plot_loadings(fit: Fit, *, errors: bool = False, ax: Axes | None = None) -> 
     zeros = anchored[:, None] & (table.to_numpy() == 0.0)
     words = draw.cell_texts(table, zeros=zeros)
     if errors:
-        doubts = {name: facts.loading_intervals(fit, name)["std_error"] for name in fit.skills}
-        ranges = draw.cell_texts(pd.DataFrame(doubts).loc[table.index])
+        ranges = draw.cell_texts(facts.loading_errors(fit).loc[table.index])
         ranges[ranges == "nan"] = "?"
         words = np.where(zeros, words, words + " ± " + ranges)
     told = "loading ± standard error," if errors else "loadings"

@@ -18,6 +18,7 @@ from lvkit.facts import (
     checked_names,
     family_standings,
     known_families,
+    loading_errors,
     loading_intervals,
     score_correlations,
     score_points,
@@ -157,12 +158,11 @@ def describe_loadings(fit: Fit, *, errors: bool = False) -> str:
     """Say what :func:`lvkit.plots.plot_loadings` shows."""
     labels, parts, doubt = benchmark_labels(fit.panel), [], ""
     if errors:
-        sizes = pd.concat([loading_intervals(fit, skill)["std_error"] for skill in fit.skills])
+        sizes = loading_errors(fit).stack()
         doubt = f" Standard errors go from {sizes.min():.2f} to {sizes.max():.2f}."
-    for skill, anchor in fit.anchors.items():
-        others = company(fit, skill)
+    for skill, others in company(fit).items():
         with_it = f", and mainly loading on it {listed(others)}" if others else ""
-        parts.append(f"{skill}: its anchor {labels[anchor]}{with_it}")
+        parts.append(f"{skill}: its anchor {labels[fit.anchors[skill]]}{with_it}")
     what = f"{count(len(fit.benchmarks), 'benchmark')} on {count(len(parts), 'skill')}"
     return f"Loadings of {what}. {'; '.join(parts)}.{doubt}"
 

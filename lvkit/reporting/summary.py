@@ -133,8 +133,8 @@ def _slopes_told(fit: Fit) -> str:
 
 def _skills(fit: Fit) -> str:
     labels, sentences = benchmark_labels(fit.panel), []
-    for skill, anchor in fit.anchors.items():
-        others = company(fit, skill)
+    for skill, others in company(fit).items():
+        anchor = fit.anchors[skill]
         measured = f"'{skill}' is what {labels[anchor]} measures by definition"
         verb = "loads" if len(others) == 1 else "load"
         with_it = f"{listed(others)} {verb} on it most" if others else "no other mainly does"

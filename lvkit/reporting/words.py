@@ -112,11 +112,13 @@ def features_of(fit: Fit) -> str:
     return listed([*effects, "other features"] if others else effects)
 
 
-def company(fit: Fit, skill: str) -> list[str]:
-    """Return the benchmarks, by label, that load on a skill most, without its anchor."""
-    labels, main = benchmark_labels(fit.panel), main_skills(fit)
-    names = main.index[main == skill]
-    return [labels[str(name)] for name in names if name != fit.anchors[skill]]
+def company(fit: Fit) -> dict[str, list[str]]:
+    """Return, for each skill, the benchmarks by label that load on it most, without its anchor."""
+    labels, found = benchmark_labels(fit.panel), {skill: list[str]() for skill in fit.skills}
+    for name, skill in main_skills(fit).items():
+        if name != fit.anchors[skill]:
+            found[skill].append(labels[str(name)])
+    return found
 
 
 def extremes(standings: pd.Series[float], known: pd.DataFrame | None = None) -> str:

@@ -164,7 +164,7 @@ def test_a_loading_that_is_not_determined_has_a_question_mark(
 ) -> None:
     table = small_fit.summary()
     table.loc["loading[bbh, general]", "std_error"] = np.nan
-    monkeypatch.setattr(lv.Fit, "summary", lambda self, level: table)
+    monkeypatch.setattr(lv.Fit, "summary", lambda self: table)
     told = texts(plots.plot_loadings(small_fit, errors=True))
     assert f"{small_fit.loadings.loc['bbh', 'general']:.2f} ± ?" in told
 

@@ -8,6 +8,7 @@ import ipywidgets
 import pytest
 
 import lvkit as lv
+from lvkit import inference
 from lvkit.widgets import interpret_skills
 from lvkit.widgets.reading import SkillReading, named_anchors
 
@@ -117,19 +118,33 @@ def test_error_bars_are_shown_on_demand(widget: SkillReading) -> None:
     assert widget.pictures[LOADINGS].png == pictures[0]
 
 
-def test_through_other_anchors_loadings_come_first_and_their_errors_right_after(
-    widget: SkillReading,
+def test_errors_are_measured_once_whatever_the_anchors(
+    widget: SkillReading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[bool] = []
     picture = widget.pictures[LOADINGS]
     picture.observe(lambda _: shown.append("Standard errors" in picture.alt), "value")
     widget.errors.value = True
     assert shown == [True]
+    monkeypatch.setattr(inference, "_measured", pytest.fail)
     widget.anchors[0].value = "gsm8k"
-    assert shown == [True, False, True]
+    assert shown == [True, True]
     widget.skill.value = "instruction"
-    assert len(shown) == 4
+    assert len(shown) == 3
     assert picture.alt.startswith("Loadings on instruction with 95% intervals")
+
+
+def test_where_errors_are_asked_for_with_other_anchors_the_loadings_come_first(
+    small_fit: lv.Fit,
+) -> None:
+    widget = reader(replace(small_fit))
+    shown: list[bool] = []
+    picture = widget.pictures[LOADINGS]
+    picture.observe(lambda _: shown.append("Standard errors" in picture.alt), "value")
+    with widget.quiet():
+        widget.errors.value = True
+    widget.anchors[0].value = "gsm8k"
+    assert shown == [False, True]
 
 
 def test_each_tab_is_drawn_when_it_is_opened(widget: SkillReading) -> None:
