@@ -5,12 +5,12 @@ python benchmarks/bench_widgets.py        (about a minute)
 Each control that is dragged or picked is moved twenty times: from the moment its value is set to
 the one the new picture is in the widget. Where a first picture comes before the last, with its
 intervals or errors, both are told. Medians on one thread. The yardstick is what matplotlib takes to
-draw empty axes: on a busy machine everything takes longer, and is to be read against it.
+draw empty axes: it is measured after each move, because a machine that others use has fast and slow
+minutes, and each move's time is told as a multiple of it too.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from common import ANCHORS, Clock, machine, markdown, publish
+import pandas as pd
+from common import ANCHORS, machine, markdown, publish
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -163,13 +164,20 @@ def planning(fit: lv.Fit) -> Iterator[Move]:
     yield Move("Family, again", tool, tool.family, fit.families[MOVES - 6 : MOVES])
 
 
-def timed(move: Move) -> tuple[list[float], list[float], list[float]]:
-    """Return wall and CPU seconds of each move, and the CPU seconds to its first picture."""
+def timed(move: Move) -> pd.DataFrame:
+    """Time each move.
+
+    Returns
+    -------
+    DataFrame
+        A row for each move: seconds ``wall`` and ``cpu``, ``first_cpu`` to its first picture, and
+        ``bare_cpu``, those of empty axes right after it.
+    """
     move.before()
     first: list[float] = []
     for picture in (part for part in _all(move.tool) if isinstance(part, PictureBox)):
         picture.observe(lambda change: change.new and first.append(time.process_time()), "value")
-    wall, cpu, early = [], [], []
+    rows = []
     values = list(move.values)
     for at in range(min(MOVES, max(len(values), 6))):
         first.clear()
@@ -177,18 +185,20 @@ def timed(move: Move) -> tuple[list[float], list[float], list[float]]:
             values = [*values[1:], values[0]]
         begun = time.perf_counter(), time.process_time()
         move.control.value = values[at % len(values)]
-        wall.append(time.perf_counter() - begun[0])
-        cpu.append(time.process_time() - begun[1])
-        early.append(first[0] - begun[1] if len(first) > 1 else cpu[-1])
-    return wall, cpu, early
+        wall, cpu = time.perf_counter() - begun[0], time.process_time() - begun[1]
+        early = first[0] - begun[1] if len(first) > 1 else cpu
+        rows.append({"wall": wall, "cpu": cpu, "first_cpu": early, "bare_cpu": bare()})
+    return pd.DataFrame(rows)
 
 
-def bare() -> None:
-    """Draw axes with nothing on them, the yardstick of the machine's haste."""
+def bare() -> float:
+    """Draw axes with nothing on them, the yardstick of the machine's haste; return CPU seconds."""
+    begun = time.process_time()
     figure = Figure(figsize=(7.0, 4.0), dpi=96)
     figure.add_subplot()
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
+    return time.process_time() - begun
 
 
 def _all(widget: Any) -> Iterator[Any]:
@@ -211,24 +221,36 @@ def main() -> None:
         "predict_scores": prediction(fit),
         "plan_budget": planning(fit),
     }
-    rows, data = [], {}
-    clock = Clock()
-    for _ in range(MOVES):
-        clock.time(bare)
-    wall, cpu = clock.medians()
-    rows.append(["bare axes by matplotlib", "", f"{wall * 1e3:.0f} ms", f"{cpu * 1e3:.0f} ms", ""])
-    data["bare axes"] = {"wall": wall, "cpu": cpu}
-    print(*rows[0], sep=" | ", flush=True)
+    rows, data, everything = [], {}, []
     for tool, moves in tools.items():
+        of_tool = []
         for move in moves:
-            wall, cpu, early = (statistics.median(times) for times in timed(move))
-            told = f"{early * 1e3:.0f} ms" if early < 0.9 * cpu else ""
-            name = f"`{tool}`: {move.name}"
-            rows.append([name, told, f"{wall * 1e3:.0f} ms", f"{cpu * 1e3:.0f} ms", TARGET])
-            data[f"{tool}: {move.name}"] = {"wall": wall, "cpu": cpu, "first_cpu": early}
+            times = timed(move)
+            of_tool.append(times)
+            rows.append(row(f"`{tool}`: {move.name}", times))
+            data[f"{tool}: {move.name}"] = medians(times)
             print(*rows[-1], sep=" | ", flush=True)
-    columns = ["what is moved", "a first picture, CPU", "wall", "CPU", "target"]
+        everything.append(pd.concat(of_tool))
+        rows.append([f"**{cell}**" if cell else "" for cell in row(f"{tool}, all", everything[-1])])
+        data[tool] = medians(everything[-1])
+        print(*rows[-1], sep=" | ", flush=True)
+    rows.append([f"**{cell}**" if cell else "" for cell in row("all", pd.concat(everything))])
+    data["all"] = medians(pd.concat(everything))
+    columns = ["what is moved", "a first picture", "wall", "CPU", "in empty axes", "target"]
     publish("widgets", where, data, markdown(columns, rows))
+
+
+def medians(times: pd.DataFrame) -> dict[str, float]:
+    """Return the medians of some moves, and that of their share of empty axes."""
+    return times.median().to_dict() | {"ratio": float((times["cpu"] / times["bare_cpu"]).median())}
+
+
+def row(name: str, times: pd.DataFrame) -> list[str]:
+    """Return the table's row of some moves."""
+    middle = medians(times)
+    early = middle["first_cpu"] < 0.9 * middle["cpu"]
+    first, wall, cpu = (f"{middle[each] * 1e3:.0f} ms" for each in ("first_cpu", "wall", "cpu"))
+    return [name, first if early else "", wall, cpu, f"{middle['ratio']:.1f}", TARGET]
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ A batch of family reports runs undisturbed once. Then, in each round, the same b
 an empty folder and killed at a random moment, with its kernels left to notice; what is stored by
 then is looked at, and the batch is started again with ``--resume``. After each round every report
 has to be there, whole, with the numbers of the undisturbed batch, and nothing else in the folder.
-The moments come from a seed. Rounds that are done are kept in the results, so that the script goes
-on where it stopped.
+The moments come from a seed; a batch that ends before its moment comes does not count, and the next
+moment is taken. Rounds that are done are kept in the results, so that the script goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -108,20 +109,27 @@ def main(rounds: int = ROUNDS) -> None:
     told = {"grid": GRID, "seed": SEED, "machine": machine()}
     stored = json.loads(OUTCOME.read_text("utf-8")) if OUTCOME.is_file() else {}
     same = stored.get("grid") == GRID and stored.get("seed") == SEED
-    results: list[dict[str, Any]] = stored.get("rounds", []) if same else []
+    results: list[dict[str, Any]] = stored["rounds"] if same else []
+    ended_before: int = stored["ended_before"] if same else 0
     chance = random.Random(SEED)
+    for _ in range(len(results) + ended_before):
+        chance.random()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         began = time.perf_counter()
         subprocess.run(command(place / "undisturbed"), check=True, stdout=subprocess.DEVNULL)
         whole = time.perf_counter() - began
         expected = numbers(place / "undisturbed")
-        moments = [chance.random() for _ in range(rounds)]
-        for moment in moments[len(results) :]:
-            results.append(one_round(place, moment * whole, expected))
-            print(json.dumps(results[-1]), flush=True)
+        while len(results) < rounds:
+            found = one_round(place, chance.random() * whole, expected)
+            if found["code"] == -signal.SIGKILL:
+                results.append(found)
+            else:
+                ended_before += 1
+            print(json.dumps(found), flush=True)
             document = told | {"undisturbed_seconds": round(whole, 1), "runs": len(expected)}
-            OUTCOME.write_text(json.dumps(document | {"rounds": results}, indent=2) + "\n")
+            document |= {"ended_before": ended_before, "rounds": results}
+            OUTCOME.write_text(json.dumps(document, indent=2) + "\n")
     sound = [found for found in results if found["same_numbers"] and not found["missing"]
              and not found["damaged"] and not found["damaged_afterwards"]]  # fmt: skip
     print(f"{len(sound)} of {len(results)} rounds without damage, loss or other numbers")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,26 +214,26 @@ def heat_map(
     return ax
 
 
-def luminance(colour: Any) -> float:
-    """Return the relative luminance of a colour, as the guidelines for readable pages define it.
+def luminance(colours: Any) -> npt.NDArray[np.float64]:
+    """Return the relative luminance of colours, as the guidelines for readable pages define it.
 
     Examples
     --------
-    >>> luminance("black"), luminance("white")
-    (0.0, 1.0)
+    >>> luminance(["black", "white"])
+    array([0., 1.])
     """
-    from matplotlib.colors import to_rgb
+    from matplotlib.colors import to_rgba_array
 
-    parts = np.array(to_rgb(colour))
+    parts = to_rgba_array(colours)[:, :3]
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return round(float(linear @ (0.2126, 0.7152, 0.0722)), 12)
+    return np.round(linear @ (0.2126, 0.7152, 0.0722), 12)
 
 
 def _write_cells(ax: Axes, mesh: QuadMesh, words: Any) -> None:
     """Write black on light cells and white on dark ones: contrast is 4.5 to 1 or better."""
     mesh.update_scalarmappable()
-    for (row, column), colour in zip(np.ndindex(words.shape), mesh.get_facecolor(), strict=True):
-        ink = "black" if luminance(colour) > 0.179 else "white"
+    inks = np.where(luminance(mesh.get_facecolor()) > 0.179, "black", "white")
+    for (row, column), ink in zip(np.ndindex(words.shape), inks, strict=True):
         x, y, word = column + 0.5, row + 0.5, words[row, column]
         ax.text(x, y, word, color=ink, fontsize=8, ha="center", va="center")
 

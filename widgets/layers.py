@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LayeredBox"]
 
-_MOST = 12
+_MOST = 24
 """Lower layers that are kept, about a MB each: those of a slider that goes to and fro."""
 
 Paint = Callable[["Axes"], object]
