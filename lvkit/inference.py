@@ -35,7 +35,7 @@ from lvkit.structure import Frame, MarkerChart
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["COVARIANCES", "Covariance", "Curvature", "delta", "survey"]
+__all__ = ["COVARIANCES", "Covariance", "Curvature", "delta", "measure", "survey"]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -237,9 +237,7 @@ class Curvature:
 
 
 def survey(fit: Fit) -> Curvature:
-    """Return the shape of the log-likelihood at a fit.
-
-    It is measured, unless it was before the fit was re-anchored or calibrated.
+    """Return the shape of the log-likelihood at a fit, read through its anchors.
 
     Parameters
     ----------
@@ -268,10 +266,7 @@ def survey(fit: Fit) -> Curvature:
             remedy="Fit with more starts or fewer skills; fit.summary(level=None) lists the "
             "estimates alone.",
         )
-    known = fit.source
-    while known is not None and "curvature" not in vars(known):
-        known = known.source
-    curvature = _measured(fit) if known is None else known.curvature.through(fit)
+    curvature = fit._measured.through(fit)
     lost = curvature.undetermined_names
     if lost:
         warnings.warn(
@@ -283,8 +278,8 @@ def survey(fit: Fit) -> Curvature:
     return curvature
 
 
-def _measured(fit: Fit) -> Curvature:
-    """Measure the shape of the log-likelihood at a fit."""
+def measure(fit: Fit) -> Curvature:
+    """Measure the shape of the log-likelihood at a converged fit."""
     from threadpoolctl import threadpool_limits
 
     from lvkit.fitting import objective_at

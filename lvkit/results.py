@@ -211,13 +211,17 @@ class Fit:
 
     @cached_property
     def curvature(self) -> Curvature:
-        """The shape of the log-likelihood at the estimate, measured once, when first asked for.
-
-        Where it was measured through other anchors, it is carried over by algebra.
-        """
+        """The shape of the log-likelihood at the estimate, measured once, when first asked for."""
         from lvkit.inference import survey
 
         return survey(self)
+
+    @cached_property
+    def _measured(self) -> Curvature:
+        """What was measured of the likelihood, the same for all fits of one estimate."""
+        from lvkit.inference import measure
+
+        return measure(self) if self.source is None else self.source._measured
 
     def summary(
         self, level: float | None = 0.95, *, kind: Covariance = "information"

@@ -268,7 +268,8 @@ def _recall_curvature(fit: Fit, arrays: dict[str, npt.NDArray[Any]]) -> None:
     ):
         raise ValueError(f"curvature_markers: {markers}")
     chart = replace(chart, markers=markers)
-    vars(fit)["curvature"] = Curvature(fit, chart, free=fit.free_parameters, **found)
+    curvature = Curvature(fit, chart, free=fit.free_parameters, **found)
+    vars(fit).update(curvature=curvature, _measured=curvature)
 
 
 def table_to_json(table: pd.DataFrame) -> dict[str, Any]:

@@ -275,7 +275,6 @@ class SkillReading(Tool):
             first = views.loadings_view(self.fit)
             if self.pictures[0].alt != first.alt:
                 self._show(0, first)
-            _ = self._first.curvature  # the fits through other anchors take it over
             self._measured = True
         return views.loadings_view(self.fit, errors=True, skill=self.skill.value or None)
 

@@ -131,18 +131,20 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a report that opens in any browser, offline; or a batch of them."""
+    options = dict(locals())  # the context has them too, but not of every typer as their types say
+    del options["context"]
     check_file_given(file, family, benchmarks)
-    options = context.params
-    given = {name for name in options if str(_source_of(context, name)).endswith("COMMANDLINE")}
+    given = {name for name in options if _was_given(context, name)}
     if given & {"template", "notebook", "plan", "fixed", "grid", "resume", "dask"}:
         _batch(options, given, as_json=json)
     else:
         _single(options, as_json=json)
 
 
-def _source_of(context: typer.Context, name: str) -> Any:
-    """Return where an option's value comes from."""
-    return context.get_parameter_source(name)
+def _was_given(context: typer.Context, name: str) -> bool:
+    """Return whether an option stands in the command line."""
+    source: Any = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _single(options: dict[str, Any], *, as_json: bool) -> None:

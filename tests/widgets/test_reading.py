@@ -126,7 +126,7 @@ def test_errors_are_measured_once_whatever_the_anchors(
     picture.observe(lambda _: shown.append("Standard errors" in picture.alt), "value")
     widget.errors.value = True
     assert shown == [True]
-    monkeypatch.setattr(inference, "_measured", pytest.fail)
+    monkeypatch.setattr(inference, "measure", pytest.fail)
     widget.anchors[0].value = "gsm8k"
     assert shown == [True, True]
     widget.skill.value = "instruction"
