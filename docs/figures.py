@@ -51,9 +51,10 @@ GROUPS: dict[str, Callable[[], dict[str, Picture]]] = {"fit": fitted, "predictio
 def main() -> None:
     """Draw all figures, or those of the groups that are named."""
     parser = argparse.ArgumentParser(description="Draw the figures of the documents.")
-    parser.add_argument("groups", nargs="*", default=list(GROUPS), choices=list(GROUPS))
+    parser.add_argument("groups", nargs="*", default="all", choices=[*GROUPS, "all"])
     folder = make_folder(Path(__file__).parent / "figures")
-    for group in parser.parse_args().groups:
+    chosen = parser.parse_args().groups
+    for group in GROUPS if "all" in chosen else chosen:
         for name, made in GROUPS[group]().items():
             path = write_whole(folder / f"{name}.png", made.png)
             print(f"{path.name}: {made.alt}\n")
