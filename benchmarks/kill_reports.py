@@ -110,9 +110,8 @@ def main(rounds: int = ROUNDS) -> None:
     stored = json.loads(OUTCOME.read_text("utf-8")) if OUTCOME.is_file() else {}
     same = stored.get("grid") == GRID and stored.get("seed") == SEED
     results: list[dict[str, Any]] = stored["rounds"] if same else []
-    ended_before: int = stored["ended_before"] if same else 0
     chance = random.Random(SEED)
-    for _ in range(len(results) + ended_before):
+    for _ in results:
         chance.random()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -120,16 +119,11 @@ def main(rounds: int = ROUNDS) -> None:
         subprocess.run(command(place / "undisturbed"), check=True, stdout=subprocess.DEVNULL)
         whole = time.perf_counter() - began
         expected = numbers(place / "undisturbed")
-        while len(results) < rounds:
-            found = one_round(place, chance.random() * whole, expected)
-            if found["code"] == -signal.SIGKILL:
-                results.append(found)
-            else:
-                ended_before += 1
-            print(json.dumps(found), flush=True)
+        while sum(found["code"] == -signal.SIGKILL for found in results) < rounds:
+            results.append(one_round(place, chance.random() * whole, expected))
+            print(json.dumps(results[-1]), flush=True)
             document = told | {"undisturbed_seconds": round(whole, 1), "runs": len(expected)}
-            document |= {"ended_before": ended_before, "rounds": results}
-            OUTCOME.write_text(json.dumps(document, indent=2) + "\n")
+            OUTCOME.write_text(json.dumps(document | {"rounds": results}, indent=2) + "\n")
     sound = [found for found in results if found["same_numbers"] and not found["missing"]
              and not found["damaged"] and not found["damaged_afterwards"]]  # fmt: skip
     print(f"{len(sound)} of {len(results)} rounds without damage, loss or other numbers")

@@ -41,6 +41,7 @@ from lvkit.beta import response
 from lvkit.checks import check_whole, check_workers
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.folds import Fold, folds
+from lvkit.inference import hand_over
 from lvkit.predictive import Predictive, latent_posteriors, predictive
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.request import Request, read_request
@@ -331,7 +332,8 @@ def calibrate(
             LvkitWarning,
             stacklevel=3,
         )
-    return replace(fit, calibration=Calibration(pd.concat(tables, ignore_index=True)), source=fit)
+    learned = Calibration(pd.concat(tables, ignore_index=True))
+    return hand_over(fit, replace(fit, calibration=learned))
 
 
 def _check_keep(keep: object) -> list[int]:

@@ -33,9 +33,19 @@ from lvkit.parameters import Parameters, anchor
 from lvkit.structure import Frame, MarkerChart
 
 if TYPE_CHECKING:
+    from lvkit.estimation import Objective
     from lvkit.results import Fit
 
-__all__ = ["COVARIANCES", "Covariance", "Curvature", "delta", "measure", "survey"]
+__all__ = [
+    "COVARIANCES",
+    "Covariance",
+    "Curvature",
+    "delta",
+    "hand_over",
+    "measure",
+    "objective_of",
+    "survey",
+]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -282,16 +292,34 @@ def measure(fit: Fit) -> Curvature:
     """Measure the shape of the log-likelihood at a converged fit."""
     from threadpoolctl import threadpool_limits
 
-    from lvkit.fitting import objective_at
-
-    objective = objective_at(fit.model, fit.prepared, fit.anchors)
-    frame = fit.prepared.to_search(fit.frame)
+    objective, frame = objective_of(fit), fit.prepared.to_search(fit.frame)
     # On a large panel as many threads as the user's joblib.parallel_config says.
-    objective = replace(objective.recentred(frame), n_jobs=None)
+    objective = replace(objective, n_jobs=None)
     with threadpool_limits(limits=1, user_api="blas"):
         here = objective.survey(frame, fine_nodes(objective.chart.n_latent, fit.seed), fit.seed)
     shape = (here.vector, here.information, here.complete, here.scores)
     return Curvature(fit, objective.chart, *shape, fit.free_parameters)
+
+
+def objective_of(fit: Fit) -> Objective:
+    """Return the hill that a fit climbed, on the chart in which its shape is measured.
+
+    The chart's markers follow from what latent vector and features do to the benchmarks, which no
+    anchors change: through all of them, errors and seeded draws are the same.
+    """
+    from lvkit.fitting import objective_at
+
+    objective = objective_at(fit.model, fit.prepared, fit.anchors)
+    effects = fit.prepared.to_search(fit.frame).coefficients()
+    together = np.concatenate([effects.latent[0], effects.feature], axis=1)
+    return replace(objective, chart=objective.chart.recentred(together))
+
+
+def hand_over(fit: Fit, again: Fit) -> Fit:
+    """Return a fit of the same estimate, with what was measured of the likelihood so far."""
+    if "_measured" in vars(fit):
+        vars(again)["_measured"] = fit._measured.through(again)
+    return again
 
 
 def _listed(names: list[str], most: int = 6) -> str:

@@ -80,9 +80,6 @@ class Fit:
         Posterior mean and covariance of each family's whitened latent vector.
     calibration : Calibration, optional
         What held-out scores taught about predictions; see :meth:`calibrate`.
-    source : Fit, optional
-        The same estimate as it was before it was re-anchored or calibrated. Both share what is
-        measured of the likelihood's shape.
     """
 
     model: LatentSkillModel
@@ -101,7 +98,6 @@ class Fit:
     latent_means: Array = field(repr=False)
     latent_covariances: Array = field(repr=False)
     calibration: Calibration | None = field(repr=False, default=None)
-    source: Fit | None = field(repr=False, default=None)
 
     # -- sizes and criteria ---------------------------------------------------------------------
 
@@ -218,10 +214,10 @@ class Fit:
 
     @cached_property
     def _measured(self) -> Curvature:
-        """What was measured of the likelihood, the same for all fits of one estimate."""
+        """What is measured of the likelihood: :attr:`curvature` before its doubts are told."""
         from lvkit.inference import measure
 
-        return measure(self) if self.source is None else self.source._measured
+        return measure(self)
 
     def summary(
         self, level: float | None = 0.95, *, kind: Covariance = "information"
@@ -502,6 +498,8 @@ class Fit:
             For unknown or too few anchors, for anchors that do not tell the skills apart, and for a
             fit with family slopes.
         """
+        from lvkit.inference import hand_over
+
         if self.model.family_slopes is not None:
             raise LvkitError(
                 "the family slopes' standard deviations are tied to the anchors",
@@ -519,7 +517,7 @@ class Fit:
         positions = check_anchors(anchors, self.benchmarks)
         frame = anchor(self.frame, positions, list(anchors.values())).read_only()
         warn_if_alike(frame, tuple(anchors), stacklevel=3)
-        return replace(self, model=model, anchors=anchors, frame=frame, source=self)
+        return hand_over(self, replace(self, model=model, anchors=anchors, frame=frame))
 
     def suggest_anchors(self, most: int = 20) -> AnchorSuggestions:
         """Rank sets of anchors by how readable they make the skills.

@@ -14,7 +14,7 @@ import io
 import json
 import zipfile
 import zlib
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ import pandas as pd
 from lvkit.calibration import RECORD, Calibration
 from lvkit.errors import LvkitError
 from lvkit.files import write_whole
-from lvkit.inference import Curvature
+from lvkit.inference import Curvature, objective_of
 from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
 from lvkit.parameters import check_anchors
@@ -86,7 +86,6 @@ def packed_fit(fit: Fit, *, cached: bool = False) -> bytes:
     arrays["latent_covariances"] = fit.latent_covariances
     if cached and "curvature" in vars(fit):
         arrays |= {f"curvature_{name}": getattr(fit.curvature, name) for name in _CURVATURE}
-        arrays["curvature_markers"] = fit.curvature.chart.markers
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)
     archive = io.BytesIO()
@@ -250,8 +249,6 @@ def _check(fit: Fit) -> None:
 
 def _recall_curvature(fit: Fit, arrays: dict[str, npt.NDArray[Any]]) -> None:
     """Give a fit the curvature that was measured before, if it was."""
-    from lvkit.fitting import objective_at
-
     if "curvature_vector" not in arrays:
         return
     found = {name: arrays[f"curvature_{name}"] for name in _CURVATURE}
@@ -260,15 +257,7 @@ def _recall_curvature(fit: Fit, arrays: dict[str, npt.NDArray[Any]]) -> None:
     for name, array in found.items():
         if array.shape != expected[name] or array.dtype != float or not np.isfinite(array).all():
             raise ValueError(f"curvature_{name}: {array.dtype} of shape {array.shape}")
-    chart = objective_at(fit.model, fit.prepared, fit.anchors).chart
-    markers = arrays["curvature_markers"]
-    if (
-        markers.shape != chart.markers.shape
-        or not np.isin(markers, np.arange(chart.n_benchmarks)).all()
-    ):
-        raise ValueError(f"curvature_markers: {markers}")
-    chart = replace(chart, markers=markers)
-    curvature = Curvature(fit, chart, free=fit.free_parameters, **found)
+    curvature = Curvature(fit, objective_of(fit).chart, free=fit.free_parameters, **found)
     vars(fit).update(curvature=curvature, _measured=curvature)
 
 

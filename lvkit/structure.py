@@ -85,12 +85,20 @@ class Frame:
         )
 
 
-def choose_markers(loadings: Array) -> Index:
-    """Return K benchmarks whose loadings span skill space best, by QR with column pivoting."""
+def choose_markers(effects: Array, n_skills: int) -> Index:
+    """Return K benchmarks that span skill space best, by QR with column pivoting.
+
+    Parameters
+    ----------
+    effects : ndarray, shape (J, at least K)
+        The benchmarks' loadings, or their coefficients, which are mixtures of loadings.
+    n_skills : int
+        K.
+    """
     from scipy.linalg import qr
 
-    _, _, order = qr(loadings.T, mode="economic", pivoting=True)
-    return np.sort(order[: loadings.shape[1]])
+    _, _, order = qr(effects.T, mode="economic", pivoting=True)
+    return np.sort(order[:n_skills])
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,14 +176,14 @@ class MarkerChart:
         lower = np.tri(n_skills, dtype=bool)[None]
         return cls(markers, n_benchmarks, n_features, lower, floors)
 
-    def recentred(self, loadings: Array) -> MarkerChart:
-        """Return the chart of the markers that suit these loadings best.
+    def recentred(self, effects: Array) -> MarkerChart:
+        """Return the chart of the markers that suit these effects best (:func:`choose_markers`).
 
         A factor that is not freely correlated ties the chart to its markers: it stays as it is.
         """
         if len(self.pattern) > 1:
             return self
-        return replace(self, markers=choose_markers(loadings))
+        return replace(self, markers=choose_markers(effects, self.n_skills))
 
     @property
     def n_skills(self) -> int:

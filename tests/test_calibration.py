@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import lvkit as lv
-from lvkit import calibration
+from lvkit import calibration, inference
 from lvkit.calibration import Calibration, own_residuals
 from lvkit.predict import Prediction
 from lvkit.request import read_request
@@ -146,6 +146,13 @@ def test_calibrated_intervals_of_unknown_recipes_cover_the_population(
     y = drawn.scores.stack().loc[list(zip(found["model"], found["benchmark"], strict=True))]
     inside = (found["lower"] <= y.to_numpy()) & (y.to_numpy() <= found["upper"])
     assert inside.mean() == pytest.approx(0.8, abs=0.12)  # 18 families' latent variables
+
+
+def test_the_errors_that_calibrating_has_measured_are_not_measured_again(
+    few_fit: lv.Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "measure", pytest.fail)
+    assert np.isfinite(few_fit.summary()["std_error"]).any()
 
 
 def test_too_narrow_predictions_are_stretched(few_fit: lv.Fit) -> None:

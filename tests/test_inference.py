@@ -3,7 +3,10 @@ written down independently, and laws such as that twice the data halve the varia
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from independent import by_quadrature
 import lvkit as lv
 from lvkit import inference
 from lvkit.inference import Covariance
+from lvkit.structure import choose_markers
 
 KINDS: tuple[Covariance, Covariance] = ("information", "sandwich")
 OTHERS = {"maths": "gsm8k", "chat": "truthfulqa", "sense": "winogrande", "knowledge": "mmlu_pro"}
@@ -147,7 +151,7 @@ def test_a_re_anchored_fit_has_the_errors_that_the_delta_method_gives(
         return params.loadings @ np.linalg.inv(rows / spread[:, None])
 
     by_delta = paper_fit.delta(re_anchored, kind=kind)["std_error"].to_numpy().reshape(12, 4)
-    measured_anew = replace(paper_fit.reanchor(OTHERS), source=None)
+    measured_anew = replace(paper_fit.reanchor(OTHERS))
     errors = measured_anew.summary(kind=kind)["std_error"]
     told = pd.DataFrame(by_delta, list(paper_fit.benchmarks), list(OTHERS)).stack()
     for (benchmark, skill), error in told.items():
@@ -162,13 +166,40 @@ def test_a_re_anchored_fit_has_the_errors_that_the_delta_method_gives(
 def test_through_other_anchors_the_errors_are_those_measured_anew(
     kind: Covariance, paper_fit: lv.Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    again = paper_fit.reanchor(OTHERS)
-    measured = replace(again, source=None).summary(kind=kind)
     _ = paper_fit.curvature
+    again = paper_fit.reanchor(OTHERS)
+    measured = replace(again).summary(kind=kind)
     monkeypatch.setattr(inference, "measure", pytest.fail)
     pd.testing.assert_frame_equal(again.summary(kind=kind), measured, rtol=1e-6)
-    back = replace(again, trace=again.trace).reanchor(paper_fit.anchors).summary(kind=kind)
+    back = again.reanchor(paper_fit.anchors).summary(kind=kind)
     pd.testing.assert_frame_equal(back, paper_fit.summary(kind=kind), rtol=1e-6)
+
+
+def test_the_chart_of_the_shape_is_the_same_through_all_anchors(complete: lv.Panel) -> None:
+    panel = complete.select(models=complete.models.index[complete.models["tokens_t"].notna()])
+    anchors, features = {"one": "mmlu", "other": "gsm8k"}, "log_params + log_tokens"
+    fit = lv.LatentSkillModel(anchors=anchors, features=features).fit(panel)
+    through = [
+        fit.reanchor({"one": one, "other": other})
+        for one, other in combinations(["ifeval", "mmlu", "gsm8k"], 2)
+    ]
+    charts = {tuple(inference.objective_of(again).chart.markers) for again in through}
+    assert charts == {tuple(inference.objective_of(fit).chart.markers)}
+    by_loadings = {tuple(choose_markers(again.loadings.to_numpy(), 2)) for again in through}
+    assert len(by_loadings) > 1  # what the chart must not be chosen by
+
+
+def test_what_was_measured_is_handed_over_and_the_fit_it_came_from_is_not_kept(
+    small_fit: lv.Fit,
+) -> None:
+    fit = replace(small_fit)
+    fit.summary()
+    again, gone = fit.reanchor({"arc": "arc", "instruction": "ifeval"}), weakref.ref(fit)
+    del fit
+    gc.collect()
+    assert gone() is None
+    assert again.curvature.fit is again
+    assert again.curvature.free is again.free_parameters
 
 
 def test_units_of_the_features_do_not_matter(small_panel: lv.Panel) -> None:

@@ -97,7 +97,7 @@ def test_markers_have_the_identity_matrix_for_loadings() -> None:
 
 def test_the_markers_chosen_are_the_benchmarks_that_differ_most() -> None:
     loadings = np.array([[0.1, 0.1], [2.0, 0.0], [1.9, 0.1], [0.0, 1.0], [0.3, 0.2]])
-    assert choose_markers(loadings).tolist() == [1, 3]
+    assert choose_markers(loadings, 2).tolist() == [1, 3]
 
 
 def test_a_rotated_factor_keeps_its_covariance_and_has_a_positive_diagonal() -> None:

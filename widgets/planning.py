@@ -259,9 +259,15 @@ class BudgetPlanner(Tool):
 
 
 def _longest(ends: tuple[float, float]) -> int:
-    """Return how many signs the numbers along an axis have at most."""
-    powers = 10.0 ** np.arange(np.floor(np.log10(ends[0])), np.ceil(np.log10(ends[1])))
-    numbers = np.ravel(powers[:, None] * (1.0, 3.0))
+    """Return how many signs the numbers along an axis have at most.
+
+    Examples
+    --------
+    >>> _longest((0.5, 40.0)), _longest((0.02, 40.0))
+    (2, 4)
+    """
+    low, high = np.floor(np.log10(ends))
+    numbers = np.ravel(10.0 ** np.arange(low, high + 1.0)[:, None] * (1.0, 3.0))
     return max(
         (len(f"{number:g}") for number in numbers if ends[0] <= number <= ends[1]), default=0
     )

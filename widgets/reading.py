@@ -113,7 +113,7 @@ class SkillReading(Tool):
             raise_on_exception=raise_on_exception,
         )
         self.fit = self._first = fit
-        self._measured = False  # whether errors were shown once
+        self._errors_shown = False
         self._posteriors: dict[tuple[tuple[str, str], ...], FamilyPosterior] = {}
         self.pictures, self.table = [PictureBox() for _ in _TABS], TableBox()
         self._add_anchor_menus()
@@ -218,12 +218,16 @@ class SkillReading(Tool):
     # -- anchors --------------------------------------------------------------------------------
 
     def _reanchor(self) -> None:
+        """Show the fit through the anchors in the menus."""
+        self._read()
+        self._name_skills()
+        self._draw()
+
+    def _read(self) -> None:
         """Read the fit through the anchors in the menus; where they are refused nothing changes."""
         anchors = named_anchors(self._first.anchors, [menu.value for menu in self.anchors])
         same = anchors == self._first.anchors
         self.fit = self._first if same else self._first.reanchor(anchors)
-        self._name_skills()
-        self._draw()
 
     def _choose(self, benchmarks: Any) -> None:
         """Set the menus, then read the fit through them."""
@@ -271,11 +275,13 @@ class SkillReading(Tool):
     def _loadings(self) -> views.View:
         if not self.errors.value:
             return views.loadings_view(self.fit)
-        if not self._measured:
+        if not self._errors_shown:
             first = views.loadings_view(self.fit)
             if self.pictures[0].alt != first.alt:
                 self._show(0, first)
-            self._measured = True
+            _ = self._first.curvature  # measured once, and handed over to other anchors
+            self._read()
+            self._errors_shown = True
         return views.loadings_view(self.fit, errors=True, skill=self.skill.value or None)
 
     def _correlations(self) -> views.View:

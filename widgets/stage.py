@@ -35,8 +35,8 @@ Paint = Callable[..., object]
 
 DPI = 96
 
-_MARGIN = 0.08
-"""Inches of room for a tick label that grows by a digit."""
+_MARGIN = 0.14
+"""Inches of room for a tick label that grows by two digits."""
 
 
 class Stage:

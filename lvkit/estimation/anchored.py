@@ -70,7 +70,7 @@ class AnchoredChart:
         """
         anchors = chart.markers
         if len(chart.pattern) == 1:
-            anchors = choose_markers(frame.coefficients().latent[0])
+            anchors = choose_markers(frame.coefficients().latent[0], chart.n_skills)
         return cls(anchors, chart.n_benchmarks, chart.n_features, chart.pattern, chart.floors)
 
     @property
