@@ -66,8 +66,8 @@ Benchmarks = Annotated[
 Skills = Annotated[
     int | None,
     typer.Option(
-        help="Number of skills; lvkit chooses their anchors. Default: 4, or fewer where the table "
-        "cannot bear so many."
+        help="Number of skills; lvkit chooses their anchors (reports take the paper's where there "
+        "are four and the table has them). Default: 4, or fewer where the table cannot bear so many."
     ),
 ]
 Anchors = Annotated[
