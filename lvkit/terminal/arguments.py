@@ -67,7 +67,7 @@ Skills = Annotated[
     int | None,
     typer.Option(
         help="Number of skills; lvkit chooses their anchors (reports take the paper's where there "
-        "are four and the table has them). Default: 4, or fewer where the table cannot bear so many."
+        "are four and the table has them). Default: 4, or fewer where it cannot bear so many."
     ),
 ]
 Anchors = Annotated[
