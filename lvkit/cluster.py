@@ -17,7 +17,7 @@ from typing import Any
 
 from lvkit.errors import LvkitError, LvkitWarning
 
-__all__ = ["dask_cluster"]
+__all__ = ["dask_cluster", "telling_losses"]
 
 _PATIENCE = 5
 """Seconds to wait for a scheduler, and then for a first worker."""
@@ -62,16 +62,34 @@ def dask_cluster(address: str) -> Generator[None, None, None]:
         _check_workers(client, address)
         from joblib import parallel_config
 
-        with parallel_config(backend="dask", client=client, n_jobs=-1):
+        with telling_losses(address), parallel_config(backend="dask", client=client, n_jobs=-1):
             yield
+    finally:
+        client.close(timeout=_PATIENCE)
+
+
+@contextmanager
+def telling_losses(address: str) -> Generator[None, None, None]:
+    """Tell in plain words that a cluster was lost inside the ``with`` block.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler.
+
+    Raises
+    ------
+    LvkitError
+        If work that was sent to the cluster is lost.
+    """
+    try:
+        yield
     except CancelledError as error:
         raise LvkitError(
             f"the cluster was lost while it computed ({error})",
             where=f"'{address}'",
             remedy="See what became of its scheduler and workers, then compute again.",
         ) from error
-    finally:
-        client.close(timeout=_PATIENCE)
 
 
 def _client(address: str) -> Any:
@@ -131,13 +149,13 @@ def _check_workers(client: Any, address: str) -> None:
         raise LvkitError(
             f"no worker within {_PATIENCE} seconds",
             where=f"'{address}'",
-            remedy=f"Start some: dask worker {address}",
+            remedy=f"Start some: 'dask worker {address}'.",
         ) from error
     except Exception as error:  # whatever fails on a worker arrives here as it was raised there
         raise LvkitError(
             f"its workers cannot load lvkit ({type(error).__name__}: {error})",
             where=f"'{address}'",
-            remedy="Install the same lvkit on every worker: pip install 'lvkit[dask]'",
+            remedy="Install the same lvkit on every worker: pip install 'lvkit[dask]'.",
         ) from error
     here = _versions()
     _refuse_other_lvkit(there, here, address)

@@ -81,7 +81,7 @@ def test_a_scheduler_without_workers_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cluster, "_PATIENCE", 0.5)
     with (
         LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as local,
-        pytest.raises(lv.LvkitError, match=f"dask worker {local.scheduler_address}"),
+        pytest.raises(lv.LvkitError, match=f"Start some: 'dask worker {local.scheduler_address}'"),
         dask_cluster(local.scheduler_address),
     ):
         pass

@@ -31,7 +31,8 @@ def run_jobs(
     n_jobs : int
         Kernels at once, here; on a cluster, it decides.
     dask : str, optional
-        Address of a Dask scheduler; None to run here.
+        Address of a Dask scheduler; None to run here. Its cluster is in use already: listen inside
+        the ``with`` block of :func:`lvkit.cluster.dask_cluster`.
 
     Yields
     ------
@@ -41,7 +42,7 @@ def run_jobs(
     Raises
     ------
     LvkitError
-        If the machine cannot go on, or the cluster cannot be reached.
+        If the machine cannot go on, or the cluster is lost.
     """
     if not jobs:
         return
@@ -90,9 +91,9 @@ def _in_thread(job: Job, halt: Halt) -> Outcome:
 def _on_cluster(jobs: Sequence[Job], address: str) -> Generator[Outcome, None, None]:
     from joblib import Parallel, delayed
 
-    from lvkit.cluster import dask_cluster
+    from lvkit.cluster import telling_losses
 
-    with dask_cluster(address):
+    with telling_losses(address):
         parallel = Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")
         found: Any = parallel(delayed(run_job)(job) for job in jobs)
         try:

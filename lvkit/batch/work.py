@@ -7,9 +7,10 @@ end is: done, a full disk, or the user's Ctrl-C.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -87,6 +88,8 @@ class Work:
     def done(self, *, resume: bool, progress: ProgressChoice) -> Batch:
         """Do what is to be done and return what there is then.
 
+        A cluster is reached before the folder is opened: a wrong address changes nothing there.
+
         Parameters
         ----------
         resume : bool
@@ -98,13 +101,21 @@ class Work:
         if pending:
             pending = self._tried(pending)
             require_jupyter()
-        with self.store.open([run.name for run in pending]):
+        with self._place(pending), self.store.open([run.name for run in pending]):
             pending = self._pending(pending, resume=resume)  # another batch may have ended by now
             self.runs |= {run.name: self._waiting(run) for run in pending}
             with progress_bar(progress, total=len(self.planned), label="Reports") as bar:
                 bar.update(len(self.planned) - len(pending))
                 self._run([self._job(run) for run in pending], bar)
         return self.batch
+
+    def _place(self, pending: Sequence[PlannedRun]) -> AbstractContextManager[None]:
+        """Return the block to run in, which reaches the cluster if there is need of one."""
+        if not pending or self.manner.dask is None:
+            return nullcontext()
+        from lvkit.cluster import dask_cluster
+
+        return dask_cluster(self.manner.dask)
 
     def _pending(self, planned: Sequence[PlannedRun], *, resume: bool) -> list[PlannedRun]:
         """Set aside the runs that are to be kept; return the others."""
@@ -126,6 +137,8 @@ class Work:
                 self._write()
             if isinstance(error, LvkitError):
                 raise self._stopped(error) from error
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(self._left()) from error
             raise
         self._write()
 
@@ -165,10 +178,16 @@ class Work:
     def _stopped(self, error: LvkitError) -> LvkitError:
         """Return an error that ends the batch, with what there is and how to go on."""
         first, *others = error.problems
+        remedy = f"{first.remedy} {self._left()}".strip()
+        return LvkitError.from_problems([replace(first, remedy=remedy), *others])
+
+    def _left(self) -> str:
+        """Say what a batch that was stopped has left, and how to go on."""
         there = sum(run.status == "done" for run in self.runs.values())
-        remedy = f"{first.remedy} {there} of {len(self.runs)} reports are there and whole; "
-        remedy += "resume=True goes on with the others."
-        return LvkitError.from_problems([replace(first, remedy=remedy.strip()), *others])
+        text = f"{there} of {len(self.runs)} reports are there and whole; "
+        text += "resume=True goes on with the others."
+        index = self.batch.index
+        return f"{text} Index: '{index}'." if os.path.isfile(index) else text
 
     def _tried(self, runs: list[PlannedRun]) -> list[PlannedRun]:
         """Try runs of lvkit's own reports on their data; a user's notebook is the user's affair."""

@@ -23,10 +23,17 @@ from lvkit.documents import plain
 from lvkit.errors import LvkitError, LvkitWarning, Problem
 from lvkit.terminal.options import in_options, problem_in_options
 
-__all__ = ["result", "run", "say", "watching"]
+__all__ = ["InterruptError", "result", "run", "say", "watching"]
 
 # The root of what a command line can have wrong; typer exports only this one of its heirs.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+class InterruptError(Exception):
+    """Ctrl-C, with what there is to say about what the command has left.
+
+    A plain KeyboardInterrupt becomes an exit code on its way through typer.
+    """
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:
@@ -56,12 +63,11 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
         return _refuse(told.problems, str(told), as_json=as_json, code=1)
     except _UsageError as error:
         return _misunderstood(error, as_json=as_json)
+    except InterruptError as stop:
+        return _interrupted(str(stop), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    if code == 130:
-        interrupted = Problem("interrupted", remedy="No file was left half written.")
-        return _refuse([interrupted], str(interrupted), as_json=as_json, code=code)
-    return int(code)
+        return _interrupted("", as_json=as_json)
+    return _interrupted("", as_json=as_json) if code == 130 else int(code)
 
 
 def say(text: str, *, stream: TextIO | None = None) -> None:
@@ -92,6 +98,13 @@ def _refuse(problems: Sequence[Problem], text: str, *, as_json: bool, code: int)
     else:
         say(f"lvkit: {text}", stream=sys.stderr)
     return code
+
+
+def _interrupted(left: str, *, as_json: bool) -> int:
+    """Say that the user has stopped a command, and what it has left; return 130."""
+    remedy = in_options(f"No file was left half written. {left}".strip())
+    problem = Problem("interrupted", remedy=remedy)
+    return _refuse([problem], str(problem), as_json=as_json, code=130)
 
 
 def _misunderstood(error: Exception, *, as_json: bool) -> int:

@@ -33,7 +33,7 @@ from lvkit.terminal.arguments import (
     anchors_in,
     check_file_given,
 )
-from lvkit.terminal.console import result, watching
+from lvkit.terminal.console import InterruptError, result, watching
 
 if TYPE_CHECKING:
     from lvkit.batch.source import Source
@@ -100,6 +100,8 @@ _SETTINGS = {
     "benchmarks": "benchmarks",
     "drop_invalid": "drop_invalid",
 }
+# Options that a batch takes as they are.
+_AS_THEY_ARE = ("output", "template", "notebook", "plan", "resume", "timeout", "code", "dask")
 
 
 def report(
@@ -174,26 +176,19 @@ def _batch(options: dict[str, Any], given: set[str], *, as_json: bool) -> None:
 
     plan = PlanFile() if options["plan"] is None else read_plan(options["plan"])
     source = chosen_source(options["template"], options["notebook"], plan)
-    batch = run_reports(
-        options["file"],
-        parameters=_parameters(source, options, given),
-        grid=typed(source, _pairs(options["grid"], "--grid"), lists=True),
-        n_jobs=options["jobs"],
-        progress=watching(),
-        **{
-            name: options[name]
-            for name in (
-                "output",
-                "template",
-                "notebook",
-                "plan",
-                "resume",
-                "timeout",
-                "code",
-                "dask",
-            )
-        },
-    )
+    parameters = _parameters(source, options, given)
+    lists = typed(source, _pairs(options["grid"], "--grid"), lists=True)
+    try:
+        batch = run_reports(
+            options["file"],
+            parameters=parameters,
+            grid=lists,
+            n_jobs=options["jobs"],
+            progress=watching(),
+            **{name: options[name] for name in _AS_THEY_ARE},
+        )
+    except KeyboardInterrupt as stop:
+        raise InterruptError(str(stop)) from stop
     failed = [f"  {run.name}: {run.failure}" for run in batch.runs if run.failure]
     text = "\n".join([f"Index: {batch.index}", str(batch), *failed])
     result(batch_document(batch), text, as_json=as_json)

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 from distributed import LocalCluster
+from distributed.client import FutureCancelledError
 from tiny import notebook_text, write_notebook
 
 import lvkit as lv
 from lvkit.batch import pool
 from lvkit.batch.job import Job, Outcome
 from lvkit.batch.pool import run_jobs
+from lvkit.cluster import dask_cluster
 
 
 def jobs(*names: str, code: str = "pass") -> list[Job]:
@@ -107,8 +109,24 @@ def test_on_a_cluster_jobs_run_on_its_workers_and_send_their_files_back() -> Non
         silence_logs=logging.ERROR,
     ) as local:
         workers = {str(worker.pid) for worker in local.workers.values()}
-        found = {outcome.name: outcome for outcome in run_jobs(asked, dask=local.scheduler_address)}
+        address = local.scheduler_address
+        with dask_cluster(address):
+            found = {outcome.name: outcome for outcome in run_jobs(asked, dask=address)}
     assert found["1"].failure is None
     assert any(f"worker {pid}" in found["1"].files["report.html"].decode() for pid in workers)
     assert found["2"].failure is not None
     assert list(found["2"].files) == ["failed.ipynb"]
+
+
+def test_a_cluster_that_is_lost_on_the_way_is_told_to_who_listens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lost(*_: Any) -> Iterator[Outcome]:
+        yield Outcome("a", {}, None)
+        raise FutureCancelledError("task-1", "scheduler-connection-lost")
+
+    monkeypatch.setattr("joblib.Parallel", lambda **_: lost)
+    found = run_jobs(jobs("a", "b"), dask="tcp://10.0.0.1:8786")
+    assert next(found).name == "a"
+    with pytest.raises(lv.LvkitError, match="10.0.0.1:8786': the cluster was lost"):
+        next(found)

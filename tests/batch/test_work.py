@@ -131,6 +131,31 @@ def test_a_disk_that_fills_up_ends_the_batch_and_leaves_what_is_whole(
     assert kept(on) == {"x-1": True, "x-2": False, "x-3": False}
 
 
+# -- a cluster that is not there ----------------------------------------------------------------
+
+
+def test_a_wrong_address_of_a_cluster_changes_nothing(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"notebook": write_notebook(tmp_path), "grid": {"x": [1, 2]}}
+    run_reports(**settings, output=tmp_path / "out")
+    before = contents(tmp_path)
+    for folder in ("out", "new"):
+        with pytest.raises(lv.LvkitError, match="no scheduler of Dask answers") as caught:
+            run_reports(**settings, output=tmp_path / folder, dask="127.0.0.1:9")
+        assert "reports are there" not in str(caught.value)
+    assert contents(tmp_path) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_batch_that_has_all_asks_for_no_cluster(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"notebook": write_notebook(tmp_path), "output": tmp_path / "out"}
+    run_reports(**settings)
+    again = run_reports(**settings, resume=True, dask="127.0.0.1:9")
+    assert [run.kept for run in again.runs] == [True]
+
+
 # -- stopped and killed -------------------------------------------------------------------------
 
 
@@ -175,7 +200,10 @@ def test_after_ctrl_c_kernels_are_gone_and_what_is_done_is_whole(
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted" in out
+    (told,) = json.loads(out)["error"]["problems"]
+    assert told["seen"] == "interrupted"
+    assert "1 of 4 reports are there and whole; --resume goes on" in told["remedy"]
+    assert str(folder / "index.html") in told["remedy"]
     mine = [process for process in processes(mark) if int(process) != os.getpid()]
     assert mine == []
     assert numbers(folder) == {"x-1": {"double": 2}}

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from lvkit.errors import LvkitError, LvkitWarning, Problem
-from lvkit.terminal.console import run, say
+from lvkit.terminal.console import InterruptError, run, say
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -33,6 +33,11 @@ def faulty(as_json: bool = typer.Option(False, "--json")) -> None:
 @app.command()
 def interrupted(as_json: bool = typer.Option(False, "--json")) -> None:
     raise KeyboardInterrupt
+
+
+@app.command()
+def stopped() -> None:
+    raise InterruptError("1 of 2 reports are there; resume=True goes on.")
 
 
 @app.command()
@@ -110,6 +115,12 @@ def test_an_interrupt_ends_with_130_and_a_plain_line(command: str, capsys: Captu
     assert run(app, [command]) == 130
     err = capsys.readouterr().err.strip()
     assert err == "lvkit: interrupted. No file was left half written."
+
+
+def test_an_interrupt_tells_what_the_command_has_left_in_options(capsys: Captured) -> None:
+    assert run(app, ["stopped"]) == 130
+    err = capsys.readouterr().err.strip()
+    assert err.endswith("half written. 1 of 2 reports are there; --resume goes on.")
 
 
 def test_with_json_an_interrupt_is_one_document(capsys: Captured) -> None:
