@@ -86,8 +86,10 @@ def _span(low: str, high: str) -> str:
 
 
 def _relatives(fit: Fit, family: str) -> str:
-    """Say which other families are of the same lineage."""
+    """Say which other families are of the same lineage, if the table tells lineages at all."""
     table = fit.panel.models
+    if (table["lineage"] == table["family"]).all():
+        return "The table does not say which families are related (column 'lineage')."
     lineages = table.loc[table["family"] == family, "lineage"].unique()
     others = [
         str(name) for name in table.loc[table["lineage"].isin(lineages), "family"].unique()

@@ -20,6 +20,7 @@ from nbconvert import HTMLExporter
 __all__ = ["contents_of", "html_page", "section_of"]
 
 _ASIDE = {"notebook-only"}
+_FIRST_HEADING = re.compile(r"\A\s*# .*\n*")
 _SETTINGS = {"parameters", "injected-parameters"}
 
 # A header row whose corner is empty, then one with nothing but the corner.
@@ -29,7 +30,7 @@ _STAGGERED = re.compile(
 )
 
 
-def html_page(notebook: Any, title: str, *, code: bool = False) -> str:
+def html_page(notebook: Any, title: str, *, code: bool = False, index: str = "") -> str:
     """Return a notebook's prose and outputs as a page.
 
     Parameters
@@ -37,9 +38,12 @@ def html_page(notebook: Any, title: str, *, code: bool = False) -> str:
     notebook : nbformat.NotebookNode
         A notebook that has run; it is not changed.
     title : str
-        The page's title and first heading, as plain text; the notebook's own is left out.
+        The page's title and first heading, as plain text; the notebook's own is left out. A report
+        on a family names it there, also if nobody chose it.
     code : bool
         Show the code cells too.
+    index : str
+        Where the page that lists this one with others lies, for a link; empty if there is none.
 
     Returns
     -------
@@ -51,10 +55,11 @@ def html_page(notebook: Any, title: str, *, code: bool = False) -> str:
     shown.cells = [cell for cell in shown.cells if not hidden & set(cell.metadata.get("tags", ()))]
     for cell in shown.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\A# .*\n*", "", cell.source)
+            cell.source = _FIRST_HEADING.sub("", cell.source)
         else:
             cell.outputs = [output for output in cell.get("outputs", ()) if _can_be_shown(output)]
-    told = {"title": title, "contents": contents_of(shown), "code": code}
+    title = _with_family(title, notebook)
+    told = {"title": title, "contents": contents_of(shown), "code": code, "index": index}
     with resources.as_file(resources.files("lvkit.reporting") / "templates") as folder:
         exporter = HTMLExporter(  # type: ignore[no-untyped-call]
             template_name="lvkit_page", extra_template_basedirs=[str(folder)]
@@ -67,6 +72,23 @@ def _can_be_shown(output: Any) -> bool:
     """Tell whether an output is for readers; some are for programs only."""
     kinds = output.get("data", {"text/plain": ""})
     return any(not kind.startswith("application/vnd.") for kind in kinds)
+
+
+def _with_family(title: str, notebook: Any) -> str:
+    """Return the title of lvkit's family report with the family's name, unless it has it."""
+    from lvkit.batch.source import TEMPLATES
+    from lvkit.reporting.keynumbers import MIME
+
+    start = f"{TEMPLATES['family']}: "
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    shown = [output.get("data", {}).get(MIME) for output in outputs]
+    names = [numbers["family"] for numbers in shown if numbers and "family" in numbers]
+    if not names or not title.startswith(start):
+        return title
+    chosen = f"about = {names[-1]}"
+    if f"{chosen}," in title or title.endswith(f"{chosen})"):
+        return title
+    return f"{start}{names[-1]}, {title.removeprefix(start)}"
 
 
 def _one_header(notebook: Any) -> Any:

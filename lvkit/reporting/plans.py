@@ -66,7 +66,20 @@ class FamilyPlans:
             for plan in self.plans
         ]
         doubts = [("No intervals", self.unsure)] if self.unsure else []
-        return Prose((*told, *doubts, ("What a plan is", every)))
+        return Prose((*told, *doubts, ("What a plan is", f"{self._alike}{every}")))
+
+    @property
+    def _alike(self) -> str:
+        """Say for which targets the best split is no matter of the family; "" if for none."""
+        alike = [plan.target.label for plan in self.plans if _for_every_family(plan)]
+        if not alike:
+            return ""
+        whose = "" if len(alike) == len(self.plans) else f" for {listed(alike)}"
+        return (
+            f"With these features the best split{whose} is the same for every family: it follows "
+            "from the slopes of size and tokens alone, which all families share. What the family "
+            "decides is how much is reached with it. "
+        )
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -143,6 +156,13 @@ def plan_family(
     )  # fmt: skip
     unsure = "" if fit.converged else f"The search for the parameters failed: {fit.message}."
     return FamilyPlans(plans, unsure=unsure)
+
+
+def _for_every_family(plan: Plan) -> bool:
+    """Tell whether a plan's best split would be the same for any other family."""
+    shared = plan.fit.model.family_slopes is None and not plan.aim.surface.attributes
+    inside = bool((plan.table["corner"] == "").all())
+    return shared and inside and plan.aim.closed_form
 
 
 _ROWS = {
@@ -236,7 +256,20 @@ def evaluation_words(fit: Fit, family: str, plan: EvaluationPlan) -> Prose:
         f"nobody has trained: the family's own scores ({largest_model(fit, family)} and smaller) "
         "say already what is known of it."
     )
-    return Prose((("For which model", chosen), ("What to run", " ".join(plan.words))))
+    return Prose((("For which model", chosen), ("What to run", " ".join(_labelled(fit, plan)))))
+
+
+def _labelled(fit: Fit, plan: EvaluationPlan) -> list[str]:
+    """Return a plan's sentences, with the labels of benchmarks for their names.
+
+    The first says where the plan starts; one for each step follows, and then what is left.
+    """
+    labels, said = benchmark_labels(fit.panel), list(plan.words)
+    for place, name in enumerate(map(str, plan.table["benchmark"]), start=1):
+        for verb in ("Run", "Then run"):
+            if place < len(said) and said[place].startswith(f"{verb} {name}: "):
+                said[place] = f"{verb} {labels[name]}{said[place].removeprefix(f'{verb} {name}')}"
+    return said
 
 
 def describe_evaluations(fit: Fit, plan: EvaluationPlan) -> str:

@@ -71,6 +71,17 @@ def test_relatives_are_the_families_of_the_same_lineage(paper_fit: lv.Fit) -> No
     assert "No other family" in paragraph(who_they_are(paper_fit, "bloom"), "Relatives")
 
 
+def test_a_table_without_lineages_is_not_read_as_one_without_relatives(
+    leaderboard: lv.Panel,
+) -> None:
+    table = leaderboard.select(families=leaderboard.families[:8]).to_frame()
+    model = lv.LatentSkillModel(n_skills=1)
+    fit = model.fit(lv.Panel.from_frame(table.drop(columns="lineage")))
+    assert paragraph(who_they_are(fit, fit.families[0]), "Relatives") == (
+        "The table does not say which families are related (column 'lineage')."
+    )
+
+
 def test_models_left_out_of_the_fit_are_named_with_the_reason(leaderboard: lv.Panel) -> None:
     table = leaderboard.select(families=leaderboard.families[:8]).to_frame()
     first = table["model"].iloc[0]

@@ -8,6 +8,7 @@ import nbformat
 import pandas as pd
 import pytest
 
+from lvkit.reporting.keynumbers import MIME
 from lvkit.reporting.page import contents_of, html_page, section_of
 
 new = nbformat.v4
@@ -143,3 +144,52 @@ def test_a_table_without_a_name_stays_as_it_is() -> None:
     (head,) = re.findall(r"<thead>.*?</thead>", page, flags=re.DOTALL)
     assert re.findall(r"<t[hr]>?", head) == ["<th", "<tr", "<th>", "<th>"]
     assert re.findall(r"<th>(.*?)</th>", head) == ["", "aic"]
+
+
+def of_family(family: str) -> Any:
+    given = notebook()
+    given.cells[4].outputs = [new.new_output("display_data", {MIME: {"family": family}})]
+    return given
+
+
+@pytest.mark.parametrize(
+    ("title", "heading"),
+    [
+        ("lvkit family report: a.csv", "lvkit family report: opt, a.csv"),
+        ("lvkit family report: a.csv (about = )", "lvkit family report: opt, a.csv (about = )"),
+        ("lvkit family report: a.csv (about = opt)", "lvkit family report: a.csv (about = opt)"),
+        ("My report: a part", "My report: a part"),
+    ],
+)
+def test_a_family_report_names_its_family_once(title: str, heading: str) -> None:
+    page = html_page(of_family("opt"), title)
+    assert f"<h1>{heading}</h1>" in page
+    assert f"<title>{heading}</title>" in page
+
+
+def test_a_family_in_the_title_is_text() -> None:
+    page = html_page(of_family("<script>x</script>"), "lvkit family report: a.csv")
+    assert "<script" not in page
+    assert "<h1>lvkit family report: &lt;script&gt;x&lt;/script&gt;, a.csv</h1>" in page
+
+
+def test_a_page_without_sections_has_no_contents() -> None:
+    given = notebook()
+    assert html_page(given, "A title").count("<nav") == 1
+    given.cells = [cell for cell in given.cells if not cell.source.startswith("##")]
+    page = html_page(given, "A title")
+    assert "Contents" not in page
+    assert "#content" not in page
+
+
+def test_what_tells_a_run_from_others_stands_in_the_only_first_heading() -> None:
+    given = notebook()
+    given.cells[0].source = "\n# The title\n\nHello."
+    page = html_page(given, "The title (x = 1)")
+    assert re.findall(r"<h1[^>]*>(.*?)</h1>", page) == ["The title (x = 1)"]
+
+
+def test_a_page_of_many_leads_back_to_their_index() -> None:
+    link = '<a href="../../index.html">'
+    assert link in html_page(notebook(), "A title", index="../../index.html")
+    assert "index.html" not in html_page(notebook(), "A title")

@@ -8,7 +8,7 @@ import pytest
 from pictures import ODD, odd_panel
 
 import lvkit as lv
-from lvkit.drawing import Picture
+from lvkit.drawing import Picture, benchmark_labels
 from lvkit.reporting.plans import (
     FamilyPlans,
     describe_evaluations,
@@ -17,7 +17,7 @@ from lvkit.reporting.plans import (
     family_evaluations,
     plan_family,
 )
-from lvkit.reporting.words import Prose
+from lvkit.reporting.words import Prose, listed
 
 BUDGET = 1e23
 
@@ -36,6 +36,33 @@ def test_each_skill_is_planned_for_in_turn(plans: FamilyPlans, paper_fit: lv.Fit
 
 def test_what_all_plans_say_is_said_once(plans: FamilyPlans) -> None:
     assert str(plans.words).count("it is no experiment") == 1
+
+
+def test_a_split_that_is_the_same_for_every_family_is_said_to_be_so(
+    plans: FamilyPlans, paper_fit: lv.Fit
+) -> None:
+    text = dict(plans.words.paragraphs)["What a plan is"]
+    inside = [plan for plan in plans.plans if plan.table["corner"].iloc[0] == ""]
+    told = listed(plan.target.label for plan in inside)
+    assert f"the best split for {told} is the same for every family" in text
+    other = plan_family(paper_fit, "opt", BUDGET, level=0.5)
+    ratios = [{p.target.label: p.table["tokens_per_param"].iloc[0] for p in each.plans}
+              for each in (plans, other)]  # fmt: skip
+    assert all(
+        np.isclose(ratios[0][plan.target.label], ratios[1][plan.target.label]) for plan in inside
+    )
+
+
+def test_a_split_that_depends_on_the_family_is_not_said_to_be_the_same(
+    paper_fit: lv.Fit, leaderboard: lv.Panel
+) -> None:
+    panel = leaderboard.complete()
+    panel = panel.select(families=panel.families[:14])
+    fit = lv.LatentSkillModel(n_skills=1, family_slopes="log_params").fit(panel)
+    unsure = replace(fit, converged=False)  # without intervals: the families are few
+    for plans in (plan_family(unsure, fit.families[0], BUDGET),
+                  plan_family(paper_fit, "opt", BUDGET, target="commonsense")):  # fmt: skip
+        assert "for every family" not in str(plans.words)
 
 
 def test_the_table_has_the_plans_numbers_with_their_intervals(
@@ -119,7 +146,18 @@ def test_evaluations_are_planned_for_the_largest_model_that_lacks_a_score(
     }
     text = dict(evaluation_words(paper_fit, "bloom", plan).paragraphs)
     assert "largest model of the family with a score missing" in text["For which model"]
-    assert text["What to run"] == " ".join(plan.words)
+    assert text["What to run"].startswith(plan.words[0])
+    assert text["What to run"].endswith(plan.words[-1])
+
+
+def test_what_to_run_is_told_by_the_benchmarks_labels(paper_fit: lv.Fit) -> None:
+    plan = family_evaluations(paper_fit, "bloom")
+    text = dict(evaluation_words(paper_fit, "bloom", plan).paragraphs)["What to run"]
+    labels = benchmark_labels(paper_fit.panel)
+    first, second = (labels[str(name)] for name in plan.table["benchmark"].head(2))
+    assert f"Run {first}: it is expected" in text
+    assert f"Then run {second}: it is expected" in text
+    assert re.findall(r"ifeval|math_lvl5|mmlu_pro|musr", text) == []
 
 
 def test_evaluations_are_planned_for_the_next_size_if_nothing_is_missing(
