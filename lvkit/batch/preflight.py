@@ -8,8 +8,10 @@ share it, and the model is set up on it as the notebook will do.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lvkit.batch.grid import PlannedRun
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["completed_settings", "preflight"]
 
 _OPENING = ("data", "family", "benchmarks", "drop_invalid", "complete")
+_SHOWN = 5  # families, where none is like the one that was wished for
 _MODEL = ("anchors", "n_skills", "max_skills", "features", "family_slopes", "floor", "clip")
 
 
@@ -53,15 +56,44 @@ def preflight(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     """
     trials = _Trials()
     problems = [problem for run in runs for problem in _value_problems(run.parameters)]
-    ready = []
+    ready, found = [], []
     for run in runs:
         try:
             ready.append(replace(run, parameters=trials.tried(run)))
         except LvkitError as error:
-            problems += error.problems
+            found += [(problem, _table(run)) for problem in error.problems]
+    problems += _with_tables(found, {_table(run) for run in runs})
     if problems:
         raise LvkitError.from_problems(list(dict.fromkeys(problems)))
     return ready
+
+
+def _table(run: PlannedRun) -> str:
+    """Return the file that a run works on, in full; empty for the embedded leaderboard."""
+    return str(run.parameters.get("fit") or run.parameters.get("data") or "")
+
+
+def _with_tables(
+    found: Sequence[tuple[Problem, str]], tables: Collection[str]
+) -> Iterator[Problem]:
+    """Yield problems, each with the table it was found in unless it was found in all of them."""
+    pairs = {*found}
+    for problem, table in found:
+        everywhere = all((problem, other) in pairs for other in tables)
+        if everywhere or (table and table in problem.where):
+            yield problem
+        else:
+            places = [_name(table, tables), problem.where]
+            yield replace(problem, where=", ".join(place for place in places if place))
+
+
+def _name(table: str, tables: Collection[str]) -> str:
+    """Return what a table is called among others: its file's name, in full if two share it."""
+    if not table:
+        return "the embedded leaderboard"
+    name = Path(table).name
+    is_shared = [Path(other).name for other in tables].count(name) > 1
+    return f"'{table if is_shared else name}'"
 
 
 def completed_settings(
@@ -190,7 +222,7 @@ def _check_about(
     if about and about not in families:
         there = about in panel.families
         remedy = "The fit leaves out its models, which lack a feature." if there else (
-            f"The fit has {len(families)} families.{nearest(about, families)}"
+            f"The fit has {len(families)} families{_like(about, panel, families)}"
         )  # fmt: skip
         expected = "a family in the fit"
         problems.append(Problem(f"saw '{about}'", "parameter 'about'", expected, remedy))
@@ -201,3 +233,12 @@ def _check_about(
         problems.append(Problem(f"saw '{target}'", "parameter 'target'", expected, remedy))
     if problems:
         raise LvkitError.from_problems(problems)
+
+
+def _like(about: str, panel: Panel, families: Sequence[str]) -> str:
+    """Return the end of a sentence: the family that was meant or, without one, the largest."""
+    if meant := nearest(about, families):
+        return f".{meant}"
+    sizes = Counter(panel.models["family"])
+    largest = sorted(families, key=lambda family: (-sizes[family], family))[:_SHOWN]
+    return f"; the largest are {', '.join(largest)}."

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import lvkit as lv
@@ -52,6 +53,47 @@ def test_everything_is_told_at_once_and_each_thing_once() -> None:
         preflight(runs)
     places = sorted(problem.where for problem in caught.value.problems)
     assert places == ["parameter 'about'", "parameter 'level'", "parameter 'target'"]
+
+
+def test_of_several_tables_the_one_at_fault_is_told(small_file: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(small_file)
+    first, second = table["family"].unique()[:2]
+    table[table["family"] != first].to_csv(tmp_path / "without.csv", index=False)
+    files = [str(small_file), str(tmp_path / "without.csv")]
+    grid: dict[str, list[Any]] = {"data": files, "about": [first, second]}
+    with pytest.raises(lv.LvkitError) as caught:
+        preflight(planned("family", grid))
+    (problem,) = caught.value.problems
+    assert (problem.where, problem.seen) == ("'without.csv', parameter 'about'", f"saw '{first}'")
+
+
+def test_what_is_wrong_in_every_table_is_told_once_and_files_that_share_a_name_in_full(
+    small_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / small_file.name
+    other.write_text("model,mmlu\na,83.1\nb,0.5\n")
+    grid: dict[str, list[Any]] = {"data": [str(small_file), str(other), ""]}
+    with pytest.raises(lv.LvkitError) as caught:
+        preflight(planned("report", grid, n_skills=0))
+    places = [problem.where for problem in caught.value.problems]
+    assert any(place.startswith(f"'{other}', ") for place in places)
+    assert "the embedded leaderboard, n_skills" in places
+    other.unlink()
+    grid["data"] = [str(small_file), ""]
+    with pytest.raises(lv.LvkitError, match="^n_skills: saw 0"):
+        preflight(planned("report", grid, n_skills=0))
+
+
+def test_a_file_that_is_not_there_is_named_once(small_file: Path) -> None:
+    with pytest.raises(lv.LvkitError, match="^'/no/such.csv': there is no such file"):
+        preflight(planned("report", {"data": [str(small_file), "/no/such.csv"]}))
+
+
+def test_where_no_family_is_like_the_one_wished_for_the_largest_are_told() -> None:
+    told = "families; the largest are opt, pythia-deduped, qwen1.5, qwen1.5-chat, "
+    with pytest.raises(lv.LvkitError, match=told):
+        preflight(planned("family", about="zzz"))
 
 
 def test_a_family_that_the_fit_leaves_out_is_told_as_such(leaderboard: lv.Panel) -> None:
