@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
 from typing import Any
@@ -45,13 +47,16 @@ def index_page(batch: Batch, title: str) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["shown"] = _shown
     environment.filters["sortable"] = _sortable
-    told = _columns(run.told for run in batch.runs)
-    found = _columns(run.highlights for run in batch.runs)[:_MOST_COLUMNS]
+    files = _file_names(value for run in batch.runs for value in run.told.values())
+    environment.filters["as_file"] = lambda value: _file_name(value, files)
+    told, same_told = _parted([run.told for run in batch.runs])
+    found, same_found = _parted([run.highlights for run in batch.runs if run.status == "done"])
     return environment.from_string(file.read_text("utf-8")).render(
         title=f"{title}: {len(batch.runs)} runs" if len(batch.runs) > 1 else title,
         batch=batch,
         told=told,
-        found=found,
+        found=found[:_MOST_COLUMNS],
+        same=_same(batch, same_told, same_found),
         page=REPORT[0],
         notebook=REPORT[1],
         numbers=REPORT[2],
@@ -114,6 +119,48 @@ def _run_document(run: Run) -> dict[str, Any]:
 def _columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return all names in some rows, in the order in which they first come."""
     return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _parted(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, Any]]:
+    """Return the names whose values differ between rows, and the others with their one value.
+
+    Where there is only one row nothing can differ, and all stay names.
+    """
+    names = _columns(rows)
+    if len(rows) < 2:
+        return names, {}
+    same = {name: rows[0][name] for name in names if _alike([row.get(name) for row in rows])}
+    return [name for name in names if name not in same], same
+
+
+def _alike(values: Sequence[Any]) -> bool:
+    """Tell whether values are there and read the same; 1 and true do not."""
+    return values[0] is not None and len({json.dumps(value) for value in values}) == 1
+
+
+def _same(
+    batch: Batch, told: Mapping[str, Any], found: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
+    """Return what is the same in all runs, under the words that say in which."""
+    lines: dict[str, Mapping[str, Any]] = {
+        "The same in all runs": {**told, **found} if batch.ok else told,
+        "The same in all runs that are done": {} if batch.ok else found,
+    }
+    return {words: values for words, values in lines.items() if values}
+
+
+def _file_names(values: Iterable[Any]) -> Counter[str]:
+    """Return the names of the files among some values, each with how many paths end in it."""
+    paths = {value for value in values if isinstance(value, str) and os.path.isabs(value)}
+    return Counter(os.path.basename(path) for path in paths)
+
+
+def _file_name(value: Any, files: Mapping[str, int]) -> str:
+    """Return what to call a file: its name where that tells it apart; "" for what is no path."""
+    if not isinstance(value, str) or not os.path.isabs(value):
+        return ""
+    name = os.path.basename(value)
+    return name if files.get(name) == 1 else value
 
 
 def _shown(value: Any) -> str:

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from tiny import write_notebook
 
@@ -89,3 +90,60 @@ def test_the_document_for_programs_says_where_pages_are() -> None:
     assert document["index"] == "out/index.html"
     pages = [run["html"] for run in document["runs"]]
     assert pages == ["runs/about-script/report.html", None, None]
+
+
+def done(name: str, told: dict[str, Any], **highlights: Any) -> Run:
+    return Run(name, "T", "done", Path("runs") / name, told, told, highlights=highlights,
+               ended="2026-01-01T10:01:00+00:00")  # fmt: skip
+
+
+def heads(page: str) -> list[str]:
+    return re.findall(r'<th scope="col"[^>]*>(.*?)</th>', page)
+
+
+def test_what_is_the_same_in_all_runs_stands_once_above_the_table() -> None:
+    runs = (done("a", {"about": "a", "mark": NASTY}, K=2, AIC=1.5),
+            done("b", {"about": "b", "mark": NASTY}, K=2, AIC=2.5))  # fmt: skip
+    page = index_page(Batch(Path("out"), runs), "Mine")
+    assert heads(page) == ["Run", "about", "Status", "Files", "AIC", "Seconds", "Ended"]
+    line = f"The same in all runs: mark = {html.escape(NASTY)}; K = 2.</p>"
+    assert page.index(line) < page.index("<table>")
+
+
+def test_a_single_run_keeps_all_its_columns() -> None:
+    page = index_page(Batch(Path("out"), (done("a", {"about": "a"}, K=2),)), "Mine")
+    assert heads(page) == ["Run", "about", "Status", "Files", "K", "Seconds", "Ended"]
+    assert "The same" not in page
+
+
+def test_what_is_known_of_done_runs_only_is_said_of_them_only() -> None:
+    runs = (done("a", {"x": 1}, K=2), done("b", {"x": 2}, K=2), batch().runs[2])
+    page = index_page(Batch(Path("out"), runs), "Mine")
+    assert "The same in all runs that are done: K = 2.</p>" in page
+    assert "The same in all runs:" not in page
+
+
+def test_one_and_true_are_not_the_same() -> None:
+    page = index_page(Batch(Path("out"), (done("a", {"x": 1}), done("b", {"x": True}))), "Mine")
+    assert "x" in heads(page)
+
+
+def test_files_come_right_after_the_status_and_are_not_sorted_by() -> None:
+    page = index_page(batch(), "Mine")
+    names = heads(page)
+    assert names.index("Files") == names.index("Status") + 1
+    assert '<th scope="col" data-sorts="no">Files</th>' in page
+    assert page.count("data-sorts=") == 1
+
+
+def test_a_file_goes_by_its_name_with_its_path_beside() -> None:
+    runs = tuple(done(name, {"data": f'/far/"{name}.csv'}) for name in "ab")
+    page = index_page(Batch(Path("out"), runs), "Mine")
+    assert '<span title="/far/&#34;a.csv">&#34;a.csv</span>' in page
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    runs = tuple(done(name, {"data": f"/far/{name}/scores.csv"}) for name in "ab")
+    page = index_page(Batch(Path("out"), runs), "Mine")
+    assert ">/far/a/scores.csv</span>" in page
+    assert ">/far/b/scores.csv</span>" in page
