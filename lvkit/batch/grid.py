@@ -16,7 +16,7 @@ from typing import Any
 
 from lvkit.batch.names import run_names
 from lvkit.batch.parameters import Parameter, as_json
-from lvkit.batch.source import Source
+from lvkit.batch.source import Source, templates_with
 from lvkit.errors import LvkitError, Problem, nearest
 
 __all__ = ["PlannedRun", "planned_runs"]
@@ -131,9 +131,7 @@ def _shape_problems(
     in_rows = [name for row in rows for name in row]
     for name in dict.fromkeys([*fixed, *grid, *in_rows]):
         if name not in known:
-            there = ", ".join(sorted(known)) or "none"
-            remedy = f"The notebook's parameters: {there}.{nearest(name, known)}"
-            yield Problem("no such parameter", f"parameter '{name}'", remedy=remedy)
+            yield Problem("no such parameter", f"parameter '{name}'", remedy=_instead(source, name))
     for name in grid:
         if name in fixed or name in in_rows:
             yield Problem("given twice, in the grid and outside it", f"parameter '{name}'")
@@ -147,6 +145,20 @@ def _shape_problems(
                 f"parameter '{name}'",
                 parameter.expected,
             )
+
+
+def _instead(source: Source, name: str) -> str:
+    """Say which parameters there are where there is none of this name."""
+    known = sorted(parameter.name for parameter in source.parameters)
+    there = ", ".join(known) or "none"
+    if not source.is_tagged:
+        return f"The notebook has no cell tagged 'parameters'; tag the one that assigns {name}."
+    if not source.own:
+        return f"The notebook's parameters: {there}.{nearest(name, known)}"
+    others = "".join(f"; the template '{other}' has '{name}': template='{other}'"
+                     for other in templates_with(name))  # fmt: skip
+    meant = "" if others else nearest(name, known)
+    return f"The template '{source.name}' has: {there}{others}.{meant}"
 
 
 def _value_problems(

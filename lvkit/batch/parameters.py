@@ -98,10 +98,23 @@ class Parameter:
         return text if "str" in self.kinds and not self.accepts(value) else value
 
     def read_list(self, text: str) -> list[Any]:
-        """Return ``"a,b"``, or ``["a", "b"]`` where values hold commas, as a list of values."""
-        values = _evaluated(text) if text.lstrip().startswith("[") else text
-        if isinstance(values, list):
-            return values
+        """Return ``"a,b"``, or ``["a", "b"]`` where values hold commas, as a list of values.
+
+        Raises
+        ------
+        LvkitError
+            If a text begins as a list does and is none: at its commas it would fall to pieces.
+        """
+        if text.lstrip().startswith("["):
+            values = _evaluated(text.strip())
+            if isinstance(values, (list, tuple)):  # [1],[2] is two lists
+                return list(values)
+            raise LvkitError(
+                f"saw {text!r}",
+                where=f"grid, parameter '{self.name}'",
+                expected="""a list in JSON, such as '["a", "b"]', or values between commas""",
+                remedy="See whether a bracket or a quotation mark is missing.",
+            )
         return [self.read(part.strip()) for part in text.split(",")] if text.strip() else []
 
 

@@ -18,7 +18,7 @@ from lvkit.batch.parameters import Parameter, read_parameters
 from lvkit.errors import LvkitError, nearest
 from lvkit.files import shipped_notebooks
 
-__all__ = ["TEMPLATES", "Source", "open_notebook", "open_template"]
+__all__ = ["TEMPLATES", "Source", "open_notebook", "open_template", "templates_with"]
 
 # lvkit's own reports, each with what its pages are called.
 TEMPLATES = {
@@ -61,6 +61,11 @@ class Source:
         """The number of code cells, with the one that papermill puts in."""
         cells: list[Any] = json.loads(self.text)["cells"]
         return len([cell for cell in cells if cell["cell_type"] == "code"]) + 1
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether it has a cell tagged ``parameters``; without one it takes none."""
+        return _parameters_cell(json.loads(self.text)) is not None
 
     def in_full(self, values: Mapping[str, Any], folder: str | os.PathLike[str]) -> dict[str, Any]:
         """Return values in which files are told in full, for a kernel that works elsewhere.
@@ -106,7 +111,7 @@ def open_template(name: str) -> Source:
     'lvkit report'
     """
     shipped = shipped_notebooks()
-    there = [template for template in TEMPLATES if f"{template}.ipynb" in shipped]
+    there = _shipped_templates()
     if name not in there:
         raise LvkitError(
             f"saw {name!r}",
@@ -116,6 +121,26 @@ def open_template(name: str) -> Source:
         )
     text = shipped[f"{name}.ipynb"].decode("utf-8")
     return Source(name, TEMPLATES[name], text, _parameters(json.loads(text)), own=True)
+
+
+def templates_with(parameter: str) -> list[str]:
+    """Return the names of lvkit's reports that have a parameter.
+
+    Examples
+    --------
+    >>> templates_with("about")
+    ['family']
+    """
+    return [
+        template
+        for template in _shipped_templates()
+        if parameter in {known.name for known in open_template(template).parameters}
+    ]
+
+
+def _shipped_templates() -> list[str]:
+    shipped = shipped_notebooks()
+    return [template for template in TEMPLATES if f"{template}.ipynb" in shipped]
 
 
 def open_notebook(path: str | os.PathLike[str]) -> Source:
@@ -165,11 +190,17 @@ def _no_notebook(file: Path, seen: str) -> LvkitError:
 
 
 def _parameters(document: Mapping[str, Any]) -> tuple[Parameter, ...]:
-    """Return the parameters of a notebook; those of the first cell that is tagged so."""
+    """Return the parameters of a notebook."""
+    cell = _parameters_cell(document)
+    return () if cell is None else read_parameters(_code(cell))
+
+
+def _parameters_cell(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the first cell that is tagged ``parameters``; None if none is."""
     for cell in document["cells"]:
         if "parameters" in cell.get("metadata", {}).get("tags", ()):
-            return read_parameters(_code(cell))
-    return ()
+            return dict(cell)
+    return None
 
 
 def _title(document: Mapping[str, Any]) -> str:

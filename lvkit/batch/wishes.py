@@ -56,10 +56,15 @@ class Wishes:
         Raises
         ------
         LvkitError
-            If both give a list for one parameter, or runs one by one.
+            If both give a list for one parameter, one a list and the other a value, or both give
+            runs one by one.
         """
         twice = [Problem("saw two lists, one in the plan", f"grid, parameter '{name}'")
                  for name in grid if name in plan.grid]  # fmt: skip
+        twice += [Problem("saw a value here, and a list in the plan's grid", f"parameter '{name}'")
+                  for name in fixed if name in plan.grid]  # fmt: skip
+        twice += [Problem("saw a list here, and a value in the plan", f"grid, parameter '{name}'")
+                  for name in grid if name in plan.parameters]  # fmt: skip
         runs = tuple(runs)
         if runs and plan.runs:
             twice.append(Problem("saw runs here and in the plan", "runs", "one of them"))
@@ -147,7 +152,7 @@ def typed(
     Raises
     ------
     LvkitError
-        If a parameter comes twice.
+        If a parameter comes twice, or a list is none.
 
     Examples
     --------
@@ -155,13 +160,12 @@ def typed(
     {'clip': [0.01, 0.02], 'floor': ['none']}
     """
     known = {parameter.name: parameter for parameter in source.parameters}
-    unknown = Parameter("", frozenset(), None, "")
     names = [name for name, _ in pairs]
     twice = [Problem("given twice", f"parameter '{name}'")
              for name in dict.fromkeys(names) if names.count(name) > 1]  # fmt: skip
     if twice:
         raise LvkitError.from_problems(twice)
-    readers = {name: known.get(name, unknown) for name in names}
+    readers = {name: known.get(name, Parameter(name, frozenset(), None, "")) for name in names}
     return {
         name: readers[name].read_list(text) if lists else readers[name].read(text)
         for name, text in pairs

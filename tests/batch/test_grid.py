@@ -85,6 +85,22 @@ def test_what_is_wrong_is_told_before_anything_runs(
         planned_runs(source, {"needed": "y"} | fixed, grid, rows)
 
 
+def test_a_parameter_of_another_template_is_told_with_the_template() -> None:
+    told = r"The template 'report' has: anchors, .*; the template 'family' has 'about': template="
+    with pytest.raises(lv.LvkitError, match=told):
+        planned_runs(open_template("report"), grid={"about": ["qwen2"]})
+    with pytest.raises(lv.LvkitError, match=r"'family' has: about, .*seed, .*\. Did you mean"):
+        planned_runs(open_template("family"), {"sede": 1})
+
+
+def test_a_notebook_without_a_parameters_cell_is_told_to_need_one(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path)
+    path.write_text(path.read_text().replace('"parameters"', '"other"'))
+    told = "no cell tagged 'parameters'; tag the one that assigns x"
+    with pytest.raises(lv.LvkitError, match=told):
+        planned_runs(open_notebook(path), {"x": 1})
+
+
 def test_a_value_that_is_missing_is_told(source: Source) -> None:
     told = "'needed': no value, and the notebook has no default; expected a text"
     with pytest.raises(lv.LvkitError, match=told):

@@ -134,7 +134,7 @@ def test_what_was_typed_becomes_a_value(annotation: str, text: str, value: Any) 
         ("str", '["a,b", "c"]', ["a,b", "c"]),
         ("float", "1e22,2", [1e22, 2]),
         ("dict", '[{"a": "b"}, {}]', [{"a": "b"}, {}]),
-        ("str", "[not a list", ["[not a list"]),
+        ("list", "[1],[2, 3]", [[1], [2, 3]]),
         ("str", " ", []),
     ],
 )
@@ -142,6 +142,12 @@ def test_what_was_typed_becomes_a_list_of_values(
     annotation: str, text: str, values: list[Any]
 ) -> None:
     assert parameter(annotation).read_list(text) == values
+
+
+@pytest.mark.parametrize("text", ['["qwen2","nosuch"', "[not, a list", ' ["a", b]', "[1]2"])
+def test_what_begins_as_a_list_and_is_none_is_not_split_at_its_commas(text: str) -> None:
+    with pytest.raises(lv.LvkitError, match="grid, parameter 'it': saw .* a list in JSON"):
+        parameter("str").read_list(text)
 
 
 def test_what_is_expected_is_told_in_words() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tiny import notebook_text, write_notebook
 
 import lvkit as lv
-from lvkit.batch.source import TEMPLATES, open_notebook, open_template
+from lvkit.batch.source import TEMPLATES, open_notebook, open_template, templates_with
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -35,6 +35,13 @@ def test_a_notebook_of_the_users_is_opened_without_being_run(tmp_path: Path) -> 
     assert (source.name, source.title, source.own) == ("my analysis", "Tiny", False)
     assert [parameter.name for parameter in source.parameters] == ["x"]
     assert source.n_cells == 3
+    assert source.is_tagged
+
+
+def test_templates_are_found_by_their_parameters() -> None:
+    assert templates_with("about") == ["family"]
+    assert templates_with("seed") == [*TEMPLATES]
+    assert templates_with("nonsense") == []
 
 
 def test_a_notebook_without_a_parameters_cell_takes_none(tmp_path: Path) -> None:
@@ -42,6 +49,7 @@ def test_a_notebook_without_a_parameters_cell_takes_none(tmp_path: Path) -> None
     path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": ["x = 1"]}]}))
     source = open_notebook(path)
     assert source.parameters == ()
+    assert not source.is_tagged
     assert source.title == "bare"
 
 

@@ -66,6 +66,7 @@ def test_what_is_said_on_the_spot_comes_on_top_of_the_plan(tmp_path: Path) -> No
     ("plan", "grid", "runs", "told"),
     [
         (PlanFile(grid={"seed": [1]}), {"seed": [2]}, [], "'seed': saw two lists"),
+        (PlanFile(parameters={"seed": 1}), {"seed": [2]}, [], "a list here, and a value in the"),
         (PlanFile(runs=({"seed": 1},)), {}, [{"seed": 2}], "saw runs here and in the plan"),
         (PlanFile(), {"floor": "none"}, [], "'floor': saw 'none'; expected a list of values"),
         (PlanFile(), {"seed": 3}, [], "'seed': saw 3; expected a list of values"),
@@ -76,6 +77,17 @@ def test_lists_that_are_told_twice_or_are_none_are_refused(
 ) -> None:
     with pytest.raises(lv.LvkitError, match=told):
         Wishes.gathered(open_template("report"), plan, {}, grid, runs)
+
+
+def test_a_value_for_what_is_a_list_in_the_plan_is_refused_as_such() -> None:
+    told = "^parameter 'seed': saw a value here, and a list in the plan's grid"
+    with pytest.raises(lv.LvkitError, match=told):
+        Wishes.gathered(open_template("report"), PlanFile(grid={"seed": [1]}), {"seed": 2}, {}, [])
+
+
+def test_a_list_without_its_bracket_is_refused_with_its_parameter() -> None:
+    with pytest.raises(lv.LvkitError, match=r"grid, parameter 'unknown': saw '\[\"a\"'"):
+        typed(open_template("report"), [("unknown", '["a"')], lists=True)
 
 
 def test_what_was_typed_is_read_by_the_notebooks_types() -> None:
