@@ -20,7 +20,7 @@ from nbconvert import HTMLExporter
 __all__ = ["contents_of", "html_page", "section_of"]
 
 _ASIDE = {"notebook-only"}
-_FIRST_HEADING = re.compile(r"\A\s*# .*\n*")
+_HEADING = re.compile(r"\A\s*# .*\n*")
 _SETTINGS = {"parameters", "injected-parameters"}
 
 # A header row whose corner is empty, then one with nothing but the corner.
@@ -53,9 +53,10 @@ def html_page(notebook: Any, title: str, *, code: bool = False, index: str = "")
     shown = copy.deepcopy(notebook)
     hidden = _ASIDE if code else _ASIDE | _SETTINGS
     shown.cells = [cell for cell in shown.cells if not hidden & set(cell.metadata.get("tags", ()))]
+    _without_title(shown)
     for cell in shown.cells:
         if cell.cell_type == "markdown":
-            cell.source = _FIRST_HEADING.sub("", cell.source)
+            cell.source = _HEADING.sub("", cell.source)
         else:
             cell.outputs = [output for output in cell.get("outputs", ()) if _can_be_shown(output)]
     title = _with_family(title, notebook)
@@ -66,6 +67,15 @@ def html_page(notebook: Any, title: str, *, code: bool = False, index: str = "")
         )
         page, _ = exporter.from_notebook_node(_one_header(shown), resources={"lvkit": told})
     return str(page)
+
+
+def _without_title(notebook: Any) -> None:
+    """Take out a notebook's first heading, also if other words stand above it in its cell."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source, found = re.subn(r"^# .*\n*", "", cell.source, count=1, flags=re.M)
+            if found:
+                return
 
 
 def _can_be_shown(output: Any) -> bool:

@@ -98,6 +98,22 @@ def test_a_name_that_bites_is_only_a_name(offline: Any, made: Path) -> None:
     assert NASTY in offline.locator("h1").inner_text()
 
 
+def test_the_first_column_of_a_table_is_aligned_as_its_head_is(offline: Any, made: Path) -> None:
+    offline.goto(next(made.glob("f/runs/*/report.html")).as_uri())
+    aligned = "cells => [...new Set(cells.map(cell => getComputedStyle(cell).textAlign))]"
+    for cells in ("table.dataframe thead th:first-child", "table.dataframe tbody th:first-child"):
+        assert offline.locator(cells).evaluate_all(aligned) == ["left"]
+    assert offline.locator("table.dataframe tbody td").evaluate_all(aligned) == ["right"]
+
+
+def test_the_index_has_no_button_that_sorts_files(offline: Any, failed: Path) -> None:
+    offline.goto(failed.as_uri())
+    heads = offline.locator("thead th")
+    without = [text.strip() for text in heads.all_inner_texts()
+               if not offline.get_by_role("button", name=text.strip()).count()]  # fmt: skip
+    assert without == ["Files"]
+
+
 def test_pictures_are_in_the_page_and_described(offline: Any, made: Path) -> None:
     offline.goto(next(made.glob("f/runs/*/report.html")).as_uri())
     pictures = offline.locator("img")

@@ -182,9 +182,10 @@ def test_a_page_without_sections_has_no_contents() -> None:
     assert "#content" not in page
 
 
-def test_what_tells_a_run_from_others_stands_in_the_only_first_heading() -> None:
+@pytest.mark.parametrize("above", ["", "\n", "Words above.\n\n"])
+def test_what_tells_a_run_from_others_stands_in_the_only_first_heading(above: str) -> None:
     given = notebook()
-    given.cells[0].source = "\n# The title\n\nHello."
+    given.cells[0].source = f"{above}# The title\n\nHello."
     page = html_page(given, "The title (x = 1)")
     assert re.findall(r"<h1[^>]*>(.*?)</h1>", page) == ["The title (x = 1)"]
 
