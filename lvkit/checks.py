@@ -6,13 +6,14 @@ Each function returns the value in the type the code works with, or raises an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import numpy as np
 
 from lvkit.errors import LvkitError
 
-__all__ = ["check_level", "check_names", "check_whole", "check_workers"]
+__all__ = ["check_level", "check_names", "check_path", "check_whole", "check_workers"]
 
 
 def check_whole(value: object, name: str, least: int = 1) -> int:
@@ -75,3 +76,29 @@ def check_names(names: object, where: str, example: str) -> dict[str, str]:
                 f"saw {key!r}: {value!r}", where=where, expected=f"names, in a mapping {example}"
             )
     return dict(names)
+
+
+def check_path(data: object) -> str:
+    """Return the path of a table; None is the empty path.
+
+    Examples
+    --------
+    >>> check_path("scores.csv"), check_path(None)
+    ('scores.csv', '')
+    >>> check_path({})
+    Traceback (most recent call last):
+    lvkit.errors.LvkitError: data: saw a dict; expected the path of a table.
+    """
+    if data is None or isinstance(data, str | os.PathLike):
+        return os.fspath(data or "")
+    kind = type(data).__name__
+    writes = {"Panel": "data.to_frame().to_csv", "DataFrame": "data.to_csv"}
+    remedy = (
+        f"Write the table with {writes[kind]}('scores.csv', index=False)." if kind in writes else ""
+    )
+    raise LvkitError(
+        f"saw a {kind}",
+        where="data",
+        expected="the path of a table",
+        remedy=remedy,
+    )

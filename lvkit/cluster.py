@@ -166,7 +166,7 @@ def _check_workers(client: Any, address: str) -> None:
             f"workers of '{address}' have other versions of {' and '.join(others)}: numbers may "
             "differ from those computed here in their last digits",
             LvkitWarning,
-            stacklevel=5,  # the line with the `with` block
+            stacklevel=4,  # the line with the `with` block
         )
 
 

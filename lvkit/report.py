@@ -17,7 +17,7 @@ from typing import Any, Literal
 from lvkit.batch.job import FAILED, REPORT, Failure, Job, Outcome, require_jupyter, run_job
 from lvkit.batch.preflight import completed_settings
 from lvkit.batch.source import open_template
-from lvkit.checks import check_whole
+from lvkit.checks import check_path, check_whole
 from lvkit.errors import LvkitError
 from lvkit.features import DEFAULT_FEATURES
 from lvkit.files import make_folder, write_whole
@@ -120,8 +120,9 @@ def run_report(
         If the data or the settings are faulty, before anything runs; if a cell of the notebook
         fails, with its section and its error, and the notebook is kept as ``report-failed.ipynb``.
     """
+    path = check_path(data)
     settings: dict[str, Any] = {
-        "data": _absolute(data or ""),
+        "data": _absolute(path),
         "family": _absolute(family or "") if isinstance(family, str | None) else dict(family),
         "benchmarks": dict(benchmarks)
         if isinstance(benchmarks, Mapping)
@@ -144,7 +145,7 @@ def run_report(
     require_jupyter()
     folder = make_folder(output)
     source = open_template("report")
-    title = f"{source.title}: {Path(data).name if data else 'Open LLM Leaderboard'}"
+    title = f"{source.title}: {Path(path).name if path else 'Open LLM Leaderboard'}"
     job = Job("report", title, source.text, settings, code, timeout)
     with progress_bar(progress, total=source.n_cells, label="Report") as bar:
         outcome = run_job(job, on_cell=bar.update)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lvkit.checks import check_level, check_names, check_whole, check_workers
+from lvkit.checks import check_level, check_names, check_path, check_whole, check_workers
 from lvkit.errors import LvkitError
 
 
@@ -60,3 +61,9 @@ def test_names_come_back_as_a_dict_of_their_own() -> None:
 def test_other_names_are_refused(names: Any) -> None:
     with pytest.raises(LvkitError, match="anchors: saw .* like this"):
         check_names(names, "anchors", "like this")
+
+
+def test_the_path_of_a_table_is_a_text_and_no_table() -> None:
+    assert check_path(Path("a.csv")) == "a.csv"
+    with pytest.raises(LvkitError, match="saw a list; expected the path of a table.$"):
+        check_path(["a.csv"])

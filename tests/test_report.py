@@ -227,6 +227,8 @@ def test_the_embedded_data_are_read_with_the_papers_skills(tmp_path: Path) -> No
         ({"n_skills": 13, "max_skills": 13}, "13 skills for 12 benchmarks"),
         ({"family": "from_name"}, "no file that they speak of"),
         ({"data": "no-such-file.csv"}, "no-such-file.csv"),
+        ({"data": lv.load_leaderboard()}, "data: saw a Panel; expected the path of a table"),
+        ({"data": pd.DataFrame()}, "Write the table with data.to_csv("),
         ({"features": "log_parms"}, "Did you mean 'log_params'"),
     ],
 )

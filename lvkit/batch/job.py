@@ -57,6 +57,8 @@ class Job:
         Whether the page shows the code.
     timeout : int, optional
         Seconds that a cell may take.
+    index : str
+        Where the page that lists this one with others lies, seen from it; empty if there is none.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Job:
     parameters: Mapping[str, Any]
     code: bool = False
     timeout: int | None = None
+    index: str = ""
 
 
 @dataclass(frozen=True)
@@ -230,7 +233,7 @@ def _report(notebook: Any, job: Job) -> tuple[dict[str, bytes], dict[str, Any]]:
     found = _key_numbers(notebook)
     document = plain({"parameters": dict(job.parameters)} | found)
     texts = (
-        html_page(notebook, job.title, code=job.code),
+        html_page(notebook, job.title, code=job.code, index=job.index),
         nbformat.writes(notebook) + "\n",  # type: ignore[no-untyped-call]
         json.dumps(document, indent=2, allow_nan=False) + "\n",
     )

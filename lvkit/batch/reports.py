@@ -12,7 +12,7 @@ from lvkit.batch.planfile import PlanFile, read_plan
 from lvkit.batch.results import Batch, Run
 from lvkit.batch.wishes import Wishes, chosen_source
 from lvkit.batch.work import Manner, Work
-from lvkit.checks import check_whole
+from lvkit.checks import check_path, check_whole
 from lvkit.errors import LvkitError
 from lvkit.progress import ProgressChoice
 
@@ -92,7 +92,7 @@ def run_reports(
     if data is not None:
         if "data" in fixed:
             raise LvkitError("given twice", where="parameter 'data'")
-        fixed["data"] = os.fspath(data)
+        fixed["data"] = check_path(data)
     wishes = Wishes.gathered(source, told, fixed, grid or {}, runs)
     planned = planned_runs(source, wishes.fixed, wishes.grid, wishes.runs)
     manner = Manner(

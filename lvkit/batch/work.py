@@ -227,7 +227,13 @@ class Work:
     def _job(self, run: PlannedRun) -> Job:
         manner = self.manner
         return Job(
-            run.name, run.title, self.source.text, run.parameters, manner.code, manner.timeout
+            run.name,
+            run.title,
+            self.source.text,
+            run.parameters,
+            manner.code,
+            manner.timeout,
+            index="../../index.html",
         )
 
     def _filled(self, run: PlannedRun) -> PlannedRun:

@@ -42,6 +42,7 @@ _OPTIONS = {
     "seed": "--seed",
     "starts": "--starts",
     "target": "--target",
+    "template": "--template",
     "timeout": "--timeout",
 }
 # Numbers of skills are given by --skills to one command, by --min and --max to another.

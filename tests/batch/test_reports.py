@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from tiny import SHOW, write_notebook
 
@@ -85,6 +86,7 @@ def test_what_is_wrong_is_told_before_anything_is_made(tmp_path: Path) -> None:
         ({"data": "a.csv", "parameters": {"data": "b.csv"}}, "'data': given twice"),
         ({"template": "report", "notebook": "x.ipynb"}, "both a template and a notebook"),
         ({"data": "no-such.csv"}, "no-such.csv"),
+        ({"data": pd.DataFrame()}, "data: saw a DataFrame; expected the path .* data.to_csv"),
     ],
 )
 def test_faulty_settings_are_refused(settings: dict[str, Any], told: str, tmp_path: Path) -> None:

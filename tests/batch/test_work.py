@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,6 +87,17 @@ def test_a_run_that_failed_is_tried_again(tmp_path: Path) -> None:
     assert again.ok
     assert kept(again) == {"x-1": True, "x-2": False}
     assert not (tmp_path / "out/runs/x-2/failed.ipynb").exists()
+
+
+def test_every_page_of_a_batch_leads_back_to_its_index(tmp_path: Path) -> None:
+    batch = run_reports(
+        notebook=write_notebook(tmp_path), output=tmp_path / "out", grid={"x": [1]}, n_jobs=1
+    )
+    (run,) = batch.runs
+    page = run.folder / "report.html"
+    link = re.search(r'<p class="back"><a href="([^"]+)">', page.read_text("utf-8"))
+    assert link is not None
+    assert (page.parent / link[1]).resolve() == batch.index.resolve()
 
 
 def test_when_all_is_there_nothing_heavy_is_loaded(tmp_path: Path) -> None:
