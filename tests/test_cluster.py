@@ -39,7 +39,7 @@ def address() -> Iterator[str]:
         n_workers=2,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address=":0",
         env=threads,
         silence_logs=logging.ERROR,
     ) as local:
@@ -80,7 +80,7 @@ def test_without_distributed_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch)
 def test_a_scheduler_without_workers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_PATIENCE", 0.5)
     with (
-        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as local,
+        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=":0") as local,
         pytest.raises(lv.LvkitError, match=f"Start some: 'dask worker {local.scheduler_address}'"),
         dask_cluster(local.scheduler_address),
     ):
