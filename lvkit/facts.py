@@ -161,13 +161,13 @@ def loading_errors(fit: Fit) -> pd.DataFrame:
         For a fit that did not converge.
     """
     errors = fit.summary()["std_error"]
-    return pd.DataFrame(
-        {
-            skill: errors.reindex([f"loading[{name}, {skill}]" for name in fit.benchmarks]).array
-            for skill in fit.skills
-        },
-        index=fit.loadings.index,
-    )
+    each = {skill: errors.reindex(_loadings_on(fit, skill)).array for skill in fit.skills}
+    return pd.DataFrame(each, index=fit.loadings.index)
+
+
+def _loadings_on(fit: Fit, skill: str) -> list[str]:
+    """Return what ``fit.summary()`` calls the loadings on a skill, fixed ones too."""
+    return [f"loading[{benchmark}, {skill}]" for benchmark in fit.benchmarks]
 
 
 def loading_intervals(fit: Fit, skill: str, level: float = 0.95) -> pd.DataFrame:
@@ -195,9 +195,8 @@ def loading_intervals(fit: Fit, skill: str, level: float = 0.95) -> pd.DataFrame
         If there is no such skill, for a level outside (0, 1), and for a fit that did not converge.
     """
     checked_names([skill], fit.skills, what="skill")
-    names = [f"loading[{benchmark}, {skill}]" for benchmark in fit.benchmarks]
     columns = ["estimate", "std_error", "ci_lower", "ci_upper"]
-    table = fit.summary(level)[columns].reindex(names)
+    table = fit.summary(level)[columns].reindex(_loadings_on(fit, skill))
     table.index = fit.loadings.index
     fixed = table["estimate"].isna()
     return table.assign(estimate=table["estimate"].fillna(0.0), fixed=fixed)
