@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lvkit.batch.source import TEMPLATES
 from lvkit.errors import LvkitError
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def _report(notebook: Any, job: Job) -> tuple[dict[str, bytes], dict[str, Any]]:
     found = _key_numbers(notebook)
     document = plain({"parameters": dict(job.parameters)} | found)
     texts = (
-        html_page(notebook, job.title, code=job.code, index=job.index),
+        html_page(notebook, titled(job.title, found), code=job.code, index=job.index),
         nbformat.writes(notebook) + "\n",  # type: ignore[no-untyped-call]
         json.dumps(document, indent=2, allow_nan=False) + "\n",
     )
@@ -260,6 +261,22 @@ def _key_numbers(notebook: Any) -> dict[str, Any]:
             found |= shown
             found |= {"highlights": highlights} if highlights else {}
     return found
+
+
+def titled(title: str, found: Mapping[str, Any]) -> str:
+    """Return a page's title; that of lvkit's family report names its family, unless it does.
+
+    Examples
+    --------
+    >>> titled("lvkit family report: a.csv", {"family": "opt"})
+    'lvkit family report: opt, a.csv'
+    """
+    start, family = f"{TEMPLATES['family']}: ", found.get("family")
+    chosen = f"about = {family}"
+    named = f"{chosen}," in title or title.endswith(f"{chosen})")
+    if family is None or named or not title.startswith(start):
+        return title
+    return f"{start}{family}, {title.removeprefix(start)}"
 
 
 def scalars(highlights: Any) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from nbconvert import HTMLExporter
 __all__ = ["contents_of", "html_page", "section_of"]
 
 _ASIDE = {"notebook-only"}
-_HEADING = re.compile(r"\A\s*# .*\n*")
 _SETTINGS = {"parameters", "injected-parameters"}
 
 # A header row whose corner is empty, then one with nothing but the corner.
@@ -38,8 +37,7 @@ def html_page(notebook: Any, title: str, *, code: bool = False, index: str = "")
     notebook : nbformat.NotebookNode
         A notebook that has run; it is not changed.
     title : str
-        The page's title and first heading, as plain text; the notebook's own is left out. A report
-        on a family names it there, also if nobody chose it.
+        The page's title and first heading, as plain text; the notebook's own is left out.
     code : bool
         Show the code cells too.
     index : str
@@ -55,11 +53,8 @@ def html_page(notebook: Any, title: str, *, code: bool = False, index: str = "")
     shown.cells = [cell for cell in shown.cells if not hidden & set(cell.metadata.get("tags", ()))]
     _without_title(shown)
     for cell in shown.cells:
-        if cell.cell_type == "markdown":
-            cell.source = _HEADING.sub("", cell.source)
-        else:
+        if cell.cell_type != "markdown":
             cell.outputs = [output for output in cell.get("outputs", ()) if _can_be_shown(output)]
-    title = _with_family(title, notebook)
     told = {"title": title, "contents": contents_of(shown), "code": code, "index": index}
     with resources.as_file(resources.files("lvkit.reporting") / "templates") as folder:
         exporter = HTMLExporter(  # type: ignore[no-untyped-call]
@@ -82,23 +77,6 @@ def _can_be_shown(output: Any) -> bool:
     """Tell whether an output is for readers; some are for programs only."""
     kinds = output.get("data", {"text/plain": ""})
     return any(not kind.startswith("application/vnd.") for kind in kinds)
-
-
-def _with_family(title: str, notebook: Any) -> str:
-    """Return the title of lvkit's family report with the family's name, unless it has it."""
-    from lvkit.batch.source import TEMPLATES
-    from lvkit.reporting.keynumbers import MIME
-
-    start = f"{TEMPLATES['family']}: "
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    shown = [output.get("data", {}).get(MIME) for output in outputs]
-    names = [numbers["family"] for numbers in shown if numbers and "family" in numbers]
-    if not names or not title.startswith(start):
-        return title
-    chosen = f"about = {names[-1]}"
-    if f"{chosen}," in title or title.endswith(f"{chosen})"):
-        return title
-    return f"{start}{names[-1]}, {title.removeprefix(start)}"
 
 
 def _one_header(notebook: Any) -> Any:

@@ -12,7 +12,17 @@ from tiny import notebook_text
 
 import lvkit as lv
 from lvkit.batch import job as jobs
-from lvkit.batch.job import FAILED, REPORT, Failure, Job, now, require_jupyter, run_job, scalars
+from lvkit.batch.job import (
+    FAILED,
+    REPORT,
+    Failure,
+    Job,
+    now,
+    require_jupyter,
+    run_job,
+    scalars,
+    titled,
+)
 from lvkit.reporting import kernel
 
 TWICE = """from IPython.display import display
@@ -146,3 +156,25 @@ def test_a_job_leaves_nothing_in_the_folder_for_temporary_files(
     monkeypatch.setattr(jobs.tempfile, "tempdir", str(tmp_path))
     run_job(job("pass"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("title", "heading"),
+    [
+        ("lvkit family report: a.csv", "lvkit family report: opt, a.csv"),
+        ("lvkit family report: a.csv (about = )", "lvkit family report: opt, a.csv (about = )"),
+        ("lvkit family report: a.csv (about = opt)", "lvkit family report: a.csv (about = opt)"),
+        ("My report: a part", "My report: a part"),
+    ],
+)
+def test_a_family_report_names_its_family_once(title: str, heading: str) -> None:
+    assert titled(title, {"family": "opt"}) == heading
+    assert titled(title, {}) == title
+
+
+def test_the_family_that_a_report_is_about_stands_on_its_page() -> None:
+    show = 'display({"application/vnd.lvkit.key-numbers+json": {"family": "<i>opt</i>"}}, raw=True)'
+    text = notebook_text(f"from IPython.display import display\n{show}")
+    outcome = run_job(Job("a", "lvkit family report: a.csv", text, {"x": 1}))
+    page = outcome.files["report.html"].decode()
+    assert "<h1>lvkit family report: &lt;i&gt;opt&lt;/i&gt;, a.csv</h1>" in page

@@ -8,7 +8,6 @@ import nbformat
 import pandas as pd
 import pytest
 
-from lvkit.reporting.keynumbers import MIME
 from lvkit.reporting.page import contents_of, html_page, section_of
 
 new = nbformat.v4
@@ -146,31 +145,11 @@ def test_a_table_without_a_name_stays_as_it_is() -> None:
     assert re.findall(r"<th>(.*?)</th>", head) == ["", "aic"]
 
 
-def of_family(family: str) -> Any:
+def test_only_the_first_of_several_first_headings_is_the_title() -> None:
     given = notebook()
-    given.cells[4].outputs = [new.new_output("display_data", {MIME: {"family": family}})]
-    return given
-
-
-@pytest.mark.parametrize(
-    ("title", "heading"),
-    [
-        ("lvkit family report: a.csv", "lvkit family report: opt, a.csv"),
-        ("lvkit family report: a.csv (about = )", "lvkit family report: opt, a.csv (about = )"),
-        ("lvkit family report: a.csv (about = opt)", "lvkit family report: a.csv (about = opt)"),
-        ("My report: a part", "My report: a part"),
-    ],
-)
-def test_a_family_report_names_its_family_once(title: str, heading: str) -> None:
-    page = html_page(of_family("opt"), title)
-    assert f"<h1>{heading}</h1>" in page
-    assert f"<title>{heading}</title>" in page
-
-
-def test_a_family_in_the_title_is_text() -> None:
-    page = html_page(of_family("<script>x</script>"), "lvkit family report: a.csv")
-    assert "<script" not in page
-    assert "<h1>lvkit family report: &lt;script&gt;x&lt;/script&gt;, a.csv</h1>" in page
+    given.cells[3].source = "# Another part"
+    given.cells[3].metadata = {}
+    assert "Another part</h1>" in re.sub(r"<a .*?</a>", "", html_page(given, "A title"))
 
 
 def test_a_page_without_sections_has_no_contents() -> None:
