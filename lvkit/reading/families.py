@@ -10,16 +10,11 @@ out, would leave half of it where the other half is asked for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
-__all__ = ["family_from_name", "strays"]
+from lvkit.reading.model_names import without_size
 
-# 34b, 1.5b, 1_6b, 560m, 8x22b, and the form with the unit inside the number: 1b1, 7b1, 1b5.
-_SIZE = re.compile(
-    r"(?<![a-z0-9.])(?P<experts>\d+x)?\d+(?:[._]\d+)?(?:b\d+|[bmt])(?![a-z0-9])", re.IGNORECASE
-)
-_SEPARATORS = "-_ ."
+__all__ = ["family_from_name", "strays"]
 
 
 def family_from_name(name: str) -> str:
@@ -40,7 +35,9 @@ def family_from_name(name: str) -> str:
     Notes
     -----
     A size is a part of the name on its own: ``34b``, ``1.5b``, ``1_6b``, ``560m``, ``8x22b`` (the
-    number of experts stays: ``8x``), and ``1b5`` for 1.5 billion; the first one found is left out.
+    number of experts stays: ``8x``), and ``1b5`` for 1.5 billion; the first one is left out. The
+    active size of a mixture of experts is left out with it: ``30B-A3B``, ``A2.7B``, ``E4B``,
+    ``17B-16E``. :mod:`lvkit.reading.model_names` has the rule.
     On the embedded table the rule gives 186 of the 197 models the very family of the table, and 192
     of them the same companions. The five others are GPT-J, GPT-Neo and GPT-NeoX, which the table
     counts as one family and no rule on names could. A size in words (``gpt2-large``) is beyond the
@@ -54,16 +51,12 @@ def family_from_name(name: str) -> str:
     'bigscience/bloom'
     >>> family_from_name("mixtral-8x7b-v0.1")
     'mixtral-8x-v0.1'
+    >>> family_from_name("org/Owl3-30B-A3B"), family_from_name("org/Owl3-235B-A22B")
+    ('org/owl3', 'org/owl3')
     """
     whole = str(name).strip().lower()
     organisation, slash, short = whole.rpartition("/")
-    match = _SIZE.search(short)
-    if match is None:
-        return whole
-    before, after = short[: match.start()], short[match.end() :]
-    joint = before[-1:] if before[-1:] in _SEPARATORS else "-"
-    parts = [before.rstrip(_SEPARATORS), match["experts"] or "", after.lstrip(_SEPARATORS)]
-    return organisation + slash + ((joint or "-").join(p for p in parts if p) or short)
+    return organisation + slash + without_size(short)
 
 
 def strays(
