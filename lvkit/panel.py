@@ -21,6 +21,7 @@ from lvkit.errors import LvkitError, LvkitWarning, Problem, nearest
 from lvkit.files import write_whole
 from lvkit.reading.cells import content_digest
 from lvkit.reading.header import BenchmarksLike, FamilyLike
+from lvkit.reading.names import name_text
 from lvkit.reading.validation import validated
 
 __all__ = ["Panel"]
@@ -367,8 +368,11 @@ def _asked(
     what: str, names: str | Iterable[str], held: Iterable[str], problems: list[Problem]
 ) -> list[str]:
     """Return the names asked for; add a problem for each that is not held."""
-    asked = [names] if isinstance(names, str) else [str(name) for name in names]
     known = set(held)
+    asked = [
+        str(name) if str(name) in known else name_text(name)
+        for name in ([names] if isinstance(names, str) else names)
+    ]
     problems.extend(
         Problem(f"'{name}' is not in the panel", what, remedy=nearest(name, held).strip())
         for name in asked

@@ -12,6 +12,7 @@ Scores given with the models are known scores: they are conditioned on, whatever
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from lvkit.errors import LvkitError, nearest
 from lvkit.panel import Panel
 from lvkit.preparation import slope_position
 from lvkit.reading.cells import is_blank, parse_number
+from lvkit.reading.names import name_text, no_name
 from lvkit.scoretable import ScoreTable
 
 if TYPE_CHECKING:
@@ -110,11 +112,11 @@ def read_request(fit: Fit, models: pd.DataFrame | Panel, new_family: str) -> Req
         raise LvkitError(
             f"saw {new_family!r}", where="new_family", expected="'error' or 'population'"
         )
-    table = _as_table(models)
+    table = _as_table(fit, models)
     scores = _known_scores(fit, table)
     described = table.drop(columns=[c for c in table.columns if c in fit.benchmarks])
     features = _features(fit, described)
-    families = _families(described)
+    families = _families(fit, described)
     measured = [bool(row.any()) for row in ~np.isnan(scores)]
     scored = {family for family, has_score in zip(families, measured, strict=True) if has_score}
     names = table.index.to_list()
@@ -183,7 +185,12 @@ def _log_sizes(column: pd.Series) -> pd.Series:
     return sizes.where(sizes > 0.0).map(np.log10)
 
 
-def _as_table(models: object) -> pd.DataFrame:
+def _name(cell: object, fitted: Container[str]) -> str:
+    """Return a name of the request: as it is if it was fitted so, else in its one spelling."""
+    return str(cell) if str(cell) in fitted else name_text(cell)
+
+
+def _as_table(fit: Fit, models: object) -> pd.DataFrame:
     """Return the models as a table indexed by name."""
     if isinstance(models, Panel):
         return models.models.join(models.scores)
@@ -204,17 +211,19 @@ def _as_table(models: object) -> pd.DataFrame:
         )
     if not len(table):
         raise LvkitError("saw no model", where="models", expected="at least one row")
-    blank = [at for at, name in enumerate(table.index) if is_blank(name)]
-    if blank:
-        raise LvkitError("saw no name", where=f"models, row {blank[0] + 1}", expected="a name")
-    table.index = pd.Index([str(name) for name in table.index], name="model")
-    doubles = table.index[table.index.duplicated()]
-    if len(doubles):
-        raise LvkitError(
-            f"saw '{doubles[0]}' more than once",
-            where="models",
-            expected="a different name for each model",
-        )
+    for at, name in enumerate(table.index):
+        if not name_text(name):
+            raise LvkitError(no_name(name), where=f"models, row {at + 1}", expected="a name")
+    table.index = pd.Index([_name(n, fit.panel.models.index) for n in table.index], name="model")
+    columns = {*fit.panel.models.columns, *fit.benchmarks}
+    table.columns = pd.Index([_name(column, columns) for column in table.columns])
+    for names, what in ((table.index, "model"), (table.columns, "column")):
+        if len(doubles := names[names.duplicated()]):
+            raise LvkitError(
+                f"got '{doubles[0]}' more than once",
+                where="models",
+                expected=f"a different name for each {what}",
+            )
     return table
 
 
@@ -274,7 +283,7 @@ def _features(fit: Fit, described: pd.DataFrame) -> Array:
     return learned.values(described)
 
 
-def _families(described: pd.DataFrame) -> list[str]:
+def _families(fit: Fit, described: pd.DataFrame) -> list[str]:
     if "family" not in described.columns:
         raise LvkitError(
             "no column 'family'",
@@ -282,7 +291,7 @@ def _families(described: pd.DataFrame) -> list[str]:
             expected="each model's family",
             remedy="Leave its cells blank for recipes that nothing is known of.",
         )
-    return ["" if is_blank(cell) else str(cell) for cell in described["family"]]
+    return [_name(cell, fit.families) for cell in described["family"]]
 
 
 def _kind(

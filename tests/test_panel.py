@@ -350,8 +350,8 @@ def test_percent_mixed_with_fractions_is_refused_cell_by_cell() -> None:
 def test_blank_and_repeated_names_are_refused() -> None:
     error = refusal(table(model=["ant-1b", " ", "ant-1b ", None]))
     assert [str(p).split(";")[0] for p in error.problems] == [
-        "row 3, column 'model': saw no name",
-        "row 5, column 'model': saw no name",
+        "row 3, column 'model': got no name",
+        "row 5, column 'model': got no name",
         "row 4 (model 'ant-1b'), column 'model': named already in row 2",
     ]
 

@@ -280,12 +280,12 @@ def test_a_score_that_is_none_is_refused_with_its_place(score: Any, small_fit: l
 
 def test_the_same_model_twice_is_refused(small_fit: lv.Fit) -> None:
     text = refusal(small_fit, table({}, {}))
-    assert text == "models: saw 'new-13b' more than once; expected a different name for each model."
+    assert text == "models: got 'new-13b' more than once; expected a different name for each model."
 
 
 @pytest.mark.parametrize("name", ["", "  ", None])
 def test_a_model_without_a_name_is_refused_with_its_row(name: Any, small_fit: lv.Fit) -> None:
-    assert refusal(small_fit, table({}, {"model": name})).startswith("models, row 2: saw no name")
+    assert refusal(small_fit, table({}, {"model": name})).startswith("models, row 2: got no name")
 
 
 def test_a_table_without_names_is_refused(small_fit: lv.Fit) -> None:

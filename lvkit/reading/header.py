@@ -16,10 +16,12 @@ import pandas as pd
 from lvkit.data import known_benchmarks
 from lvkit.errors import LvkitError, Problem, nearest
 from lvkit.reading.cells import close_name, is_blank, parse_number
+from lvkit.reading.names import by_name, name_text
 
 __all__ = [
     "BENCHMARK_COLUMNS",
     "MODEL_COLUMNS",
+    "NAME_COLUMNS",
     "BenchmarksLike",
     "FamilyLike",
     "asked_benchmarks",
@@ -35,6 +37,7 @@ BenchmarksLike = Mapping[str, float | None] | Mapping[str, float] | pd.DataFrame
 """What the user says about benchmarks; see :meth:`lvkit.Panel.from_frame`."""
 
 BENCHMARK_COLUMNS = ("label", "chance", "n_items", "leaderboard", "what")
+NAME_COLUMNS = ("model", "family", "lineage")
 MODEL_COLUMNS = ("family", "lineage", "params_b", "tokens_t")
 _REQUIRED = {"model": "the model's name", "params_b": "its parameters, in billions"}
 _COMPUTED = ("log_params", "log_tokens")
@@ -82,14 +85,15 @@ def _asked_table(benchmarks: BenchmarksLike) -> pd.DataFrame:
     if isinstance(benchmarks, pd.DataFrame):
         table = benchmarks.set_index("benchmark") if "benchmark" in benchmarks else benchmarks
     elif isinstance(benchmarks, Mapping):
-        table = pd.DataFrame({"chance": pd.Series(dict(benchmarks), dtype=object)})
+        levels = by_name(benchmarks, "benchmarks")
+        table = pd.DataFrame({"chance": pd.Series(levels, dtype=object)})
     else:
         raise LvkitError(
             f"saw a {type(benchmarks).__name__}",
             where="benchmarks",
             expected="a mapping from name to chance level, or a DataFrame",
         )
-    return table.set_axis([str(name).strip() for name in table.index])
+    return table.set_axis([name_text(name) for name in table.index])
 
 
 def _is_feature(chance: object) -> bool:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from lvkit.errors import LvkitError, Problem
 from lvkit.reading.cells import Places, is_blank, parse_number
+from lvkit.reading.names import name_text
 
 __all__ = ["Converted", "convert", "is_export", "name_from_link"]
 
@@ -132,7 +133,7 @@ def convert(frame: pd.DataFrame, places: Places) -> Converted:
         "model": [name_from_link(c) if isinstance(c, str) else c for c in frame[name]],
         "params_b": list(frame[size]),
     }
-    names = ["" if is_blank(cell) else str(cell) for cell in data["model"]]
+    names = [name_text(cell) for cell in data["model"]]
     keep, notes = _one_row_each(frame, names)
     rows = sorted(keep)
     lines = [places.line(row) for row in rows]

@@ -17,9 +17,9 @@ from typing import Literal
 
 from lvkit.errors import LvkitError, LvkitWarning, Problem
 from lvkit.panel import Panel
-from lvkit.reading.cells import is_blank
-from lvkit.reading.header import BenchmarksLike, FamilyLike
+from lvkit.reading.header import NAME_COLUMNS, BenchmarksLike, FamilyLike
 from lvkit.reading.leaderboard import convert, is_export
+from lvkit.reading.names import name_text
 from lvkit.reading.tables import Table, is_parquet, open_table, parse_csv, with_types
 from lvkit.reading.validation import validated
 
@@ -164,7 +164,7 @@ def check_panel(panel: Panel, name: str = "panel") -> CheckReport:
 def panel_from_csv(text: str) -> Panel:
     """Return the panel in the text of a CSV file in lvkit's layout."""
     table = parse_csv(text)
-    checked = validated(with_types(table.frame), places=table.places)
+    checked = validated(with_types(table.frame, NAME_COLUMNS), places=table.places)
     return Panel._of(checked.scores, checked.models, checked.benchmarks)
 
 
@@ -191,11 +191,12 @@ def _read(
     path = Path(path)
     table = open_table(path, content)
     notes: tuple[str, ...] = ()
-    columns = ["" if is_blank(name) else str(name).strip() for name in table.frame.columns]
+    columns = [name_text(name) for name in table.frame.columns]
     if layout == "leaderboard" or (layout == "auto" and is_export(columns)):
         frame, places, notes = convert(table.frame.set_axis(columns, axis=1), table.places)
         table = Table(frame, places)
-    frame = table.frame if is_parquet(path) else with_types(table.frame)
+    names = {*NAME_COLUMNS, family} if isinstance(family, str) else NAME_COLUMNS
+    frame = table.frame if is_parquet(path) else with_types(table.frame, names)
     checked = validated(
         frame,
         family=family,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.reading.names import name_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,7 @@ def read_families(path: str | os.PathLike[str]) -> dict[str, str]:
     problems: list[Problem] = []
     families: dict[str, str] = {}
     for line, row in rows:
-        model, family = row["model"], row["family"]
+        model, family = name_text(row["model"]), name_text(row["family"])
         where = f"'{path}', line {line}"
         if not model or not family:
             problems.append(Problem("a blank cell", where, "a model and its family"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import pandas as pd
 
 from lvkit.errors import LvkitError, Problem, nearest
 from lvkit.reading.cells import Places, as_flags, is_blank, parse_number
+from lvkit.reading.names import name_text
 
 __all__ = ["Table", "is_parquet", "open_table", "parse_csv", "with_types"]
 
@@ -192,9 +194,15 @@ def _parse_parquet(content: bytes) -> Table:
     return Table(frame, Places(range(1, len(frame) + 1)))
 
 
-def with_types(frame: pd.DataFrame) -> pd.DataFrame:
-    """Turn columns of text that hold nothing but numbers, or true and false, into such."""
-    columns = [_typed(frame.iloc[:, i]) for i in range(frame.shape[1])]
+def with_types(frame: pd.DataFrame, names: Collection[str] = ()) -> pd.DataFrame:
+    """Turn columns of text that hold nothing but numbers, or true and false, into such.
+
+    Columns that hold names stay text: '001' and '1', or '1.1' and '1.10', are different names.
+    """
+    columns = [
+        frame.iloc[:, i] if name_text(column) in names else _typed(frame.iloc[:, i])
+        for i, column in enumerate(frame.columns)
+    ]
     return pd.concat(columns, axis=1).set_axis(frame.columns, axis=1)
 
 

@@ -38,6 +38,7 @@ from lvkit.reading.header import (
     benchmark_table,
     header_problems,
 )
+from lvkit.reading.names import by_name, name_notes, name_text, no_name, number_names
 
 __all__ = ["Checked", "validated"]
 
@@ -101,22 +102,22 @@ def validated(
         raise LvkitError(f"saw a {type(frame).__name__}", expected="a pandas DataFrame")
     asked, features = asked_benchmarks(benchmarks), asked_features(benchmarks)
     table = benchmark_table(asked)
-    frame = _plain_header(frame)
+    frame, notes = _plain_header(frame)
     problems = list(header_problems(frame, family, list(table.index), [*asked, *features]))
     if problems and not _can_be_read(frame, family):
         raise LvkitError.from_problems(problems)
     columns = pd.Index([c for c in frame.columns if c in table.index], name="benchmark")
     reader = _Reader(frame, places or Places(), family, list(columns))
-    notes: tuple[str, ...] = ()
     if problems:
         raise LvkitError.from_problems([*problems, *reader.problems])
     reader.check_empty()
     if drop_invalid and 0 < len(reader.bad_rows) < len(frame):
-        notes = (reader.note_on_bad_rows(),)
+        notes = (*notes, reader.note_on_bad_rows())
         reader = reader.without_bad_rows(family, list(columns))
         reader.check_empty()
     if reader.problems:
         raise LvkitError.from_problems(reader.problems)
+    notes = (*notes, *reader.name_notes)
     if doubts := list(doubtful_features(reader.frame, {*reader.used, *features})):
         notes = (*notes, note_on_doubts(doubts))
     index = pd.Index(reader.names, name="model")
@@ -126,12 +127,14 @@ def validated(
     )
 
 
-def _plain_header(frame: pd.DataFrame) -> pd.DataFrame:
-    """Turn an index named ``model`` into a column, and the column names into stripped text."""
+def _plain_header(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Turn an index named ``model`` into a column, and the column names into names; with notes."""
     if frame.index.name == "model" and "model" not in frame.columns:
         frame = frame.reset_index()
-    names = ["" if is_blank(name) else str(name).strip() for name in frame.columns]
-    return frame.reset_index(drop=True).set_axis(names, axis=1)
+    written = list(frame.columns)
+    names = [name_text(name) for name in written]
+    notes = tuple(name_notes("columns", written, names))
+    return frame.reset_index(drop=True).set_axis(names, axis=1), notes
 
 
 def _can_be_read(frame: pd.DataFrame, family: FamilyLike) -> bool:
@@ -157,8 +160,8 @@ class _Reader:
         self.problems: list[Problem] = []
         self.bad_rows: dict[int, str] = {}
         self.bad_columns: set[str] = set()
-        cells = frame["model"]
-        self.names = ["" if is_blank(cell) else str(cell).strip() for cell in cells]
+        self.name_notes: list[str] = []
+        self.names = self._names("models", list(frame["model"]), "model")
         self._check_names()
         own = family if isinstance(family, str) else ""
         self.used = {"model", *MODEL_COLUMNS, *benchmarks, own}
@@ -194,17 +197,32 @@ class _Reader:
         if len(bad) > _SHOWN:
             self.problems.append(Problem(f"{len(bad) - _SHOWN} more cells like these", where))
 
+    def _names(self, kind: str, cells: list[Any], column: str = "") -> list[str]:
+        """Return cells as names; what a reader may want to know of them goes to `name_notes`."""
+        names = [name_text(cell) for cell in cells]
+        self.name_notes += name_notes(kind, cells, names)
+        if column in self.frame and (note := number_names(self.frame[column])):
+            self.name_notes.append(note)
+        return names
+
     def _check_names(self) -> None:
         """Report models without a name and models named twice."""
-        blank = [(i, "saw no name") for i, name in enumerate(self.names) if not name]
+        cells = list(self.frame["model"])
+        blank = [(i, no_name(cells[i], "name")) for i, name in enumerate(self.names) if not name]
         self._report("model", blank, "the model's name", "Name the model or delete the row.")
         first: dict[str, int] = {}
         copies = [
-            (i, f"named already in {self.places.row(first[name])}")
+            (i, self._copy(cells, first[name], i))
             for i, name in enumerate(self.names)
             if name and first.setdefault(name, i) != i
         ]
         self._report("model", copies, "each model once", "Delete the copy or rename it.")
+
+    def _copy(self, cells: list[Any], first: int, copy: int) -> str:
+        """Return where a model was named before, and how, if it was written in another way."""
+        one, other = str(cells[first]).strip(), str(cells[copy]).strip()
+        written = "" if one == other else f" (written {one!a} there, {other!a} here)"
+        return f"named already in {self.places.row(first)}{written}"
 
     # -- numbers ---------------------------------------------------------------------------------
 
@@ -285,23 +303,27 @@ class _Reader:
     def _families(self, family: FamilyLike) -> list[str]:
         column = "family"
         if family == "from_name":
-            found: list[Any] = [family_from_name(name) for name in self.names]
+            cells: list[Any] = [family_from_name(name) for name in self.names]
         elif family is None or isinstance(family, str):
             column = family or column
-            found = list(self.frame[column])
+            cells = list(self.frame[column])
         elif isinstance(family, Mapping):
-            found = [family.get(name) for name in self.names]
+            families = by_name(family, "family")
+            cells = [families.get(name) for name in self.names]
         else:
-            found = [family(name) for name in self.names]
-        out = ["" if is_blank(cell) else str(cell).strip() for cell in found]
-        named = zip(out, self.names, strict=True)
-        blank = [(i, "saw no family") for i, (f, name) in enumerate(named) if name and not f]
+            cells = [family(name) for name in self.names]
+        out = self._names("families", cells, column if isinstance(family, str | None) else "")
+        named = enumerate(zip(out, self.names, strict=True))
+        blank = [(i, no_name(cells[i], "family")) for i, (f, name) in named if name and not f]
         self._report(column, blank, "the model's family", "Give every model a family.")
         return out
 
     def _lineages(self, families: list[str]) -> list[str]:
-        pairs = zip(self.frame.get("lineage", families), families, strict=True)
-        out = [family if is_blank(cell) else str(cell).strip() for cell, family in pairs]
+        out = families
+        if "lineage" in self.frame:
+            lineages = self._names("lineages", list(self.frame["lineage"]), "lineage")
+            pairs = zip(lineages, families, strict=True)
+            out = [lineage or family for lineage, family in pairs]
         astray = strays(families, out, self.names, self.places.row)
         remedy = "Give its models the same lineage (a blank is the family itself), or split it."
         self._report("lineage", astray, "one lineage for all models of a family", remedy)

@@ -237,7 +237,7 @@ def test_rows_keep_their_lines_when_others_are_left_out(tmp_path: Path) -> None:
         ({"fullname": None, "Model": None}, "no column with the model's name"),
         ({"#Params (B)": None}, "no column '#Params (B)'"),
         ({k: None for n in RAW for k in (n, f"{n} Raw")}, "no scores"),
-        ({"fullname": ["a", None, "c"]}, "saw no name"),
+        ({"fullname": ["a", None, "c"]}, "got no name"),
     ],
 )
 def test_an_export_without_what_is_needed_is_refused(
