@@ -39,7 +39,8 @@ class Problem:
         text = f"{self.where}: {self.seen}" if self.where else self.seen
         if self.expected:
             text += f"; expected {self.expected}"
-        return f"{text}. {self.remedy}" if self.remedy else f"{text}."
+        text = f"{text}. {self.remedy}" if self.remedy else f"{text}."
+        return text.replace("\n", "\n     ")  # a line in a name is not a line of its own
 
 
 class LvkitError(ValueError):

@@ -2,7 +2,8 @@
 
 A command's result goes to stdout, at its end and in one piece; everything else (warnings, progress,
 errors) goes to stderr. With ``--json`` stdout holds exactly one JSON document, also when something
-is wrong. The exit code is 0, or 1 for what the user can mend in the data or settings, 2 for a
+is wrong. Names from data can hold characters that steer a terminal; everything is printed with such
+characters escaped. The exit code is 0, or 1 for what the user can mend in the data or settings, 2 for a
 command line that is not understood, and 130 after Ctrl-C.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +25,13 @@ from lvkit.documents import plain
 from lvkit.errors import LvkitError, LvkitWarning, Problem
 from lvkit.terminal.options import in_options, problem_in_options
 
-__all__ = ["InterruptError", "result", "run", "say", "watching"]
+__all__ = ["InterruptError", "printable", "result", "run", "say", "watching"]
+
+# Control characters other than tab and newline, separators of lines and paragraphs that not every
+# program takes for such, and marks that change the direction of text.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 
 # The root of what a command line can have wrong; typer exports only this one of its heirs.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -70,11 +78,24 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     return _interrupted("", as_json=as_json) if code == 130 else int(code)
 
 
+def printable(text: str) -> str:
+    r"""Return a text in which control characters are escaped as JSON escapes them.
+
+    Newlines and tabs stay. JSON whose strings hold such characters stays the same document.
+
+    Examples
+    --------
+    >>> print(printable("a name\x1b[2J"))
+    a name\u001b[2J
+    """
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def say(text: str, *, stream: TextIO | None = None) -> None:
-    """Print `text`; if nobody reads any more (``| head``), say nothing from then on."""
+    """Print `text`, as :func:`printable` has it; print nothing once nobody reads (``| head``)."""
     to = sys.stdout if stream is None else stream
     try:
-        to.write(text + "\n")
+        to.write(printable(text) + "\n")
         to.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), to.fileno())
@@ -129,7 +150,8 @@ def _plain_warnings() -> Iterator[None]:
             if issubclass(category, LvkitWarning):
                 say(f"lvkit: {in_options(str(message))}", stream=sys.stderr)
             else:
-                usual(message, category, *rest, **more)
+                shown = printable(str(message))
+                usual(message if shown == str(message) else shown, category, *rest, **more)
 
         warnings.showwarning = show
         yield

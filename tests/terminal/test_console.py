@@ -5,12 +5,13 @@ import json
 import os
 import sys
 import warnings
+from typing import Any
 
 import pytest
 import typer
 
 from lvkit.errors import LvkitError, LvkitWarning, Problem
-from lvkit.terminal.console import InterruptError, run, say
+from lvkit.terminal.console import InterruptError, printable, result, run, say
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -55,6 +56,31 @@ def warned() -> None:
 def alarmed() -> None:
     warnings.simplefilter("always", RuntimeWarning)
     warnings.warn("overflow", RuntimeWarning, stacklevel=2)
+
+
+# What steers a terminal: colours by ESC and by C1, a cleared screen, a bell, a line written over
+# itself, text from right to left, and text hidden by it.
+STEERING = (
+    "red\x1b[31m red\x9b31m gone\x1bc bell\a over\rwritten back\b\b del\x7f null\0 "
+    "\u202egnp.exe \u2066a\u2069 \u200fb \u061cc line\u2028on next\x85line"
+)
+
+
+@app.command()
+def naming(name: str, way: str, as_json: bool = typer.Option(False, "--json")) -> None:
+    if way == "result":
+        result({"name": name}, f"name: {name}", as_json=as_json)
+    if way == "error":
+        raise LvkitError(f"saw {name}", where=f"row 3 ({name})", expected=name, remedy=name)
+    if way == "warning":
+        warnings.warn(name, LvkitWarning, stacklevel=2)
+    if way == "other warning":
+        warnings.simplefilter("always", RuntimeWarning)
+        warnings.warn(name, RuntimeWarning, stacklevel=2)
+    if way == "interrupt":
+        raise InterruptError(name)
+    if way == "usage":
+        raise typer.BadParameter(name)
 
 
 @app.command()
@@ -136,6 +162,51 @@ def test_warnings_of_lvkit_are_sentences_on_stderr(capsys: Captured) -> None:
 def test_warnings_of_others_keep_their_form() -> None:
     with pytest.warns(RuntimeWarning, match="overflow"):
         assert run(app, ["alarmed"]) == 0
+
+
+def only_text(shown: str) -> bool:
+    return all(letter.isprintable() or letter == "\n" for letter in shown)
+
+
+@pytest.mark.parametrize("way", ["result", "error", "warning", "interrupt", "usage"])
+def test_no_way_to_the_terminal_lets_a_control_character_through(
+    way: str, capsys: Captured
+) -> None:
+    run(app, ["naming", STEERING, way])
+    shown = "".join(capsys.readouterr())
+    assert printable(STEERING) in shown
+    assert only_text(shown)
+
+
+def test_warnings_of_others_are_escaped_too() -> None:
+    with pytest.warns(RuntimeWarning, match="over.u000dwritten") as caught:
+        assert run(app, ["naming", STEERING, "other warning"]) == 0
+    assert only_text(str(caught[0].message))
+
+
+@pytest.mark.parametrize("way", ["result", "error", "usage"])
+def test_a_document_for_programs_still_holds_the_name(way: str, capsys: Captured) -> None:
+    run(app, ["naming", STEERING, way, "--json"])
+    out = capsys.readouterr().out
+    assert only_text(out)
+    document = json.loads(out)
+    assert STEERING in (document["name"] if way == "result" else problem_in(document)["seen"])
+
+
+def problem_in(document: dict[str, Any]) -> dict[str, str]:
+    (problem,) = document["error"]["problems"]
+    return dict(problem)
+
+
+def test_what_is_no_control_character_stays_as_it_is() -> None:
+    text = "ε = −0.5\t日本語, \u200cfa\u200d, Ωmega ½ 🙂\n"
+    assert printable(text) == text
+
+
+def test_a_line_in_a_name_never_begins_a_line_of_its_own(capsys: Captured) -> None:
+    assert run(app, ["naming", "x\nlvkit: all is well", "error"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("lvkit: all")] == []
 
 
 def test_a_fault_of_lvkit_itself_is_not_hidden() -> None:
