@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, show_value
 
 __all__ = ["check_level", "check_names", "check_path", "check_whole", "check_workers"]
 
@@ -29,7 +29,9 @@ def check_whole(value: object, name: str, least: int = 1) -> int:
     """
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or int(value) < least:  # type: ignore[call-overload]
-        raise LvkitError(f"saw {value!r}", where=name, expected=f"a whole number from {least}")
+        raise LvkitError(
+            f"saw {show_value(value)}", where=name, expected=f"a whole number from {least}"
+        )
     return int(value)  # type: ignore[call-overload, no-any-return]
 
 
@@ -45,9 +47,11 @@ def check_level(level: object, name: str = "level") -> float:
     lvkit.errors.LvkitError: level: saw 95; expected a number between 0 and 1, such as 0.95.
     """
     number = isinstance(level, int | float | np.integer | np.floating)
-    if not number or not 0.0 < float(level) < 1.0:  # type: ignore[arg-type]
+    if not number or not 0.0 < level < 1.0:  # type: ignore[operator]
         raise LvkitError(
-            f"saw {level!r}", where=name, expected="a number between 0 and 1, such as 0.95"
+            f"saw {show_value(level)}",
+            where=name,
+            expected="a number between 0 and 1, such as 0.95",
         )
     return float(level)  # type: ignore[arg-type]
 
@@ -59,7 +63,7 @@ def check_workers(n_jobs: object) -> int | None:
     whole = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)
     if not whole or n_jobs == 0:
         raise LvkitError(
-            f"saw {n_jobs!r}",
+            f"saw {show_value(n_jobs)}",
             where="n_jobs",
             expected="a number of workers: 1, 2, ...; or -1 for all cores",
         )
@@ -69,11 +73,13 @@ def check_workers(n_jobs: object) -> int | None:
 def check_names(names: object, where: str, example: str) -> dict[str, str]:
     """Return a mapping of names to names, not empty, none of them blank."""
     if not isinstance(names, Mapping) or not names:
-        raise LvkitError(f"saw {names!r}", where=where, expected=f"a mapping {example}")
+        raise LvkitError(f"saw {show_value(names)}", where=where, expected=f"a mapping {example}")
     for key, value in names.items():
         if not (isinstance(key, str) and key.strip() and isinstance(value, str) and value.strip()):
             raise LvkitError(
-                f"saw {key!r}: {value!r}", where=where, expected=f"names, in a mapping {example}"
+                f"saw {show_value(key)}: {show_value(value)}",
+                where=where,
+                expected=f"names, in a mapping {example}",
             )
     return dict(names)
 

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["LvkitError", "LvkitWarning", "Problem", "nearest"]
+__all__ = ["LvkitError", "LvkitWarning", "Problem", "nearest", "show_value"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,22 @@ class LvkitError(ValueError):
 
 class LvkitWarning(UserWarning):
     """The root of every warning lvkit gives on purpose."""
+
+
+def show_value(value: object, longest: int = 200) -> str:
+    """Return any value as a message shows it: as Python writes it, cut where it is long.
+
+    Examples
+    --------
+    >>> show_value("seven"), show_value(10**5000), show_value([1] * 99, 12)
+    ("'seven'", 'an int too long to print', '[1, 1, 1, 1…')
+    """
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # more digits or more levels than Python prints
+        kind = type(value).__name__
+        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} too long to print"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

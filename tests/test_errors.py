@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from lvkit.errors import LvkitError, LvkitWarning, Problem, nearest
+from lvkit.errors import LvkitError, LvkitWarning, Problem, nearest, show_value
 
 
 def test_a_problem_reads_as_place_sight_expectation_and_remedy() -> None:
@@ -75,3 +75,17 @@ def test_a_name_is_not_offered_for_itself() -> None:
     assert nearest("log_params", ["log_params"]) == ""
     assert nearest("log_params", ["log_params", "log_param"]) == " Did you mean 'log_param'?"
     assert nearest("MMLU", ["mmlu"]) == " Did you mean 'mmlu'?"
+
+
+def test_a_value_that_python_does_not_print_is_still_shown() -> None:
+    endless: list[object] = []
+    for _ in range(10_000):
+        endless = [endless]
+    assert show_value(-(10**5000)) == "an int too long to print"
+    assert show_value(endless) == "a list too long to print"
+    assert show_value("x" * 500) == "'" + "x" * 198 + "…"
+
+
+def test_only_the_first_line_of_a_problem_begins_at_the_margin() -> None:
+    problem = Problem("saw 'a\nb'", where="model 'c\nd'")
+    assert str(problem) == "model 'c\n     d': saw 'a\n     b'."

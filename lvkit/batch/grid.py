@@ -17,9 +17,13 @@ from typing import Any
 from lvkit.batch.names import run_names
 from lvkit.batch.parameters import Parameter, as_json
 from lvkit.batch.source import Source, templates_with
-from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.errors import LvkitError, Problem, nearest, show_value
 
 __all__ = ["PlannedRun", "planned_runs"]
+
+
+# Characters of a value in a title.
+_LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,8 @@ def _title(source: Source, values: Mapping[str, Any], told: Mapping[str, Any]) -
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _shape_problems(
@@ -180,11 +185,13 @@ def _value_problem(parameter: Parameter, value: Any) -> Iterator[Problem]:
     where = f"parameter '{parameter.name}'"
     try:
         plain = as_json(value)
-    except (TypeError, ValueError, RecursionError):
-        yield Problem(f"saw {value!r}", where, f"{parameter.expected}, as JSON knows it")
+    except (TypeError, ValueError):
+        remedy = "Finite numbers, Unicode text, and lists and mappings of such can be written."
+        expected = f"{parameter.expected} that can be written as JSON"
+        yield Problem(f"got {show_value(value)}", where, expected, remedy)
         return
     if not parameter.accepts(plain):
-        yield Problem(f"saw {value!r}", where, parameter.expected)
+        yield Problem(f"got {show_value(value)}", where, parameter.expected)
 
 
 def _refuse_same(told: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> None:

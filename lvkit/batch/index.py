@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from decimal import Decimal
 from importlib import resources
 from typing import Any
 
@@ -24,6 +25,10 @@ from lvkit.batch.source import Source
 __all__ = ["batch_document", "index_page", "manifest_text"]
 
 _MOST_COLUMNS = 12
+
+# Characters of a text that are shown, and whole numbers from which on only their size is.
+_LONGEST = 200
+_LONG = 10**21
 
 
 def index_page(batch: Batch, title: str) -> str:
@@ -171,10 +176,14 @@ def _shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int) and abs(value) >= _LONG:
+        return f"{Decimal(value):.3e}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _sortable(value: Any) -> str:
     """Return a value as the table is sorted by it."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return repr(value) if number and math.isfinite(value) else _shown(value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    number = whole or (isinstance(value, float) and math.isfinite(value))
+    return repr(value) if number else _shown(value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import re
 import tempfile
 import time
@@ -238,8 +239,10 @@ def _report(notebook: Any, job: Job) -> tuple[dict[str, bytes], dict[str, Any]]:
         nbformat.writes(notebook) + "\n",  # type: ignore[no-untyped-call]
         json.dumps(document, indent=2, allow_nan=False) + "\n",
     )
-    files = {name: text.encode() for name, text in zip(REPORT, texts, strict=True)}
-    return files, scalars(plain(found.get("highlights")))
+    # In JSON and in pages, what UTF-8 cannot say is written as \udcff.
+    files = {name: text.encode("utf-8", "backslashreplace")
+             for name, text in zip(REPORT, texts, strict=True)}  # fmt: skip
+    return files, scalars(found.get("highlights"))
 
 
 def _without_places_of_code(notebook: Any) -> None:
@@ -280,10 +283,29 @@ def titled(title: str, found: Mapping[str, Any]) -> str:
 
 
 def scalars(highlights: Any) -> dict[str, Any]:
-    """Return the entries of a mapping that are numbers or texts."""
+    """Return the entries of a mapping that are numbers or texts, cut where they are long.
+
+    A number that is not finite becomes a text, since JSON has none.
+
+    Examples
+    --------
+    >>> scalars({"K": 2, "AIC": float("nan"), "anchors": ["a"]})
+    {'K': 2, 'AIC': 'nan'}
+    """
     if not isinstance(highlights, Mapping):
         return {}
-    return {str(k): v for k, v in highlights.items() if isinstance(v, (bool, int, float, str))}
+    return {_cut(str(name)): _scalar(value) for name, value in highlights.items()
+            if isinstance(value, (bool, int, float, str))}  # fmt: skip
+
+
+def _scalar(value: float | str) -> float | str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return _cut(value) if isinstance(value, str) else value
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
 
 
 def _failure(error: Exception, target: Path, job: Job) -> Failure:
@@ -293,7 +315,7 @@ def _failure(error: Exception, target: Path, job: Job) -> Failure:
         return Failure(section, "TimeoutError", f"a cell took longer than {job.timeout} seconds")
     name = getattr(error, "ename", type(error).__name__)
     text = str(getattr(error, "evalue", error)).rstrip(".")
-    return Failure(section, name, text if len(text) <= _LONGEST else text[:_LONGEST] + " …")
+    return Failure(section, name, _cut(text))
 
 
 def _section(target: Path) -> str:

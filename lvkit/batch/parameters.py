@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import sys
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +21,15 @@ from lvkit.errors import LvkitError
 
 __all__ = ["COMPUTED", "NO_DEFAULT", "Parameter", "as_json", "read_parameters"]
 
+# Levels of lists and mappings in a value; kernels, pages and files take many more.
+_DEEPEST = 50
+
 NO_DEFAULT = object()
 COMPUTED = object()
+
+# The range of a float; beyond it a whole number is no number to compute with.
+_MOST = int(sys.float_info.max)
+_LEAST = -_MOST
 
 # What Python calls JSON's types, in its words and in ours.
 _SAID = {
@@ -77,9 +85,14 @@ class Parameter:
         return self.default is NO_DEFAULT
 
     def accepts(self, value: Any) -> bool:
-        """Tell whether a value has the right type; whole numbers are numbers, ``True`` is none."""
+        """Tell whether a value has the right type; whole numbers are numbers, ``True`` is none.
+
+        Where a parameter takes numbers, but is not one of whole numbers, they must be such that a
+        float can hold them: up to 1.8e308.
+        """
         kind = type(value).__name__
-        return not self.kinds or kind in self.kinds or (kind == "int" and "float" in self.kinds)
+        as_float = kind == "int" and "float" in self.kinds and _LEAST <= value <= _MOST
+        return not self.kinds or kind in self.kinds or as_float
 
     def read(self, text: str) -> Any:
         """Return what somebody typed in a shell as a value of this parameter.
@@ -124,9 +137,27 @@ def as_json(value: Any) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If JSON has no such value: a path, a date, a number that is not finite.
+        If JSON has no such value: a path, a date, a number that is not finite, a text that is not
+        Unicode; if it is nested too deeply, or a whole number too long to be written out.
     """
-    return json.loads(json.dumps(value, allow_nan=False))
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        text.encode()
+        plain = json.loads(text)
+        is_deep = _depth(plain) > _DEEPEST
+    except RecursionError:
+        is_deep = True
+    if is_deep:
+        raise ValueError("nested too deeply")
+    return plain
+
+
+def _depth(value: Any) -> int:
+    """Return how many lists and mappings a value of JSON's is nested in, itself included."""
+    if not isinstance(value, (list, dict)):
+        return 0
+    items = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(_depth, items), default=0)
 
 
 def read_parameters(source: str) -> tuple[Parameter, ...]:
@@ -155,13 +186,19 @@ def read_parameters(source: str) -> tuple[Parameter, ...]:
     (0, 'of all that is random', 'a whole number', True)
     """
     try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
+        return _parameters(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
+        why = f" ({error.msg}, line {error.lineno})" if isinstance(error, SyntaxError) else ""
         raise LvkitError(
-            f"the cell is not plain Python ({error.msg}, line {error.lineno})",
+            f"the cell is not plain Python{why}",
             where="parameters cell",
             remedy="Keep magics and shell commands in other cells.",
         ) from error
+
+
+def _parameters(source: str) -> tuple[Parameter, ...]:
+    """Return the parameters of a cell, if it is Python."""
+    tree = ast.parse(source)
     comments = _comments(source)
     found: dict[str, Parameter] = {}
     for name, annotation, value, line in _assignments(tree):
@@ -197,7 +234,7 @@ def _constant(value: ast.expr) -> Any:
     """Return what an expression stands for, if that can be told without running it."""
     try:
         return ast.literal_eval(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return COMPUTED
 
 
@@ -218,7 +255,10 @@ def _annotated(node: ast.expr) -> frozenset[str]:
     if isinstance(node, ast.Constant):
         if node.value is None:
             return frozenset({"NoneType"})
-        return _annotated(ast.parse(str(node.value), mode="eval").body)
+        try:
+            return _annotated(ast.parse(str(node.value), mode="eval").body)
+        except SyntaxError:  # an annotation is any text
+            return frozenset()
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return _either([node.left, node.right])
     if isinstance(node, ast.Subscript):

@@ -2,8 +2,9 @@
 
 TOML or YAML with a few tables: which notebook, fixed parameters, a grid, or runs one by one. A plan
 may come from anybody, so it is read as data only, every key that is not understood is refused, and
-it cannot say where files are written. It can name a notebook, but naming is not trusting: the user
-names the same notebook too, or nothing of it runs.
+it cannot have files written outside the folder it is in and the folder that the user names. It can
+name a notebook, but naming is not trusting: the user names the same notebook too, or nothing of it
+runs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.errors import LvkitError, Problem, nearest, show_value
 
 __all__ = ["PlanFile", "read_plan"]
 
@@ -157,16 +158,16 @@ def _problems(file: Path, name: str, value: Any) -> list[Problem]:
         remedy = f"A plan knows: {', '.join(_KEYS)}.{nearest(name, _KEYS)}"
         return [Problem("unknown key", where, remedy=remedy)]
     if not isinstance(value, kind):
-        return [Problem(f"saw {value!r}", where, _SAID[kind])]
+        return [Problem(f"saw {show_value(value)}", where, _SAID[kind])]
     if name == "grid":
         return [
-            Problem(f"saw {values!r}", f"{where}, {parameter}", "a list of values")
+            Problem(f"saw {show_value(values)}", f"{where}, {parameter}", "a list of values")
             for parameter, values in value.items()
             if not isinstance(values, list)
         ]
     if name == "runs":
         return [
-            Problem(f"saw {run!r}", f"{where}, number {number}", "a table of parameters")
+            Problem(f"saw {show_value(run)}", f"{where}, number {number}", "a table of parameters")
             for number, run in enumerate(value, start=1)
             if not isinstance(run, dict)
         ]

@@ -18,7 +18,7 @@ from lvkit.batch.parameters import Parameter, read_parameters
 from lvkit.errors import LvkitError, nearest
 from lvkit.files import shipped_notebooks
 
-__all__ = ["TEMPLATES", "Source", "open_notebook", "open_template", "templates_with"]
+__all__ = ["CACHE", "TEMPLATES", "Source", "open_notebook", "open_template", "templates_with"]
 
 # lvkit's own reports, each with what its pages are called.
 TEMPLATES = {
@@ -27,8 +27,11 @@ TEMPLATES = {
     "leaderboard": "lvkit leaderboard report",
 }
 
+# The parameter that names the folder of the fits that reports share: the only one written to.
+CACHE = "cache"
+
 # Their parameters that are files or folders; a family rule may be one.
-_FILES = ("data", "benchmarks", "fit", "cache")
+_FILES = ("data", "benchmarks", "fit", CACHE)
 _PERHAPS_FILES = ("family",)
 
 
@@ -67,6 +70,13 @@ class Source:
         """Whether it has a cell tagged ``parameters``; without one it takes none."""
         return _parameters_cell(json.loads(self.text)) is not None
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The parameters that are known to name files or folders."""
+        known = _FILES + _PERHAPS_FILES if self.own else (CACHE,)
+        there = {parameter.name for parameter in self.parameters}
+        return tuple(name for name in known if name in there)
+
     def in_full(self, values: Mapping[str, Any], folder: str | os.PathLike[str]) -> dict[str, Any]:
         """Return values in which files are told in full, for a kernel that works elsewhere.
 
@@ -77,7 +87,10 @@ class Source:
         folder : path-like
             Where relative paths start. In the user's notebook, a text is a path if a file is there.
         """
-        return {name: self._in_full(name, value, Path(folder)) for name, value in values.items()}
+        try:
+            return {name: self._in_full(name, item, Path(folder)) for name, item in values.items()}
+        except RecursionError:  # a value that has no end is refused later, with all that is wrong
+            return dict(values)
 
     def _in_full(self, name: str, value: Any, folder: Path) -> Any:
         if isinstance(value, list):
@@ -165,12 +178,11 @@ def open_notebook(path: str | os.PathLike[str]) -> Source:
         raise LvkitError(
             f"cannot read the notebook ({error.strerror})", where=f"'{file}'"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _no_notebook(file, "the file is not JSON") from error
-    cells = document.get("cells") if isinstance(document, dict) else None
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise _no_notebook(file, "the file has no cells")
-    metadata = document.get("metadata") or {}
+    if malformed := _malformed(document):
+        raise _no_notebook(file, malformed)
+    metadata = document.get("metadata", {})
     languages = [(metadata.get(part) or {}).get(key) for part, key in
                  (("kernelspec", "language"), ("language_info", "name"))]  # fmt: skip
     other = [language for language in languages if language not in (None, "", "python")]
@@ -187,6 +199,46 @@ def open_notebook(path: str | os.PathLike[str]) -> Source:
 
 def _no_notebook(file: Path, seen: str) -> LvkitError:
     return LvkitError(seen, where=f"'{file}'", expected="a Jupyter notebook in Python")
+
+
+def _malformed(document: Any) -> str:
+    """Return what keeps a document from being a notebook; empty for a notebook."""
+    cells = document.get("cells") if isinstance(document, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        return "the file has no cells"
+    if not isinstance(document.get("nbformat", 4), int):
+        return "its nbformat is not a number"
+    metadata = document.get("metadata", {})
+    parts = ("kernelspec", "language_info")
+    if not isinstance(metadata, dict) or not all(
+        isinstance(metadata.get(part) or {}, dict) for part in parts
+    ):
+        return "its metadata are not a mapping"
+    for number, cell in enumerate(cells, start=1):
+        if wrong := _malformed_cell(cell):
+            return f"cell {number}: {wrong}"
+    return ""
+
+
+def _malformed_cell(cell: Mapping[str, Any]) -> str:
+    """Return what is wrong with a cell; empty for a sound one."""
+    if not isinstance(cell.get("cell_type"), str):
+        return "it has no cell_type"
+    if not isinstance(cell.get("metadata", {}), dict):
+        return "its metadata are not a mapping"
+    if not _are_texts(cell.get("metadata", {}).get("tags", [])):
+        return "its tags are not a list of texts"
+    source = cell.get("source", "")
+    if not isinstance(source, str) and not _are_texts(source):
+        return "its source is neither a text nor a list of texts"
+    outputs = cell.get("outputs", [])
+    if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
+        return "its outputs are not a list of mappings"
+    return ""
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def _parameters(document: Mapping[str, Any]) -> tuple[Parameter, ...]:

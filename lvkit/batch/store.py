@@ -2,7 +2,8 @@
 
 The folder of a run is filled under a name of its own and takes its place in one step, so that
 whatever ends a batch, a crash or a power cut, no report is half there. A record in it says what it
-was made from and what its files should contain; a run is taken for done only if both agree. What
+was made from and what its files should contain; a run is taken for done only if both agree, and the
+record is as it was written. What
 an ended batch left under passing names is cleared when the next one starts, which a lock makes sure
 of: two batches never work in one folder.
 """
@@ -31,6 +32,7 @@ RECORD = "run.json"
 CACHE = ".cache"
 _RUNS = "runs"
 _LOCK = ".lvkit.lock"
+_LARGEST = 50_000_000  # bytes of a record
 _PAGES = ("index.html", "manifest.json")
 
 _PASSING = re.compile(r"\.lvkit-(?:new-[0-9a-f]{16}|old-[0-9a-f]{16}-(?P<run>[a-z0-9-]+))")
@@ -93,7 +95,7 @@ class Store:
         try:
             if self.folder.joinpath(_RUNS).is_symlink() or not _is_plain(folder, stat.S_ISDIR):
                 return None
-            record = json.loads((folder / RECORD).read_text("utf-8"))
+            record = _record(folder / RECORD)
             whole = all(
                 _is_plain(folder / file, stat.S_ISREG)
                 and file_digest(folder / file) == record["files"][file]
@@ -101,7 +103,7 @@ class Store:
             )
             agrees = record["status"] == "done" and record["key"] == key
             return record if whole and agrees else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def put(self, name: str, files: Mapping[str, bytes], record: Mapping[str, Any]) -> None:
@@ -123,7 +125,8 @@ class Store:
         """
         new = self.runs / f".lvkit-new-{secrets.token_hex(8)}"
         hashes = {file: digest(content) for file, content in files.items()}
-        text = json.dumps({**record, "files": hashes}, indent=2, allow_nan=False) + "\n"
+        whole = {**record, "files": hashes}
+        text = json.dumps(whole | {"sha256": _mark(whole)}, indent=2, allow_nan=False) + "\n"
         try:
             new.mkdir()
             for file, content in {**files, RECORD: text.encode()}.items():
@@ -143,7 +146,7 @@ class Store:
         target = self.folder / file
         if target.is_symlink():
             target.unlink()
-        write_whole(target, content)
+        write_whole(target, content.encode("utf-8", "backslashreplace"))
 
     def _exchange(self, new: Path, target: Path) -> None:
         """Give a folder its name; the one that had it goes away."""
@@ -243,6 +246,21 @@ class Store:
         for entry in self.folder.iterdir():
             if _PASSING_FILE.fullmatch(entry.name) and _is_plain(entry, stat.S_ISREG):
                 entry.unlink(missing_ok=True)
+
+
+def _record(file: Path) -> dict[str, Any]:
+    """Return the record of a run; raise what shows that it is not as it was written."""
+    if not _is_plain(file, stat.S_ISREG) or file.stat().st_size > _LARGEST:
+        raise ValueError("no record of a run")
+    record = json.loads(file.read_text("utf-8"))
+    if not isinstance(record, dict) or record.pop("sha256", "") != _mark(record):
+        raise ValueError("changed since it was written")
+    return record
+
+
+def _mark(record: Mapping[str, Any]) -> str:
+    """Return the hash that a record carries: a safeguard against slips, not against forgers."""
+    return digest(json.dumps(record, sort_keys=True))
 
 
 def _is_plain(path: Path, kind: Any) -> bool:

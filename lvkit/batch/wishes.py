@@ -8,15 +8,15 @@ path in full.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lvkit.batch.parameters import Parameter
 from lvkit.batch.planfile import PlanFile
-from lvkit.batch.source import Source, open_notebook, open_template
-from lvkit.errors import LvkitError, Problem
+from lvkit.batch.source import CACHE, Source, open_notebook, open_template
+from lvkit.errors import LvkitError, Problem, show_value
 
 __all__ = ["Wishes", "chosen_source", "typed"]
 
@@ -57,8 +57,12 @@ class Wishes:
         ------
         LvkitError
             If both give a list for one parameter, one a list and the other a value, or both give
-            runs one by one.
+            runs one by one; if the plan file would have something written outside its folder, or
+            something read that is not a regular file.
         """
+        outside = [*_problems_with_paths(source, plan)]
+        if outside:
+            raise LvkitError.from_problems(outside)
         twice = [Problem("saw two lists, one in the plan", f"grid, parameter '{name}'")
                  for name in grid if name in plan.grid]  # fmt: skip
         twice += [Problem("saw a value here, and a list in the plan's grid", f"parameter '{name}'")
@@ -78,6 +82,49 @@ class Wishes:
             tuple(source.in_full(run, plan.folder) for run in plan.runs)
             + tuple(source.in_full(run, here) for run in runs),
         )
+
+
+def _problems_with_paths(source: Source, plan: PlanFile) -> Iterator[Problem]:
+    """Yield what is wrong with the paths in a plan file, which may come from anybody.
+
+    The cache is written to, so it lies in the folder of the plan file; all others are only read.
+    """
+    for name in source.files:
+        rows = (plan.parameters, *plan.runs)
+        values = [*plan.grid.get(name, ()), *(row[name] for row in rows if name in row)]
+        for text in (value for value in values if isinstance(value, str) and value):
+            if name == CACHE and _leads_outside(text, plan.folder):
+                yield Problem(
+                    f"got {show_value(text)}, which leads out of the plan file's folder",
+                    f"plan, parameter '{name}'",
+                    f"a folder in '{plan.folder}', as a relative path without '..'",
+                    f"Leave it out of the plan, or give it yourself: parameters={{'{name}': DIR}} "
+                    f"in Python, --set {name}=DIR in a shell.",
+                )
+            elif name != CACHE and _is_special(text, plan.folder):
+                yield Problem(f"got {show_value(text)}", f"plan, parameter '{name}'", "a file")
+
+
+def _leads_outside(text: str, folder: Path) -> bool:
+    """Tell whether a path leads out of a folder, by itself or by a link."""
+    if "\0" in text:  # no path at all
+        return False
+    try:
+        inside = os.path.realpath(folder)
+        common = os.path.commonpath([inside, os.path.realpath(folder / text)])
+    except (OSError, ValueError):  # another drive, a loop of links
+        return True
+    return os.path.isabs(text) or ".." in Path(text).parts or common != inside
+
+
+def _is_special(text: str, folder: Path) -> bool:
+    """Tell whether a path is that of a device or a pipe, whose content may never end."""
+    path = os.path.join(folder, text)
+    return (
+        "\0" not in text
+        and os.path.exists(path)
+        and not (os.path.isfile(path) or os.path.isdir(path))
+    )
 
 
 def chosen_source(
@@ -174,7 +221,7 @@ def typed(
 
 def _lists(grid: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return a grid's values as lists; a text is no list of letters."""
-    wrong = [Problem(f"saw {values!r}", f"grid, parameter '{name}'", "a list of values")
+    wrong = [Problem(f"saw {show_value(values)}", f"grid, parameter '{name}'", "a list of values")
              for name, values in grid.items()
              if isinstance(values, (str, Mapping)) or not hasattr(values, "__iter__")]  # fmt: skip
     if wrong:

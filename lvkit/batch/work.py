@@ -18,6 +18,7 @@ from lvkit.batch.content import ASIDE, content_key, data_digests, data_of, versi
 from lvkit.batch.grid import PlannedRun
 from lvkit.batch.index import index_page, manifest_text
 from lvkit.batch.job import Job, Outcome, now, require_jupyter, scalars
+from lvkit.batch.parameters import as_json
 from lvkit.batch.pool import run_jobs
 from lvkit.batch.results import Batch, Run
 from lvkit.batch.source import Source
@@ -213,16 +214,19 @@ class Work:
         record = self.store.kept(planned.name, self.keys[planned.name])
         if record is None:
             return None
-        return replace(
-            self._waiting(planned),
-            status="done",
-            kept=True,
-            parameters={**planned.parameters, **record.get("parameters", {})},
-            highlights=scalars(record.get("highlights")),
-            started=str(record.get("started", "")),
-            ended=str(record.get("ended", "")),
-            seconds=float(record.get("seconds", 0.0)),
-        )
+        try:
+            return replace(
+                self._waiting(planned),
+                status="done",
+                kept=True,
+                parameters={**planned.parameters, **as_json(record["parameters"])},
+                highlights=scalars(record["highlights"]),
+                started=str(record["started"]),
+                ended=str(record["ended"]),
+                seconds=float(as_json(record["seconds"])),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError):  # written by something else
+            return None
 
     def _job(self, run: PlannedRun) -> Job:
         manner = self.manner

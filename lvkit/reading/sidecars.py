@@ -41,7 +41,7 @@ def family_rule(text: str | None) -> str | dict[str, str] | None:
     >>> family_rule("from_name")
     'from_name'
     """
-    if text is not None and (text.lower().endswith(".csv") or Path(text).is_file()):
+    if text is not None and (text.lower().endswith(".csv") or os.path.isfile(text)):
         return read_families(text)
     return text
 
@@ -139,8 +139,9 @@ def _read(path: str | os.PathLike[str], needed: Sequence[str]) -> list[tuple[int
     """Return the rows of a small CSV file, each with the line it ends on."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        seen = getattr(error, "strerror", None) or "this is not text in UTF-8"
+    except (OSError, ValueError) as error:
+        encoding = isinstance(error, UnicodeDecodeError)
+        seen = "this is not text in UTF-8" if encoding else getattr(error, "strerror", error)
         raise LvkitError(
             f"cannot read the file ({seen})",
             where=f"'{path}'",

@@ -3,8 +3,8 @@
 A command's result goes to stdout, at its end and in one piece; everything else (warnings, progress,
 errors) goes to stderr. With ``--json`` stdout holds exactly one JSON document, also when something
 is wrong. Names from data can hold characters that steer a terminal; everything is printed with such
-characters escaped. The exit code is 0, or 1 for what the user can mend in the data or settings, 2 for a
-command line that is not understood, and 130 after Ctrl-C.
+characters escaped. The exit code is 0, or 1 for what the user can mend in the data or settings, 2
+for a command line that is not understood, and 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ __all__ = ["InterruptError", "printable", "result", "run", "say", "watching"]
 
 # Control characters other than tab and newline, separators of lines and paragraphs that not every
 # program takes for such, and marks that change the direction of text.
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
-)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 # The root of what a command line can have wrong; typer exports only this one of its heirs.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]

@@ -60,12 +60,17 @@ def test_numbers_of_numpy_become_plain_ones(source: Source) -> None:
     ("fixed", "grid", "rows", "told"),
     [
         ({"nmae": "a"}, {}, [], "'nmae': no such parameter.*Did you mean 'name'"),
-        ({"x": "1"}, {}, [], "'x': saw '1'; expected a whole number"),
-        ({"x": True}, {}, [], "'x': saw True; expected a whole number"),
-        ({"rate": None}, {}, [], "'rate': saw None; expected a number"),
-        ({"rate": float("nan")}, {}, [], "'rate': saw nan; expected a number, as JSON knows it"),
-        ({"name": datetime.date(2026, 1, 1)}, {}, [], "as JSON knows it"),
-        ({}, {"x": [1, "2"]}, [], "'x': saw '2'"),
+        ({"x": "1"}, {}, [], "'x': got '1'; expected a whole number"),
+        ({"x": True}, {}, [], "'x': got True; expected a whole number"),
+        ({"rate": None}, {}, [], "'rate': got None; expected a number"),
+        (
+            {"rate": float("nan")},
+            {},
+            [],
+            "'rate': got nan; expected a number that can be written as JSON",
+        ),
+        ({"name": datetime.date(2026, 1, 1)}, {}, [], "that can be written as JSON"),
+        ({}, {"x": [1, "2"]}, [], "'x': got '2'"),
         ({}, {"x": []}, [], "grid, parameter 'x': saw an empty list"),
         ({"x": 1}, {"x": [2]}, [], "'x': given twice, in the grid and outside it"),
         ({}, {"x": [2]}, [{"x": 3}], "'x': given twice"),
@@ -120,3 +125,22 @@ def test_all_that_is_wrong_is_told_in_one_list_and_once(source: Source) -> None:
         "parameter 'x'",
         "parameter 'z'",
     ]
+
+
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [10**5000, float("inf"), "\ud800", ENDLESS, {"a": ENDLESS}],
+    ids=["digits", "inf", "surrogate", "endless", "endless inside"],
+)
+def test_values_that_cannot_be_written_are_refused_with_all_others(
+    value: Any, source: Source
+) -> None:
+    full = source.in_full({"x": value}, ".")
+    with pytest.raises(lv.LvkitError) as caught:
+        planned_runs(source, {"y": 1, "needed": ""}, {"x": [1, full["x"]]})
+    assert len(caught.value.problems) == 2
+    assert len(str(caught.value)) < 1000

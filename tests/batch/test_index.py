@@ -147,3 +147,27 @@ def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
     page = index_page(Batch(Path("out"), runs), "Mine")
     assert ">/far/a/scores.csv</span>" in page
     assert ">/far/b/scores.csv</span>" in page
+
+
+# Whole numbers beyond every float, and beyond what JavaScript and Python's floats tell apart.
+HUGE = [10**310, -(10**4299), 10**21, 2**63]
+
+
+def test_a_number_of_any_size_stands_in_the_index_and_in_the_manifest(tmp_path: Path) -> None:
+    runs = tuple(done(f"r{n}", {"x": value}, found=value) for n, value in enumerate(HUGE))
+    batch = Batch(Path("out"), runs)
+    page = index_page(batch, "Mine")
+    assert re.findall(r'data-value="([^"]*)">1?\S+</td>', page)[:2] == [str(HUGE[0])] * 2
+    assert ">1.000e+310</td>" in page
+    assert f">{2**63}</td>" in page
+    source = open_notebook(write_notebook(tmp_path))
+    document = json.loads(manifest_text(batch, source, ""))
+    assert [run["parameters"]["x"] for run in document["runs"]] == HUGE
+    assert not batch.table.empty
+
+
+def test_a_long_text_is_cut_in_the_table() -> None:
+    runs = tuple(done(name, {"x": name * 10**6}, found=name * 300) for name in "ab")
+    page = index_page(Batch(Path("out"), runs), "Mine")
+    assert f">{'a' * 199}…</td>" in page
+    assert len(page) < 30_000

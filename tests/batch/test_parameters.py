@@ -168,3 +168,45 @@ def test_values_are_as_they_come_back_from_json() -> None:
 def test_values_that_json_does_not_know_are_refused(value: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         as_json(value)
+
+
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [10**5000, [10**5000], {"a": float("inf")}, float("nan"), "\ud800", {"\udcff": 1},
+     nested(60), nested(5000), {1}, b"x"],
+    ids=["digits", "digits inside", "inf", "nan", "surrogate", "key", "deep", "deeper", "set", "b"],
+)  # fmt: skip
+def test_a_value_that_cannot_be_written_is_known_at_once(value: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        as_json(value)
+
+
+def test_a_number_beyond_floats_is_none_where_floats_are_taken() -> None:
+    rate, count, any_number = read_parameters("rate: float = 0.5\ncount: int = 0\nx = 0")
+    for value in (10**310, -(10**310)):
+        assert not rate.accepts(value)
+        assert count.accepts(value)
+        assert any_number.accepts(value)
+    assert rate.accepts(10**308)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x = 1\0", f"x = {'(' * 5000}{')' * 5000}", f"x = {'9' * 5000}", f"x = {'-' * 100_000}1"],
+    ids=["null byte", "parentheses", "digits", "signs"],
+)  # fmt: skip
+def test_a_cell_that_python_cannot_read_is_refused(source: str) -> None:
+    with pytest.raises(lv.LvkitError, match="parameters cell: the cell is not plain Python"):
+        read_parameters(source)
+
+
+def test_an_annotation_may_be_any_text() -> None:
+    (parameter,) = read_parameters("x: 'a number, > 0' = 1")
+    assert parameter.kinds == frozenset()

@@ -94,3 +94,52 @@ def test_files_are_told_in_full_and_other_texts_are_left(tmp_path: Path) -> None
     assert mine.in_full({"y": {"a": "scores.csv"}}, tmp_path) == {"y": {"a": full}}
     assert report.in_full({"cache": "fits"}, tmp_path) == {"cache": str(tmp_path / "fits")}
     assert report.in_full({"anchors": {"a": "gemma"}}, tmp_path) == {"anchors": {"a": "gemma"}}
+
+
+def changed(**parts: object) -> str:
+    return json.dumps(json.loads(notebook_text()) | parts)
+
+
+def with_cell(**parts: object) -> str:
+    document = json.loads(notebook_text())
+    document["cells"][1] |= parts
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (changed(metadata=None), "its metadata are not a mapping"),
+        (changed(metadata=[1]), "its metadata are not a mapping"),
+        (changed(metadata={"kernelspec": "python3"}), "its metadata are not a mapping"),
+        (changed(metadata={"language_info": [1]}), "its metadata are not a mapping"),
+        (changed(nbformat="4"), "its nbformat is not a number"),
+        (changed(cells=None), "the file has no cells"),
+        (changed(cells={"a": 1}), "the file has no cells"),
+        (with_cell(metadata=None), "cell 2: its metadata are not a mapping"),
+        (with_cell(metadata={"tags": None}), "cell 2: its tags are not a list of texts"),
+        (with_cell(metadata={"tags": "parameters"}), "cell 2: its tags are not a list of texts"),
+        (with_cell(metadata={"tags": [1, {}]}), "cell 2: its tags are not a list of texts"),
+        (with_cell(source=None), "cell 2: its source is neither a text"),
+        (with_cell(source=[1]), "cell 2: its source is neither a text"),
+        (with_cell(cell_type=None), "cell 2: it has no cell_type"),
+        (with_cell(outputs=[None]), "cell 2: its outputs are not a list of mappings"),
+        (with_cell(outputs="x"), "cell 2: its outputs are not a list of mappings"),
+        ("[" * 100_000, "the file is not JSON"),
+        (changed(x=1).replace('"x": 1', '"x": ' + "9" * 5000), "the file is not JSON"),
+        ("null", "the file has no cells"),
+    ],
+)
+def test_a_malformed_notebook_is_refused(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.ipynb"
+    path.write_text(text)
+    with pytest.raises(lv.LvkitError, match=f"mine.ipynb'.*{told}.*expected a Jupyter notebook"):
+        open_notebook(path)
+
+
+def test_a_notebook_without_any_metadata_can_be_opened(tmp_path: Path) -> None:
+    document = json.loads(notebook_text())
+    del document["metadata"]
+    path = tmp_path / "mine.ipynb"
+    path.write_text(json.dumps(document))
+    assert open_notebook(path).parameters

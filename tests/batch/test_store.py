@@ -37,6 +37,7 @@ def test_a_run_is_kept_with_a_record_of_its_files(store: Store) -> None:
     assert names(store.runs) == ["a"]
     assert names(store.runs / "a") == sorted([*REPORT, RECORD])
     record = json.loads((store.runs / "a" / RECORD).read_text())
+    assert len(record.pop("sha256")) == 64
     assert record == DONE | {"files": {name: digest(text) for name, text in CONTENT.items()}}
 
 
@@ -64,6 +65,48 @@ def empty_record(run: Path) -> None:
     (run / RECORD).write_text("[]")
 
 
+def edit_record(run: Path) -> None:
+    record = json.loads((run / RECORD).read_text())
+    (run / RECORD).write_text(json.dumps(record | {"highlights": {"double": 5}}))
+
+
+def unmark_record(run: Path) -> None:
+    record = json.loads((run / RECORD).read_text())
+    del record["sha256"]
+    (run / RECORD).write_text(json.dumps(record))
+
+
+def scramble_record(run: Path) -> None:
+    (run / RECORD).write_bytes(b"\xff\xfe" + (run / RECORD).read_bytes())
+
+
+def null_record(run: Path) -> None:
+    (run / RECORD).write_text("null")
+
+
+def deepen_record(run: Path) -> None:
+    (run / RECORD).write_text("[" * 100_000)
+
+
+def swell_record(run: Path) -> None:
+    (run / RECORD).write_text('{"seconds": ' + "9" * 5000 + "}")
+
+
+def fatten_record(run: Path) -> None:
+    with open(run / RECORD, "ab") as file:
+        file.truncate(2**40)  # a hole: no disk is filled
+
+
+def retype_record(run: Path) -> None:
+    record = json.loads((run / RECORD).read_text())
+    (run / RECORD).write_text(json.dumps({name: [None] for name in record}))
+
+
+def fold_record(run: Path) -> None:
+    (run / RECORD).unlink()
+    (run / RECORD).mkdir()
+
+
 def fail(run: Path) -> None:
     (run / RECORD).write_text((run / RECORD).read_text().replace('"done"', '"failed"'))
 
@@ -79,6 +122,8 @@ def link_run(run: Path) -> None:
 
 
 HARM = [damage_page, lose_numbers, cut_record, empty_record, fail, link_page, link_run]
+HARM += [edit_record, unmark_record, scramble_record, null_record, deepen_record, swell_record]
+HARM += [fatten_record, retype_record, fold_record]
 
 
 @pytest.mark.parametrize("harm", HARM)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from tiny import write_notebook
 
 import lvkit as lv
 from lvkit.batch.planfile import PlanFile
-from lvkit.batch.source import open_template
+from lvkit.batch.source import open_notebook, open_template
 from lvkit.batch.wishes import Wishes, chosen_source, typed
 
 
@@ -77,6 +78,66 @@ def test_lists_that_are_told_twice_or_are_none_are_refused(
 ) -> None:
     with pytest.raises(lv.LvkitError, match=told):
         Wishes.gathered(open_template("report"), plan, {}, grid, runs)
+
+
+def plans_with(name: str, value: str, folder: Path) -> list[PlanFile]:
+    return [
+        PlanFile(parameters={name: value}, folder=folder),
+        PlanFile(grid={name: ["", value]}, folder=folder),
+        PlanFile(runs=({}, {name: value}), folder=folder),
+    ]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/elsewhere/fits",
+        "..",
+        "../fits",
+        "fits/../../fits",
+        "fits/../fits",
+        "link",
+        "link/fits",
+        "loop",
+    ],
+)
+@pytest.mark.parametrize("own", [True, False], ids=["template", "notebook"])
+def test_a_plan_file_has_nothing_written_outside_its_folder(
+    own: bool, place: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "plans"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    mine = open_notebook(write_notebook(tmp_path, parameters="cache: str = ''"))
+    source = open_template("family") if own else mine
+    for plan in plans_with("cache", place, folder):
+        with pytest.raises(lv.LvkitError, match="leads out of the plan file's folder") as caught:
+            Wishes.gathered(source, plan, {}, {}, [])
+        assert caught.value.problems[0].where == "plan, parameter 'cache'"
+    typed_by_the_user = Wishes.gathered(source, PlanFile(folder=folder), {"cache": place}, {}, [])
+    assert "cache" in typed_by_the_user.fixed
+    assert [*tmp_path.rglob("fits")] == []
+
+
+@pytest.mark.parametrize("place", ["fits", "deep/er/fits", "./fits", "inside/fits", "..fits"])
+def test_a_plan_file_may_keep_fits_beside_it(place: str, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "inside").symlink_to(tmp_path / "real")
+    for plan in plans_with("cache", place, tmp_path):
+        Wishes.gathered(open_template("report"), plan, {}, {}, [])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("name", ["data", "benchmarks", "fit", "family"])
+def test_a_plan_file_names_no_device_and_no_pipe(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in ("pipe", os.devnull):
+        for plan in plans_with(name, place, tmp_path):
+            with pytest.raises(lv.LvkitError, match=f"plan, parameter '{name}': got .*a file"):
+                Wishes.gathered(open_template("family"), plan, {}, {}, [])
+    for place in ("none.csv", "a\0b", "from_name"):
+        for plan in plans_with(name, place, tmp_path):
+            Wishes.gathered(open_template("family"), plan, {}, {}, [])
 
 
 def test_a_value_for_what_is_a_list_in_the_plan_is_refused_as_such() -> None:

@@ -243,3 +243,45 @@ def test_a_batch_that_is_killed_goes_on_and_nothing_is_damaged(
     assert sum(run["kept"] for run in json.loads(out)["runs"]) >= 3
     assert numbers(folder) == {f"x-{n}": {"double": 2 * n} for n in (1, 2, 3, 4)}
     assert [path.name for path in folder.glob("runs/.*")] == []
+
+
+# -- numbers beyond every float ------------------------------------------------------------------
+
+
+def test_huge_numbers_in_values_and_highlights_stop_no_run(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "notebook": write_notebook(tmp_path, SHOW, "assert x != 3"),
+        "output": tmp_path / "out",
+        "grid": {"x": [2, 10**310, 3, 10**4299]},  # the last, doubled, still has 4300 digits
+        "resume": True,
+    }
+    for resumed in (False, True):
+        batch = run_reports(**settings)
+        assert [run.status for run in batch.runs] == ["done", "done", "failed", "done"]
+        assert batch.runs[1].highlights == {"double": 2 * 10**310}
+        assert [run.kept for run in batch.runs] == [resumed, resumed, False, resumed]
+        assert ">2.000e+310</td>" in batch.index.read_text()
+        runs = json.loads(batch.manifest.read_text())["runs"]
+        assert runs[3]["highlights"] == {"double": 2 * 10**4299}
+
+
+RECORDS = {
+    "a list": [],
+    "a text": "x",
+    "seconds beyond floats": {"seconds": 10**400},
+    "seconds that are no number": {"seconds": "long"},
+    "seconds that are infinite": {"seconds": float("inf")},
+    "parameters that are none": {"parameters": None},
+    "a highlight that JSON does not know": {"parameters": {"x": float("nan")}},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("damage", RECORDS)
+def test_a_record_that_lvkit_did_not_write_is_no_record(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = open_notebook(write_notebook(tmp_path))
+    work = Work(notebook, planned_runs(notebook), tmp_path / "out", Manner())
+    monkeypatch.setattr(work.store, "kept", lambda *_: RECORDS[damage])
+    assert work._kept(work.planned[0]) is None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lvkit.errors import LvkitError
-from lvkit.reading.sidecars import read_benchmarks, read_families
+from lvkit.reading.sidecars import family_rule, read_benchmarks, read_families
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -86,3 +86,11 @@ def test_a_chance_level_that_is_no_number_is_told_with_its_place(tmp_path: Path)
     path = written(tmp_path, "benchmark,chance\nours,0.5\nmore,half\n")
     with pytest.raises(LvkitError, match="line 3, column 'chance': saw 'half'"):
         read_benchmarks(path)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000])
+def test_a_text_that_no_file_can_be_called_is_a_rule_or_refused(name: str) -> None:
+    assert family_rule(name) == name
+    for read in (read_families, read_benchmarks):
+        with pytest.raises(LvkitError, match="cannot read the file"):
+            read(name)
