@@ -98,7 +98,6 @@ def plans_with(name: str, value: str, folder: Path) -> list[PlanFile]:
         "fits/../fits",
         "link",
         "link/fits",
-        "loop",
     ],
 )
 @pytest.mark.parametrize("own", [True, False], ids=["template", "notebook"])
