@@ -21,6 +21,7 @@ import pandas as pd
 __all__ = [
     "Places",
     "as_flags",
+    "bare_name",
     "close_name",
     "content_digest",
     "is_blank",
@@ -104,12 +105,13 @@ def as_flags(flags: Sequence[bool | None]) -> pd.Series:
 
 def close_name(name: str, choices: Sequence[str]) -> str:
     """Return the choice that `name` all but spells, letter case and separators aside."""
-    plain = {_plain(choice): choice for choice in choices}
-    found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.8)
+    plain = {bare_name(choice): choice for choice in choices}
+    found = difflib.get_close_matches(bare_name(name), plain, n=1, cutoff=0.8)
     return plain[found[0]] if found else ""
 
 
-def _plain(name: str) -> str:
+def bare_name(name: str) -> str:
+    """Return the letters and digits of a name, in lower case."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 

@@ -8,14 +8,16 @@ included, and near misses are refused with the name that was probably meant.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
 from lvkit.data import known_benchmarks
 from lvkit.errors import LvkitError, Problem, nearest
-from lvkit.reading.cells import close_name, is_blank, parse_number
+from lvkit.reading.cells import bare_name, close_name, is_blank, parse_number
 from lvkit.reading.names import by_name, name_text
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "asked_features",
     "benchmark_table",
     "header_problems",
+    "without_unnamed",
 ]
 
 FamilyLike = str | Mapping[str, str] | Callable[[str], str] | None
@@ -41,6 +44,14 @@ NAME_COLUMNS = ("model", "family", "lineage")
 MODEL_COLUMNS = ("family", "lineage", "params_b", "tokens_t")
 _REQUIRED = {"model": "the model's name", "params_b": "its parameters, in billions"}
 _COMPUTED = ("log_params", "log_tokens")
+_ROW_NUMBERS = (
+    "the first column has no name and holds row numbers, so it was left out (pandas leaves it out "
+    "with to_csv(index=False))"
+)
+_OTHER = frozenset(
+    {"winograd", "xwinograd", "arce", "bbeh", "cmmlu", "kmmlu", "tmmlu", "gsm1k", "gsmplus"}
+)
+"""Benchmarks of their own, without separators, whose names are nearly those of others."""
 _ADVICE = (
     'Add the column; or use family="from_name" (the model\'s name without its size), '
     "family={model: family} or the name of another column."
@@ -199,11 +210,41 @@ def header_problems(
         yield Problem("a header and no rows", expected="one row per model")
 
 
+def without_unnamed(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a table without the columns that programs add to it, and a note on row numbers.
+
+    An unnamed column without a value is left out, and so is a first column of row numbers: pandas
+    writes its index as such, and reads it as "Unnamed: 0".
+    """
+    keep: list[bool] = []
+    notes: tuple[str, ...] = ()
+    for at, name in enumerate(frame.columns):
+        unnamed = not name_text(name) or re.fullmatch(r"Unnamed: \d+", str(name)) is not None
+        cells = [cell for cell in frame.iloc[:, at] if not is_blank(cell)] if unnamed else []
+        row_numbers = bool(cells) and not any(keep) and _are_row_numbers(cells)
+        if row_numbers:
+            notes = (_ROW_NUMBERS,)
+        keep.append(not unnamed or (bool(cells) and not row_numbers))
+    return frame.loc[:, keep], notes
+
+
+def _are_row_numbers(cells: list[Any]) -> bool:
+    """Return whether cells are whole numbers, each but once."""
+    numbers = [parse_number(cell) for cell in cells]
+    whole = all(n is not None and n >= 0 and n.is_integer() for n in numbers)
+    return whole and len(set(numbers)) == len(numbers)
+
+
 def _repeated(columns: list[str]) -> Iterator[Problem]:
-    for name, count in Counter(columns).items():
+    for at, name in enumerate(columns):
         if not name:
-            yield Problem("a column without a name", "header", remedy="Name it or delete it.")
-        elif count > 1:
+            place = f"after '{columns[at - 1]}'" if at else "at the start"
+            remedy = "Name it or delete it."
+            if not at and "model" not in columns:
+                remedy = "If it holds the models' names, call it 'model'."
+            yield Problem(f"a column without a name ({place})", "header", remedy=remedy)
+    for name, count in Counter(columns).items():
+        if name and count > 1:
             yield Problem(
                 f"column '{name}' appears {count} times",
                 "header",
@@ -242,21 +283,35 @@ def _misspelt(frame: pd.DataFrame, benchmarks: list[str], asked: list[str]) -> I
     columns = list(frame.columns)
     known = [*_REQUIRED, *MODEL_COLUMNS, "instruct", *benchmarks, *asked]
     absent = [name for name in known if name not in columns]
-    reported = {*_REQUIRED, "family"}
+    suggested = {*_REQUIRED, "family"}
     for name in columns:
-        if not name or name in known or columns.count(name) > 1:
+        if not name or name in known or columns.count(name) > 1 or bare_name(name) in _OTHER:
             continue
         meant = close_name(name, absent)
-        if not meant or meant in reported:
+        if not meant or meant in suggested:
             continue
         if meant in benchmarks and not _looks_like_scores(frame[name]):
             continue
+        suggested.add(meant)
         yield Problem(
             f"column '{name}' is not one that lvkit knows",
             "header",
             f"'{meant}'",
-            f"Did you mean '{meant}'? If so rename it; if not, give it a name less like that.",
+            f"Did you mean '{meant}'? If so, rename it. {_otherwise(name, meant, benchmarks)}",
         )
+
+
+def _otherwise(name: str, meant: str, benchmarks: list[str]) -> str:
+    """Return what to do about a column that is not the one it is nearly spelt like."""
+    feature = f"benchmarks={{{name!r}: None}}"
+    if meant not in benchmarks:
+        return f"If it is a feature of its own, write {feature}."
+    chance = known_benchmarks()["chance"].get(meant, 0.25)
+    return (
+        "If it is another benchmark, give its chance level (1/choices; 0 for free answers): "
+        f"benchmarks={{{name!r}: {chance:g}}}; if it is a feature, {feature}. In a shell, "
+        "--benchmarks takes a CSV file with the columns benchmark and chance."
+    )
 
 
 def _looks_like_scores(column: pd.Series) -> bool:

@@ -17,7 +17,7 @@ from typing import Literal
 
 from lvkit.errors import LvkitError, LvkitWarning, Problem
 from lvkit.panel import Panel
-from lvkit.reading.header import NAME_COLUMNS, BenchmarksLike, FamilyLike
+from lvkit.reading.header import NAME_COLUMNS, BenchmarksLike, FamilyLike, without_unnamed
 from lvkit.reading.leaderboard import convert, is_export
 from lvkit.reading.names import name_text
 from lvkit.reading.tables import Table, is_parquet, open_table, parse_csv, with_types
@@ -193,8 +193,9 @@ def _read(
     notes: tuple[str, ...] = ()
     columns = [name_text(name) for name in table.frame.columns]
     if layout == "leaderboard" or (layout == "auto" and is_export(columns)):
-        frame, places, notes = convert(table.frame.set_axis(columns, axis=1), table.places)
-        table = Table(frame, places)
+        frame, unnamed = without_unnamed(table.frame.set_axis(columns, axis=1))
+        frame, places, notes = convert(frame, table.places)
+        table, notes = Table(frame, places), (*unnamed, *notes)
     names = {*NAME_COLUMNS, family} if isinstance(family, str) else NAME_COLUMNS
     frame = table.frame if is_parquet(path) else with_types(table.frame, names)
     checked = validated(

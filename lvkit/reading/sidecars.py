@@ -7,15 +7,16 @@ written by hand, and so likely to hold a slip of the hand.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.reading.cells import text_remedy
 from lvkit.reading.names import name_text
+from lvkit.reading.tables import parse_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,10 +124,12 @@ def read_benchmarks(path: str | os.PathLike[str]) -> pd.DataFrame:
         wrong = numbers.isna() & table[column].ne("") & ~feature
         if wrong.any():
             line = rows[int(wrong.to_numpy().argmax())][0]
+            cell = table[column][wrong].iloc[0]
             raise LvkitError(
-                f"saw '{table[column][wrong].iloc[0]}'",
+                f"got '{cell}'",
                 where=f"'{path}', line {line}, column '{column}'",
                 expected="a number",
+                remedy=text_remedy([cell]),
             )
         if feature.any():
             numbers = numbers.astype(object)
@@ -136,7 +139,7 @@ def read_benchmarks(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def _read(path: str | os.PathLike[str], needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows of a small CSV file, each with the line it ends on."""
+    """Return the rows of a small CSV file, each with the line it begins on."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
@@ -147,28 +150,32 @@ def _read(path: str | os.PathLike[str], needed: Sequence[str]) -> list[tuple[int
             where=f"'{path}'",
             expected=f"a CSV file with the columns {_listed(needed)}",
         ) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), restval="", restkey="")
-    reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
-    missing = [name for name in needed if name not in reader.fieldnames]
-    if missing:
-        raise LvkitError(
-            f"no column {_listed(missing)}",
-            where=f"'{path}', line 1",
-            expected=f"a header with {_listed(needed)}",
-            remedy=nearest(missing[0], reader.fieldnames).strip(),
-        )
     try:
-        rows = [(reader.line_num, _stripped(row)) for row in reader]
-    except csv.Error as error:
-        raise LvkitError(str(error), where=f"'{path}', line {reader.line_num + 1}") from error
-    if not rows:
+        table = parse_csv(text)
+    except LvkitError as error:
+        raise LvkitError.from_problems([_located(p, path) for p in error.problems]) from error
+    columns = [name_text(name) for name in table.frame.columns]
+    for name in needed:
+        if columns.count(name) != 1:
+            raise LvkitError(
+                f"column '{name}' appears {columns.count(name)} times"
+                if name in columns
+                else f"no column '{name}'",
+                where=f"'{path}', line 1",
+                expected=f"a header with {_listed(needed)}",
+                remedy=nearest(name, columns).strip(),
+            )
+    if not len(table.frame):
         raise LvkitError("a header and no rows", where=f"'{path}'", expected="one row at least")
-    return rows
+    cells = table.frame.to_numpy().tolist()
+    rows = [{c: cell.strip() for c, cell in zip(columns, row, strict=True) if c} for row in cells]
+    return [(table.places.line(at), row) for at, row in enumerate(rows)]
 
 
-def _stripped(row: dict[str, str]) -> dict[str, str]:
-    """Return a row without blanks around its cells and without what has no column."""
-    return {name: cell.strip() for name, cell in row.items() if name and isinstance(cell, str)}
+def _located(problem: Problem, path: str | os.PathLike[str]) -> Problem:
+    """Return a problem of a table with the file and the line it is in."""
+    where = problem.where.replace("row ", "line ").replace("header", "line 1")
+    return replace(problem, where=f"'{path}'" + (f", {where}" if where else ""))
 
 
 def _listed(names: Sequence[str]) -> str:

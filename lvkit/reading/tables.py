@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -19,11 +20,13 @@ import pandas as pd
 
 from lvkit.errors import LvkitError, Problem, nearest
 from lvkit.reading.cells import Places, as_flags, is_blank, parse_number
-from lvkit.reading.names import name_text
+from lvkit.reading.names import name_text, plain_name
 
 __all__ = ["Table", "is_parquet", "open_table", "parse_csv", "with_types"]
 
 _SHOWN = 10
+_TITLE = 5  # lines that may stand above a table
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "|"}
 
 
 class Table(NamedTuple):
@@ -132,7 +135,9 @@ def parse_csv(text: str) -> Table:
         raise LvkitError(f"not a CSV file: {error}", where=f"line {reader.line_num}") from error
     if not rows:
         raise LvkitError("the file is empty", expected="a header and rows")
-    header, body = rows[0], rows[1:]
+    _check_separator(rows)
+    body = rows[1:]
+    header = _without_empty_end(rows[0], body)
     _check_shape(header, body, lines[1:])
     cells = np.empty((len(body), len(header)), dtype=object)
     for i, row in enumerate(body):
@@ -140,35 +145,77 @@ def parse_csv(text: str) -> Table:
     return Table(pd.DataFrame(cells, columns=header, dtype=object), Places(lines[1:]))
 
 
+def _check_separator(rows: list[list[str]]) -> None:
+    """Refuse other separators than commas; a title may stand above such a table."""
+    header = rows[0]
+    if "model" in map(plain_name, header):
+        return
+    for row in rows[:_TITLE] if len(header) == 1 else [header]:
+        for mark, name in _SEPARATORS.items():
+            if sum(cell.count(mark) for cell in row) >= len(row):
+                _refuse_separator(name)
+    if len(header) == 1 and {"model", "benchmark"} & set(header[0].split()):
+        _refuse_separator("spaces")
+
+
+def _refuse_separator(name: str) -> None:
+    raise LvkitError(
+        f"the columns are separated by {name}",
+        where="header",
+        expected="commas",
+        remedy="Save the table again as CSV: commas between the columns, points in the numbers.",
+    )
+
+
+def _without_empty_end(header: list[str], body: list[list[str]]) -> list[str]:
+    """Return the header without the empty columns that commas at the ends of lines make."""
+    width = len(header)
+    while (
+        width > 1
+        and not header[width - 1].strip()
+        and not any(row[width - 1].strip() for row in body if len(row) >= width)
+    ):
+        width -= 1
+    return header[:width]
+
+
 def _check_shape(header: list[str], body: list[list[str]], lines: list[int]) -> None:
-    """Refuse other separators than commas, and rows longer or shorter than the header."""
-    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(header) == 1 and mark in header[0]:
-            raise LvkitError(
-                f"the columns are separated by {name}",
-                where="header",
-                expected="commas",
-                remedy="Save the file again with commas between the columns.",
-            )
+    """Refuse rows longer or shorter than the header."""
     width = len(header)
     wrong = [
-        (line, len(row))
+        (line, row)
         for line, row in zip(lines, body, strict=True)
         if len(row) < width or any(cell.strip() for cell in row[width:])
     ]
     problems = [
         Problem(
-            f"{count} cells",
+            f"{len(row)} {'cell' if len(row) == 1 else 'cells'}",
             f"row {line}",
             f"{width}, as in the header",
-            "Put quotes around a cell that holds a comma; or is the file cut off?",
+            _length_remedy(row, width),
         )
-        for line, count in wrong[:_SHOWN]
+        for line, row in wrong[:_SHOWN]
     ]
     if len(wrong) > _SHOWN:
         problems.append(Problem(f"{len(wrong) - _SHOWN} more rows of the wrong length"))
     if problems:
         raise LvkitError.from_problems(problems)
+
+
+def _length_remedy(row: list[str], width: int) -> str:
+    """Return what has probably made a row longer or shorter than the header."""
+    if len(row) < width:
+        return "Write a comma for each blank cell too; or is the file cut off?"
+    cells = [cell.strip() for cell in row]
+    pairs = [pair for pair in itertools.pairwise(cells) if all(map(str.isdecimal, pair))]
+    if not pairs:
+        return "Put quotes around a cell that holds a comma."
+    whole, rest = min(pairs, key=lambda pair: pair[0] != "0")
+    if whole != "0" and len(whole) < 4 and len(rest) == 3:
+        written = f"{whole}{rest} without a thousands separator, or {whole}.{rest}"
+    else:
+        written = f"{whole}.{rest}, with a decimal point"
+    return f"If '{whole},{rest}' is one number, write {written}."
 
 
 def _parse_parquet(content: bytes) -> Table:

@@ -37,6 +37,7 @@ from lvkit.reading.header import (
     asked_features,
     benchmark_table,
     header_problems,
+    without_unnamed,
 )
 from lvkit.reading.names import by_name, name_notes, name_text, no_name, number_names
 
@@ -131,9 +132,10 @@ def _plain_header(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Turn an index named ``model`` into a column, and the column names into names; with notes."""
     if frame.index.name == "model" and "model" not in frame.columns:
         frame = frame.reset_index()
+    frame, notes = without_unnamed(frame)
     written = list(frame.columns)
     names = [name_text(name) for name in written]
-    notes = tuple(name_notes("columns", written, names))
+    notes = (*notes, *name_notes("columns", written, names))
     return frame.reset_index(drop=True).set_axis(names, axis=1), notes
 
 

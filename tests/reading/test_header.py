@@ -13,6 +13,7 @@ from lvkit.reading.header import (
     asked_features,
     benchmark_table,
     header_problems,
+    without_unnamed,
 )
 
 KNOWN = list(known_benchmarks().index)
@@ -116,6 +117,54 @@ def test_a_benchmark_the_user_described_has_to_be_there() -> None:
 def test_a_benchmark_of_the_users_own_may_be_misspelt_too() -> None:
     texts = told("model", "family", "params_b", "mmlu", "our_own_tst", asked=("our_own_test",))
     assert any("column 'our_own_tst' is not one that lvkit knows" in text for text in texts)
+
+
+def test_no_benchmark_is_suggested_twice() -> None:
+    texts = told("model", "family", "params_b", "gsm8k", "hellaswog", "helaswag")
+    assert sum("Did you mean 'hellaswag'?" in text for text in texts) == 1
+
+
+@pytest.mark.parametrize("name", ["Winograd", "XWinograd", "CMMLU", "ARC-E", "GSM1k"])
+def test_a_benchmark_of_its_own_is_not_a_misspelt_one(name: str) -> None:
+    assert told("model", "family", "params_b", "ifeval", name) == []
+
+
+def test_the_remedy_for_a_misspelt_benchmark_names_the_other_ways() -> None:
+    (text,) = told("model", "family", "params_b", "mmlu", "winogrand")
+    assert "Did you mean 'winogrande'?" in text
+    assert "benchmarks={'winogrand': 0.5}" in text
+    assert "benchmarks={'winogrand': None}" in text
+    assert "--benchmarks" in text
+    (other,) = told("model", "family", "params_b", "mmlu", "token_t")
+    assert "0.25" not in other
+    assert "benchmarks={'token_t': None}" in other
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", None])
+@pytest.mark.parametrize("cells", [[0, 1, 2], ["1", "2", "3"], [7.0, 3.0, 5.0]])
+def test_a_first_column_of_row_numbers_is_left_out_with_a_note(name: Any, cells: Any) -> None:
+    table = pd.DataFrame({name: cells, "model": ["a", "b", "c"]})
+    left, (note,) = without_unnamed(table)
+    assert list(left) == ["model"]
+    assert "row numbers" in note
+    assert "index=False" in note
+
+
+def test_unnamed_columns_are_left_out_only_if_nothing_is_in_them() -> None:
+    table = pd.DataFrame(
+        [["a", "", 1, None, "x"]] * 2, columns=["model", "", "n", "Unnamed: 3", ""]
+    )
+    left, notes = without_unnamed(table)
+    assert (list(left), notes) == (["model", "n", ""], ())
+    for cells in (["a", "b"], [0, 0], [0, 0.5], [-1, 0]):
+        assert list(without_unnamed(pd.DataFrame({"": cells}))[0]) == [""]
+
+
+def test_a_column_without_a_name_is_reported_with_its_place() -> None:
+    (text,) = told("model", "family", "params_b", "mmlu", "")
+    assert "a column without a name (after 'mmlu')" in text
+    texts = told("", "family", "params_b", "mmlu")
+    assert any("(at the start)" in text and "call it 'model'" in text for text in texts)
 
 
 def test_a_feature_the_user_spoke_of_has_to_be_there_and_is_not_misspelt() -> None:

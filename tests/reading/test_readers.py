@@ -89,6 +89,15 @@ def test_options_reach_the_panel(tmp_path: Path) -> None:
     assert "chess" in named.models
 
 
+def test_row_numbers_of_pandas_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    panel_from_csv(GOOD).to_frame().to_csv(path)
+    with pytest.warns(LvkitWarning, match="the first column has no name and holds row numbers"):
+        assert read_panel(path) == panel_from_csv(GOOD)
+    with pytest.warns(LvkitWarning, match="row numbers"):
+        assert Panel.from_frame(pd.read_csv(path)) == panel_from_csv(GOOD)
+
+
 # -- what is refused: files ----------------------------------------------------------------------
 
 

@@ -30,7 +30,7 @@ def test_a_model_named_twice_with_one_family_is_no_contradiction(tmp_path: Path)
 
 
 def test_all_faults_of_a_file_of_families_are_told_with_their_lines(tmp_path: Path) -> None:
-    path = written(tmp_path, "model,family\na-1b,a\n,b\na-1b,c\nd-1b\n")
+    path = written(tmp_path, "model,family\na-1b,a\n,b\na-1b,c\nd-1b,\n")
     with pytest.raises(LvkitError) as refused:
         read_families(path)
     told = [str(problem) for problem in refused.value.problems]
@@ -49,10 +49,10 @@ def test_a_missing_column_is_named_with_the_one_most_like_it(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "no column 'model' and 'family'"),
+        ("", "the file is empty"),
         ("model,family\n", "a header and no rows"),
         (b"model,family\n\xff\xfe,a\n", "not text in UTF-8"),
-        ("model,family\n" + "x" * 200_000 + ",a\n", "line 2: field larger"),
+        ("model,family\n" + "x" * 200_000 + ",a\n", "line 2: not a CSV file: field larger"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(
@@ -84,7 +84,7 @@ def test_a_column_that_is_a_feature_has_none_as_its_chance_level(tmp_path: Path)
 
 def test_a_chance_level_that_is_no_number_is_told_with_its_place(tmp_path: Path) -> None:
     path = written(tmp_path, "benchmark,chance\nours,0.5\nmore,half\n")
-    with pytest.raises(LvkitError, match="line 3, column 'chance': saw 'half'"):
+    with pytest.raises(LvkitError, match="line 3, column 'chance': got 'half'"):
         read_benchmarks(path)
 
 
@@ -94,3 +94,40 @@ def test_a_text_that_no_file_can_be_called_is_a_rule_or_refused(name: str) -> No
     for read in (read_families, read_benchmarks):
         with pytest.raises(LvkitError, match="cannot read the file"):
             read(name)
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "seen", "advice"),
+    [
+        ("benchmark,chance\nour,0.5\nchess,0,25\n", "line 3", "3 cells", "write 0.25"),
+        ("benchmark,chance,n_items\nchess,0.25,1,319\n", "line 2", "4 cells", "write 1319"),
+        ("benchmark,chance,n_items\nchess,0.25\n", "line 2", "2 cells", "each blank cell"),
+        ("benchmark;chance\nchess;0,25\n", "line 1", "semicolons", "points in the numbers"),
+        ("benchmark|chance\nchess|0.25\n", "line 1", "separated by |", "as CSV"),
+        ("benchmark chance\nchess 0.25\n", "line 1", "separated by spaces", "as CSV"),
+        ('benchmark,chance\nchess,"0,25"\n', "line 2", "got '0,25'", "with a point"),
+        ("benchmark,chance,chance\nchess,0.25,0\n", "line 1", "appears 2 times", ""),
+    ],
+)
+def test_a_slip_in_a_number_is_refused_with_its_line(
+    content: str, where: str, seen: str, advice: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path, content)
+    with pytest.raises(LvkitError) as refused:
+        read_benchmarks(path)
+    (problem,) = refused.value.problems
+    assert problem.where.startswith(f"'{path}', {where}")
+    assert seen in problem.seen
+    assert advice in problem.remedy
+
+
+def test_a_family_with_a_comma_in_its_name_needs_quotes(tmp_path: Path) -> None:
+    with pytest.raises(LvkitError, match="line 2: 3 cells; expected 2.*quotes"):
+        read_families(written(tmp_path, "model,family\na-1b,a, the first\n"))
+    path = written(tmp_path, 'model,family,\na-1b,"a, the first",\n')
+    assert read_families(path) == {"a-1b": "a, the first"}
+
+
+def test_names_of_digits_and_with_invisible_characters_are_names(tmp_path: Path) -> None:
+    path = written(tmp_path, "model\u200b,family\n0010,1.10\nant\u00a01b,ant\n")
+    assert read_families(path) == {"0010": "1.10", "ant 1b": "ant"}

@@ -101,3 +101,69 @@ def test_any_other_column_stays_as_it_is(cells: tuple[object, ...]) -> None:
 def test_columns_of_one_name_are_typed_each_for_itself() -> None:
     table = pd.DataFrame([["1", "x"]], columns=["a", "a"], dtype=object)
     assert with_types(table).iloc[0].tolist() == [1.0, "x"]
+
+
+# -- separators, ends of lines, lengths ---------------------------------------------------------
+
+COLUMNS = ["model", "family", "params_b", "mmlu"]
+
+
+def lines(mark: str, ends: str = "") -> list[str]:
+    rows = [COLUMNS, ["a-1b", "a", "1", "0.5"], ["b-2b", "b, c", "2", "0.25"]]
+    return [f"{ends}{mark.join(row)}{ends}" for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("\n".join(lines("|")), "|"),
+        ("\n".join(lines(" | ", "|")), "|"),
+        ("\n".join(["# Results", "", *lines("|", "|")]), "|"),
+        ("\n".join(lines(";")).replace("0.5", "0,5"), "semicolons"),
+        ("sep=;\n" + "\n".join(lines(";")), "semicolons"),
+        ("\n".join(lines("\t")).replace("params_b", "params_b, billions"), "tabs"),
+        ("\n".join(lines("  ")), "spaces"),
+    ],
+)
+def test_a_separator_that_is_no_comma_is_named(text: str, name: str) -> None:
+    with pytest.raises(LvkitError) as caught:
+        parse_csv(text)
+    (problem,) = caught.value.problems
+    assert problem.seen == f"the columns are separated by {name}"
+    assert problem.expected == "commas"
+
+
+def test_column_names_may_hold_other_separators() -> None:
+    header = "model,family,params_b,leaderboard|arc:challenge|25,leaderboard|mmlu|5,a;b;c"
+    assert len(parse_csv(f"{header}\na,b,1,2,3,4\n").frame.columns) == 6
+
+
+def test_empty_columns_at_the_end_are_left_out() -> None:
+    table = parse_csv("model,mmlu,,\na-1b,0.5,,\nb-2b,0.5\nc-3b,0.5, ,,\n")
+    assert list(table.frame.columns) == ["model", "mmlu"]
+    assert table.frame["model"].tolist() == ["a-1b", "b-2b", "c-3b"]
+    assert list(parse_csv("model,\na-1b,0.5\n").frame.columns) == ["model", ""]
+
+
+@pytest.mark.parametrize(
+    ("row", "seen", "advice"),
+    [
+        ("chess,0,25", "3 cells", "'0,25' is one number, write 0.25, with a decimal point"),
+        ("chess,1,319", "3 cells", "write 1319 without a thousands separator, or 1.319"),
+        ("go,x,y", "3 cells", "quotes around a cell that holds a comma"),
+        ("1,30,0,25", "4 cells", "'0,25' is one number"),
+        ("chess", "1 cell", "a comma for each blank cell"),
+    ],
+)
+def test_a_row_of_another_length_gets_the_likely_cause(row: str, seen: str, advice: str) -> None:
+    with pytest.raises(LvkitError) as caught:
+        parse_csv(f"a,b\n1,2\n{row}\n")
+    (problem,) = caught.value.problems
+    assert (problem.where, problem.seen) == ("row 3", seen)
+    assert problem.expected == "2, as in the header"
+    assert advice in problem.remedy
+
+
+def test_columns_of_names_stay_text() -> None:
+    table = pd.DataFrame([["001", "2"]], columns=["model ", "a"], dtype=object)
+    assert with_types(table, ("model",)).iloc[0].tolist() == ["001", 2.0]
