@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "as_flags",
     "bare_name",
     "close_name",
+    "column_numbers",
     "content_digest",
     "is_blank",
     "parse_flag",
@@ -30,9 +32,11 @@ __all__ = [
     "show_cell",
     "show_number",
     "text_remedy",
+    "without_rounding",
 ]
 
 _BLANK = frozenset({"", "na", "n/a", "nan", "<na>", "null"})
+_ROUNDING = 1e-9  # relative to the largest score
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 
@@ -50,6 +54,10 @@ class Places:
 
     lines: Sequence[int] | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+
+    def renamed(self, columns: Mapping[str, str]) -> Places:
+        """Return the places with further columns under the file's own names."""
+        return Places(self.lines, {**self.columns, **columns})
 
     def line(self, position: int) -> int:
         """Return the line of a row."""
@@ -93,6 +101,34 @@ def parse_number(cell: Any) -> float | None:
     return number
 
 
+def column_numbers(column: pd.Series) -> tuple[npt.NDArray[np.float64], list[int]]:
+    """Return a column as numbers, NaN where there is none, and the rows that hold something else.
+
+    Examples
+    --------
+    >>> column_numbers(pd.Series([" 0.5 ", "NA", "half"]))
+    (array([0.5, nan, nan]), [2])
+    """
+    kind = column.dtype
+    if pd.api.types.is_float_dtype(kind) or pd.api.types.is_integer_dtype(kind):
+        return column.to_numpy(dtype=float, na_value=np.nan, copy=True), []
+    numbers = [parse_number(cell) for cell in column]
+    text = [row for row, number in enumerate(numbers) if number is None]
+    return np.array([math.nan if n is None else n for n in numbers], dtype=float), text
+
+
+def without_rounding(values: npt.NDArray[np.float64], most: float = 1.0) -> npt.NDArray[np.float64]:
+    """Return scores from 0 to `most`; what lies outside by a rounding error only becomes the end.
+
+    Examples
+    --------
+    >>> without_rounding(np.array([-1e-17, 0.5, 1.0000000000000002, 1.2]))
+    array([0. , 0.5, 1. , 1.2])
+    """
+    values = np.where((values < 0) & (values >= -_ROUNDING * most), 0.0, values)
+    return np.where((values > most) & (values <= most * (1 + _ROUNDING)), most, values)
+
+
 def parse_flag(cell: Any) -> bool | None:
     """Return a cell that says true or false as a bool, None where it says neither."""
     return _TRUTH.get(str(cell).strip().lower())
@@ -122,8 +158,16 @@ def show_cell(cell: Any) -> str:
 
 
 def show_number(value: float) -> str:
-    """Return a number as a message shows it."""
-    return f"{value:.6g}"
+    """Return a number as a message shows it: never as a valid score that it is not.
+
+    Examples
+    --------
+    >>> show_number(1 / 3), show_number(1.00000002)
+    ('0.333333', '1.00000002')
+    """
+    text = f"{value:.6g}"
+    cut = float(text) in (0.0, 1.0, 100.0) and float(text) != value
+    return repr(float(value)) if cut else text
 
 
 def text_remedy(cells: Sequence[Any]) -> str:

@@ -13,16 +13,14 @@ from typing import NamedTuple
 
 __all__ = ["NamedSize", "size_in_name", "without_size"]
 
-_NUMBER = r"\d+(?:[._]\d+)?"
 # 34b, 1.5b, 560m, 1.5t, 8x22b, 70bx2, and the unit inside the number: 1b1, 7b1. A number may follow
-# a word directly (opt125m), but not a single letter: v2, a3b and 4bit are something else.
+# a word directly (opt125m), but not a single letter: v2b is none.
 _TOTAL = re.compile(
-    rf"(?:(?<![a-z0-9.])|(?<=[a-z][a-z]))(?P<experts>\d+x)?(?P<number>{_NUMBER})"
-    r"(?P<unit>b\d{1,2}|[bmt])(?P<copies>x\d+)?(?![a-z0-9])",
-    re.IGNORECASE,
+    r"(?P<experts>\d+[xX])?(?P<number>\d+(?:[._]\d+)?)(?P<unit>[bB]\d{1,2}|[bBmMtT])"
+    r"(?P<copies>[xX]\d+)?(?![a-zA-Z0-9])"
 )
-_ACTIVE = re.compile(r"(?<![a-z0-9.])[ae](\d+(?:\.\d+)?)([bm])(?![a-z0-9])", re.IGNORECASE)
-_EXPERTS = re.compile(r"[-_ ]\d+e(?![a-z0-9])", re.IGNORECASE)  # 17B-16E: 16 experts
+_ACTIVE = re.compile(r"[aAeE](\d+(?:\.\d+)?)([bBmM])(?![a-zA-Z0-9])")
+_EXPERTS = re.compile(r"[-_ ]\d+[eE](?![a-zA-Z0-9])")  # 17B-16E: 16 experts
 _BILLIONS = {"b": 1.0, "m": 1e-3, "t": 1e3}
 _SEPARATORS = "-_ ."
 _FEW_MILLIONS = 0.01
@@ -104,7 +102,7 @@ def without_size(name: str) -> str:
 
 def _read(short: str) -> tuple[NamedSize, list[tuple[int, int, str]]]:
     """Return the size in a name, and where it stands: start, end, and the experts to keep."""
-    active = _ACTIVE.search(short)
+    active = next((m for m in _ACTIVE.finditer(short) if _begins_a_part(short, m.start())), None)
     first, second = _totals(short)
     if first is None:
         if active is None:
@@ -134,10 +132,17 @@ def _read(short: str) -> tuple[NamedSize, list[tuple[int, int, str]]]:
 
 def _totals(short: str) -> tuple[re.Match[str] | None, re.Match[str] | None]:
     """Return the size in a name, and the total size right behind it if that is one (1B-7B)."""
-    sizes = list(_TOTAL.finditer(short))
+    sizes: list[re.Match[str]] = []
+    size = _TOTAL.search(short)
+    while size is not None:
+        start = size.start()
+        after_a_word = start > 1 and short[start - 2 : start].isalpha()
+        if whole := after_a_word or _begins_a_part(short, start):
+            sizes.append(size)
+        size = _TOTAL.search(short, size.end() if whole else start + 1)
     if not sizes:
         return None, None
-    if _number(short, sizes[0])[0] <= _FEW_MILLIONS:  # 1M is context, 3M the size of a data set
+    if len(sizes) > 1 and _number(short, sizes[0])[0] <= _FEW_MILLIONS:  # of context, of examples
         sizes = [s for s in sizes if s["unit"].lower() != "m"] or sizes
     first, *others = sizes
     if not others or first["experts"] or first["copies"]:
@@ -146,6 +151,11 @@ def _totals(short: str) -> tuple[re.Match[str] | None, re.Match[str] | None]:
     ratio = _number(short, then)[0] / max(_number(short, first)[0], 1e-9)
     adjacent = then.start() == first.end() + 1 and not then["experts"]
     return first, then if adjacent and then["unit"].lower() != "t" and 1 < ratio <= _PAIR else None
+
+
+def _begins_a_part(short: str, start: int) -> bool:
+    """Return whether no letter, digit or decimal point stands before a position of a name."""
+    return start == 0 or not (short[start - 1].isalnum() or short[start - 1] == ".")
 
 
 def _number(short: str, size: re.Match[str]) -> tuple[float, int, bool]:

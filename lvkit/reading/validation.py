@@ -8,8 +8,8 @@ is mended in one go.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,14 +20,14 @@ from lvkit.errors import LvkitError, Problem
 from lvkit.reading.cells import (
     Places,
     as_flags,
+    column_numbers,
     is_blank,
     parse_flag,
-    parse_number,
     show_cell,
     show_number,
     text_remedy,
 )
-from lvkit.reading.doubts import doubtful_features, note_on_doubts, raw_count
+from lvkit.reading.doubts import doubtful_features, note_on_doubts
 from lvkit.reading.families import family_from_name, strays
 from lvkit.reading.header import (
     MODEL_COLUMNS,
@@ -39,12 +39,27 @@ from lvkit.reading.header import (
     header_problems,
     without_unnamed,
 )
+from lvkit.reading.model_names import size_in_name
 from lvkit.reading.names import by_name, name_notes, name_text, no_name, number_names
+from lvkit.reading.size_units import (
+    ColumnUnit,
+    contradictions,
+    header_units,
+    misread_column,
+    read_sizes,
+    smaller_unit,
+    too_large,
+    unusual_ratio,
+)
 
 __all__ = ["Checked", "validated"]
 
 _Floats = npt.NDArray[np.float64]
 _SHOWN = 10
+_UNITS = {
+    "params_b": ColumnUnit("params_b", 1.0, "billions"),
+    "tokens_t": ColumnUnit("tokens_t", 1.0, "trillions"),
+}
 _PERCENT = 0.8  # a column with more of its non-zero scores above 1 than this is in percent
 
 
@@ -104,21 +119,26 @@ def validated(
     asked, features = asked_benchmarks(benchmarks), asked_features(benchmarks)
     table = benchmark_table(asked)
     frame, notes = _plain_header(frame)
+    settled = {*asked, *features, *table.index, family if isinstance(family, str) else ""}
+    units, unit_notes = header_units(list(frame.columns), settled)
+    own = {name: unit.own for name, unit in units.items()}
+    frame = frame.rename(columns={name: canonical for canonical, name in own.items()})
+    reader_places, notes = (places or Places()).renamed(own), (*notes, *unit_notes)
     problems = list(header_problems(frame, family, list(table.index), [*asked, *features]))
     if problems and not _can_be_read(frame, family):
         raise LvkitError.from_problems(problems)
     columns = pd.Index([c for c in frame.columns if c in table.index], name="benchmark")
-    reader = _Reader(frame, places or Places(), family, list(columns))
+    reader = _Reader(frame, reader_places, family, list(columns), units)
     if problems:
         raise LvkitError.from_problems([*problems, *reader.problems])
     reader.check_empty()
-    if drop_invalid and 0 < len(reader.bad_rows) < len(frame):
+    if drop_invalid and not reader.unit_in_doubt and 0 < len(reader.bad_rows) < len(frame):
         notes = (*notes, reader.note_on_bad_rows())
         reader = reader.without_bad_rows(family, list(columns))
         reader.check_empty()
     if reader.problems:
         raise LvkitError.from_problems(reader.problems)
-    notes = (*notes, *reader.name_notes)
+    notes = (*notes, *reader.name_notes, *reader.notes)
     if doubts := list(doubtful_features(reader.frame, {*reader.used, *features})):
         notes = (*notes, note_on_doubts(doubts))
     index = pd.Index(reader.names, name="model")
@@ -155,10 +175,18 @@ class _Reader:
     """Reads the cells of one table; problems pile up in `problems`."""
 
     def __init__(
-        self, frame: pd.DataFrame, places: Places, family: FamilyLike, benchmarks: Sequence[str]
+        self,
+        frame: pd.DataFrame,
+        places: Places,
+        family: FamilyLike,
+        benchmarks: Sequence[str],
+        units: Mapping[str, ColumnUnit],
     ) -> None:
         self.frame = frame
         self.places = places
+        self.units = units
+        self.unit_in_doubt = False
+        self.notes: list[str] = []
         self.problems: list[Problem] = []
         self.bad_rows: dict[int, str] = {}
         self.bad_columns: set[str] = set()
@@ -183,7 +211,8 @@ class _Reader:
         """Return a reader of the rows without an unusable cell."""
         keep = [i for i in range(len(self.frame)) if i not in self.bad_rows]
         places = Places([self.places.line(i) for i in keep], self.places.columns)
-        return _Reader(self.frame.iloc[keep].reset_index(drop=True), places, family, benchmarks)
+        frame = self.frame.iloc[keep].reset_index(drop=True)
+        return _Reader(frame, places, family, benchmarks, self.units)
 
     def _report(
         self, column: str, bad: Sequence[tuple[int, str]], expected: str, remedy: str
@@ -206,6 +235,9 @@ class _Reader:
         if column in self.frame and (note := number_names(self.frame[column])):
             self.name_notes.append(note)
         return names
+
+    def _place(self, row: int) -> str:
+        return self.places.row(row, self.names[row])
 
     def _check_names(self) -> None:
         """Report models without a name and models named twice."""
@@ -230,12 +262,14 @@ class _Reader:
 
     def _numbers(self, column: str, expected: str) -> _Floats:
         """Return a column as numbers, NaN where missing; report cells that are not numbers."""
-        cells = list(self.frame[column])
-        numbers = [parse_number(cell) for cell in cells]
-        text = [i for i, number in enumerate(numbers) if number is None]
-        seen = [(i, f"saw {show_cell(cells[i])}") for i in text]
-        self._report(column, seen, expected, text_remedy([cells[i] for i in text]))
-        return np.array([math.nan if number is None else number for number in numbers], float)
+        values, text = column_numbers(self.frame[column])
+        self._report_text(column, text, expected)
+        return values
+
+    def _report_text(self, column: str, text: Sequence[int], expected: str) -> None:
+        cells = [self.frame[column].iloc[row] for row in text]
+        seen = [(row, f"saw {show_cell(cell)}") for row, cell in zip(text, cells, strict=True)]
+        self._report(column, seen, expected, text_remedy(cells))
 
     def _scores(self, column: str) -> _Floats:
         """Return one benchmark's scores, NaN where not measured."""
@@ -294,9 +328,13 @@ class _Reader:
         """Return what the table says about the models."""
         families = self._families(family)
         columns: dict[str, Any] = {"family": families, "lineage": self._lineages(families)}
-        columns["params_b"] = self._sizes("params_b", "its parameters in billions")
+        columns["params_b"] = self._sizes("params_b", "its parameters")
         if "tokens_t" in self.frame:
-            columns["tokens_t"] = self._sizes("tokens_t", "its training tokens in trillions")
+            columns["tokens_t"] = self._sizes("tokens_t", "its training tokens")
+            if not self.problems and (
+                note := unusual_ratio(columns["params_b"], columns["tokens_t"])
+            ):
+                self.notes.append(note)
         for name in self.frame.columns:
             if name not in self.used:
                 columns[name] = self._feature(name)
@@ -333,14 +371,25 @@ class _Reader:
 
     def _sizes(self, column: str, meaning: str) -> _Floats:
         """Return sizes or tokens; only tokens may be missing."""
-        expected = f"{meaning}: a positive, finite number"
-        values = self._numbers(column, expected)
-        wrong = [
-            (i, f"saw {show_number(v)}") for i, v in enumerate(values) if v <= 0 or math.isinf(v)
+        unit = self.units.get(column, _UNITS[column])
+        expected = f"{meaning} in {unit.unit}: a positive, finite number"
+        values, text, note = read_sizes(column, self.frame[column], unit)
+        self._report_text(column, text, expected)
+        if note:
+            self.notes.append(note)
+        stated = [size_in_name(name) for name in self.names] if column == "params_b" else []
+        seen = [
+            (i, f"saw {show_number(values[i] / unit.factor)}") for i in too_large(column, values)
         ]
-        raw = [(i, f"saw {show_number(v)}") for i, v in enumerate(values) if raw_count(column, v)]
-        if raw:
-            self._report(column, raw, expected, raw_count(column, np.nanmax(values)))
+        if misread := misread_column(column, values, stated):
+            self.unit_in_doubt = True
+            self.problems.append(replace(misread, where=self.places.column(column)))
+        elif seen:
+            self._report(column, seen, expected, smaller_unit(column, np.nanmax(values)))
+        elif stated and (note := contradictions(values, stated, self._place)):
+            self.notes.append(note)
+        rows = np.flatnonzero((values <= 0) | np.isinf(values))
+        wrong = [(int(i), f"saw {show_number(values[i] / unit.factor)}") for i in rows]
         if column == "tokens_t":
             self._report(column, wrong, expected, "Correct it, or leave it blank if unknown.")
         else:
@@ -359,7 +408,7 @@ class _Reader:
             return self._flags(column)
         if pd.api.types.is_numeric_dtype(cells):
             values = self._numbers(column, "a number, or a blank")
-            wrong = [(i, f"saw {show_number(v)}") for i, v in enumerate(values) if math.isinf(v)]
+            wrong = [(i, f"saw {show_number(v)}") for i, v in enumerate(values) if np.isinf(v)]
             self._report(column, wrong, "a finite number", "Correct it or leave it blank.")
             return pd.Series(values)
         text = [None if is_blank(cell) else str(cell).strip() for cell in cells]

@@ -11,6 +11,7 @@ from lvkit.reading.cells import (
     Places,
     as_flags,
     close_name,
+    column_numbers,
     content_digest,
     is_blank,
     parse_flag,
@@ -18,6 +19,7 @@ from lvkit.reading.cells import (
     show_cell,
     show_number,
     text_remedy,
+    without_rounding,
 )
 
 # -- where cells stand ------------------------------------------------------------------------
@@ -126,3 +128,29 @@ def test_the_digest_sees_no_sign_of_zero_and_one_kind_of_gap() -> None:
     one = pd.DataFrame({"x": [0.0, 1.0], "note": ["y", None]})
     same = pd.DataFrame({"x": [-0.0, 1.0], "note": ["y", np.nan]}, dtype=None)
     assert content_digest([one]) == content_digest([same])
+
+
+def test_numbers_of_a_column_and_the_rows_that_are_none() -> None:
+    for column in ([1, 2], [0.5, None], pd.array([1, None], dtype="Int64")):
+        numbers, text = column_numbers(pd.Series(column))
+        assert numbers.dtype == float
+        assert text == []
+    numbers, text = column_numbers(pd.Series([True, "1_0", "x", " 2 ", None], dtype=object))
+    assert text == [0, 1, 2]
+    np.testing.assert_array_equal(numbers, [np.nan] * 3 + [2.0, np.nan])
+    assert column_numbers(pd.Series([True, False]))[1] == [0, 1]
+
+
+@pytest.mark.parametrize("most", [1.0, 100.0])
+def test_rounding_errors_at_either_end_are_undone(most: float) -> None:
+    scores = np.array([-1e-17, 0.5, 1.0000000000000002, 1 + 1e-10, 1.001, -1e-3, np.nan, np.inf])
+    clean = np.array([0.0, 0.5, 1.0, 1.0, 1.001, -1e-3, np.nan, np.inf])
+    np.testing.assert_array_equal(without_rounding(scores * most, most), clean * most)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(1.00000002, "1.00000002"), (1.0, "1"), (1 / 3, "0.333333"), (-1e-8, "-1e-08")],
+)
+def test_a_number_is_not_shown_as_a_score_that_it_is_not(number: float, text: str) -> None:
+    assert show_number(number) == text
