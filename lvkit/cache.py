@@ -15,7 +15,6 @@ import io
 import json
 import os
 import warnings
-import zipfile
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -25,21 +24,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lvkit.archive import pack, parse_json, unpack
 from lvkit.checks import check_whole
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.files import make_folder, write_whole
+from lvkit.jsontable import Maybe, Record, Value, table_from_json, table_to_json
 from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
 from lvkit.results import Fit
+from lvkit.savedfit import SELECTION
 from lvkit.select import Selection, select_skills, skill_range
-from lvkit.storage import packed_fit, table_from_json, table_to_json, unpacked_fit
+from lvkit.storage import packed_fit, unpacked_fit
 
 __all__ = ["SCHEMA", "FitCache"]
 
-SCHEMA = 2
+SCHEMA = 3
 """Number of the entries' layout, a part of what they are found by."""
 
 _MAGIC = b"lvkit cache "
+
+_ENTRY = Record(
+    {
+        "key": Value("a mapping", lambda value: type(value) is dict),
+        "told": Value(
+            "texts", lambda value: type(value) is list and all(type(each) is str for each in value)
+        ),
+        "fits": Value("a whole number from 1", lambda value: type(value) is int and value >= 1),
+        "table": Maybe(SELECTION),
+    }
+)
 
 Key = dict[str, Any]
 
@@ -295,12 +308,10 @@ def _write(path: Path, key: Key, entry: _Entry) -> None:
         "fits": len(entry.fits),
         "table": None if entry.table is None else table_to_json(entry.table),
     }
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as file:
-        file.writestr("entry.json", json.dumps(text))
-        for number, fit in enumerate(entry.fits):
-            file.writestr(f"{number}.fit", packed_fit(fit, cached=True))
-    content = packed.getvalue()
+    members = {"entry.json": json.dumps(text).encode()}
+    for number, fit in enumerate(entry.fits):
+        members[f"{number}.fit"] = packed_fit(fit, cached=True)
+    content = pack(members)
     try:
         write_whole(path, _MAGIC + _digest(content).encode() + b"\n" + content)
     except LvkitError as error:
@@ -316,7 +327,7 @@ def _read(path: Path, key: Key, panel: Panel, *, loud: bool) -> _Entry | None:
         return _unpacked(path.read_bytes(), key, panel)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, MemoryError) as error:
         if loud:
             _warn(f"an entry of the cache is of no use and is made again: '{path}': {error}")
             with suppress(OSError):
@@ -329,14 +340,19 @@ def _unpacked(content: bytes, key: Key, panel: Panel) -> _Entry:
     head, _, body = content.partition(b"\n")
     if head != _MAGIC + _digest(body).encode():
         raise ValueError("truncated or damaged")
-    with zipfile.ZipFile(io.BytesIO(body)) as file:
-        text = json.loads(file.read("entry.json"))
-        if _json(text["key"]) != _json(key):
-            raise ValueError("it answers another question")
-        parts = [file.read(f"{number}.fit") for number in range(text["fits"])]
-    fits = [unpacked_fit(part, "its fit", panel) for part in parts]
+    members, _ = unpack(io.BytesIO(body), r"entry[.]json|\d{1,4}[.]fit")
+    text = parse_json(members.pop("entry.json", b""), len(body))
+    _ENTRY.check(text, "the entry")
+    if _json(text["key"]) != _json(key):
+        raise ValueError("it answers another question")
+    names = [f"{number}.fit" for number in range(len(members))]
+    if len(members) != text["fits"] or members.keys() != set(names):
+        raise ValueError("it lacks a fit")
+    fits = [unpacked_fit(members[name], "its fit", panel) for name in names]
     table = None if text["table"] is None else table_from_json(text["table"])
-    return _Entry(fits, table, list(text["told"]))
+    if table is not None and len(table) != len(fits):
+        raise ValueError("its table is of other fits")
+    return _Entry(fits, table, text["told"])
 
 
 def _warn(message: str) -> None:

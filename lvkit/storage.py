@@ -1,8 +1,12 @@
 """Fits in files: one zip archive with a JSON text and arrays, and nothing that can run.
 
-The archive holds ``fit.json`` (schema number, settings, names, tables) and ``arrays.npz`` (numbers
-as they are in memory, read with ``allow_pickle=False``). The features are learned again from the
-saved panel when a fit is read, so no state of another library is stored.
+The archive holds ``fit.json`` (schema number, settings, names, tables), ``arrays.npz`` (numbers as
+they are in memory, read without pickle) and ``sha256.txt`` (checksums of both). The features are
+learned again from the saved panel when a fit is read, so no state of another library is stored.
+
+A file is not trusted. :mod:`lvkit.archive` bounds what it may take in memory,
+:mod:`lvkit.savedfit` declares what each field may be, and the parts must agree with each other.
+The checksums are a safeguard against accidents, not against attackers.
 
 The cache of :mod:`lvkit.cache` keeps fits in the same form, without the panel, which its reader
 has, but with the curvature, which takes long to measure.
@@ -12,25 +16,28 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
+import reprlib
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from lvkit.calibration import RECORD, Calibration
-from lvkit.errors import LvkitError
+from lvkit.archive import pack, pack_arrays, parse_json, unpack, unpack_arrays
+from lvkit.calibration import Calibration
+from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.files import write_whole
 from lvkit.inference import Curvature, objective_of
+from lvkit.jsontable import table_from_json, table_to_json
 from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
-from lvkit.parameters import check_anchors
 from lvkit.preparation import prepare
 from lvkit.results import Fit
+from lvkit.savedfit import FIT, check_agreement, check_shapes
 from lvkit.structure import Frame, read_only
 
 __all__ = [
@@ -38,17 +45,31 @@ __all__ = [
     "load_fit",
     "packed_fit",
     "save_fit",
-    "table_from_json",
-    "table_to_json",
     "unpacked_fit",
 ]
 
-SCHEMA = 1
+Array = npt.NDArray[np.float64]
+
+SCHEMA = 2
 """Number of the file's layout; raised whenever an older lvkit could not read the newer file."""
 
+_WITHOUT_CHECKSUM = 1
+"""The schema of files without checksums, which are read with a warning."""
+
+_TEXT, _NUMBERS = "fit.json", "arrays.npz"
 _FRAME = ("loadings", "factor", "slopes", "intercepts", "log_precisions", "floors")
 _CURVATURE = ("vector", "information", "complete", "scores")
 _PLAIN = ("anchors", "loglik", "n_params", "converged", "message", "method", "seed")
+_WRONG = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What contents that do not agree may raise in the code that puts them together."""
 
 
 def save_fit(fit: Fit, path: str | Path) -> None:
@@ -86,13 +107,8 @@ def packed_fit(fit: Fit, *, cached: bool = False) -> bytes:
     arrays["latent_covariances"] = fit.latent_covariances
     if cached and "curvature" in vars(fit):
         arrays |= {f"curvature_{name}": getattr(fit.curvature, name) for name in _CURVATURE}
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("fit.json", json.dumps(text, allow_nan=True))
-        file.writestr("arrays.npz", packed.getvalue())
-    return archive.getvalue()
+    content = json.dumps(text, allow_nan=True).encode()
+    return pack({_TEXT: content, _NUMBERS: pack_arrays(arrays)})
 
 
 def load_fit(path: str | Path) -> Fit:
@@ -110,9 +126,38 @@ def load_fit(path: str | Path) -> Fit:
     Raises
     ------
     LvkitError
-        If the file is missing, truncated, damaged, no lvkit fit, or of a newer schema.
+        If the file is missing, truncated, damaged, not a lvkit fit, or of a newer schema.
+
+    Warns
+    -----
+    LvkitWarning
+        If the file was saved by an earlier version of lvkit, without a checksum.
+
+    Notes
+    -----
+    A file carries a checksum of its whole content, which reveals accidents: a value edited by
+    hand, a failing disk. It does not protect against somebody who means to deceive.
     """
-    return _fit(Path(path), path, None)
+    try:
+        with open(path, "rb") as file:
+            fit, schema = _fit(file, path, None)
+    except FileNotFoundError as error:
+        raise LvkitError("no such file", where=f"'{path}'", remedy="Check the path.") from error
+    except OSError as error:
+        seen = f"cannot be read ({error.strerror or error})"
+        raise LvkitError(seen, where=f"'{path}'") from error
+    except ValueError as error:  # a path that no file can have
+        if isinstance(error, LvkitError):
+            raise
+        raise LvkitError(f"got {str(path)!r} ({error})", expected="the path of a file") from error
+    if schema == _WITHOUT_CHECKSUM:
+        warnings.warn(
+            f"'{path}' was saved by an earlier version of lvkit, without a checksum. To add one, "
+            "save the fit again.",
+            LvkitWarning,
+            stacklevel=2,
+        )
+    return fit
 
 
 def unpacked_fit(content: bytes, where: str, panel: Panel) -> Fit:
@@ -132,47 +177,63 @@ def unpacked_fit(content: bytes, where: str, panel: Panel) -> Fit:
     LvkitError
         If the content is damaged, of another schema, or of a fit to other data.
     """
-    return _fit(io.BytesIO(content), where, panel)
-
-
-def _fit(source: Path | io.BytesIO, path: str | Path, panel: Panel | None) -> Fit:
-    """Read, rebuild and check; `path` is what errors call the source."""
-    text, arrays = _read(source, path)
-    schema = text.get("schema")
+    fit, schema = _fit(io.BytesIO(content), where, panel)
     if schema != SCHEMA:
-        raise LvkitError(
-            f"saw schema {schema!r}, written by lvkit {text.get('lvkit', 'of unknown version')}",
-            where=f"'{path}'",
-            expected=f"schema {SCHEMA}",
-            remedy="Read it with that version of lvkit, or a newer one, or fit again.",
-        )
-    try:
-        fit = _rebuild(text, arrays, panel)
-        _check(fit)
-        _recall_curvature(fit, arrays)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise _damaged(path, f"its content does not hang together ({error})") from error
+        raise _damaged(where, "it has no checksum")
     return fit
 
 
-def _read(
-    source: Path | io.BytesIO, path: str | Path
-) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Return the two members of the archive."""
+def _fit(file: IO[bytes], path: str | Path, panel: Panel | None) -> tuple[Fit, int]:
+    """Read, check and rebuild a fit; return it and its schema. Errors call the source `path`."""
+    with _refusing(path):
+        size = file.seek(0, io.SEEK_END)
+        members, sealed = unpack(file, "fit[.]json|arrays[.]npz")
+        if lacking := {_TEXT, _NUMBERS} - members.keys():
+            raise ValueError(f"it lacks {' and '.join(sorted(lacking))}")
+        text = parse_json(members[_TEXT], size)
+    schema = _known_schema(text, path)
+    with _refusing(path):
+        if sealed != (schema != _WITHOUT_CHECKSUM):
+            raise ValueError("its checksum is missing, or does not belong to its schema")
+        FIT.check(text, "the text")
+        if (text["panel"] is None) != (panel is not None):
+            raise ValueError("a saved fit holds its panel, one in a cache does not")
+        data = _panel_from_json(text["panel"]) if panel is None else panel
+        if data.digest != text["digest"]:
+            raise ValueError("the panel does not match its checksum")
+        sizes = _sizes(text, data)
+        arrays = unpack_arrays(members[_NUMBERS], size, lambda found: check_shapes(found, sizes))
+        fit = _rebuild(text, arrays, data)
+        check_agreement(fit)
+        _recall_curvature(fit, arrays)
+    return fit, schema
+
+
+@contextmanager
+def _refusing(path: str | Path) -> Generator[None, None, None]:
+    """Turn whatever a content makes the code raise into an error that names the file."""
     try:
-        with zipfile.ZipFile(source) as file:
-            text = json.loads(file.read("fit.json"))
-            with np.load(io.BytesIO(file.read("arrays.npz")), allow_pickle=False) as packed:
-                arrays = {name: packed[name] for name in packed.files}
-    except FileNotFoundError as error:
-        raise LvkitError("no such file", where=f"'{path}'", remedy="Check the path.") from error
-    except OSError as error:
-        raise LvkitError(f"cannot be read ({error.strerror})", where=f"'{path}'") from error
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, KeyError, ValueError, EOFError) as error:
-        raise _damaged(path, "truncated, damaged or no lvkit fit") from error
-    if not isinstance(text, dict):
-        raise _damaged(path, "no lvkit fit")
-    return text, arrays
+        yield
+    except MemoryError as error:
+        raise _damaged(path, "reading it takes more memory than there is") from error
+    except _WRONG as error:
+        reason = str(error).rstrip(".") or type(error).__name__
+        seen = f"not a valid lvkit fit file: truncated, corrupt or of another kind ({reason})"
+        raise _damaged(path, seen) from error
+
+
+def _known_schema(text: dict[str, Any], path: str | Path) -> int:
+    """Return the schema of a text; refuse one that this version does not know."""
+    schema = text.get("schema")
+    if type(schema) is int and schema in (SCHEMA, _WITHOUT_CHECKSUM):
+        return schema
+    writer = reprlib.repr(text.get("lvkit", "of unknown version")).strip("'")
+    raise LvkitError(
+        f"got schema {reprlib.repr(schema)}, written by lvkit {writer}",
+        where=f"'{path}'",
+        expected=f"schema {SCHEMA}",
+        remedy="Read it with that version of lvkit, or a newer one, or fit again.",
+    )
 
 
 def _damaged(path: str | Path, seen: str) -> LvkitError:
@@ -189,104 +250,57 @@ def _panel_to_json(panel: Panel) -> dict[str, Any]:
     return {name: table_to_json(getattr(panel, name)) for name in tables}
 
 
-def _rebuild(text: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], panel: Panel | None) -> Fit:
-    if panel is None:
-        tables = {name: table_from_json(table) for name, table in text["panel"].items()}
-        panel = Panel._of(tables["scores"], tables["models"], tables["benchmarks"])
-    if panel.digest != text["digest"]:
-        raise ValueError("the panel does not match its checksum")
+def _panel_from_json(tables: dict[str, Any]) -> Panel:
+    """Return the panel of three tables, each of which has been checked alone."""
+    names, benchmarks = tables["models"]["index"], tables["benchmarks"]["index"]
+    if not (names and benchmarks) or tables["scores"]["index"] != names:
+        raise ValueError("panel: its tables are of different models")
+    if [column["name"] for column in tables["scores"]["columns"]] != benchmarks:
+        raise ValueError("panel: its tables are of different benchmarks")
+    scores, models, about = (
+        table_from_json(tables[name]) for name in ("scores", "models", "benchmarks")
+    )
+    if models.groupby("family")["lineage"].nunique().gt(1).any():
+        raise ValueError("panel: a family has two lineages")
+    return Panel._of(scores, models, about)
+
+
+def _sizes(text: dict[str, Any], panel: Panel) -> dict[str, range]:
+    """Return which sizes the arrays of a fit may have, before its features are known."""
+    k, n = len(text["anchors"]), text["n_params"]
+    return {
+        "J": range(1, panel.n_benchmarks + 1),
+        "K": range(k, k + 1),
+        "L": range(1, panel.n_families + 1),
+        "m": range(1, 3),
+        "n": range(n, n + 1),
+    }
+
+
+def _rebuild(text: dict[str, Any], arrays: dict[str, Array], panel: Panel) -> Fit:
     model = LatentSkillModel(**text["model"])
-    prepared = prepare(panel, model.features, clip=model.clip, random_slope=model.family_slopes)
+    calibration = text.get("calibration")
     return Fit(
         model=model,
         panel=panel,
         starts=table_from_json(text["starts"]),
         trace=table_from_json(text["trace"]),
-        calibration=_calibration(text.get("calibration")),
+        calibration=None if calibration is None else Calibration(table_from_json(calibration)),
         frame=Frame(**{name: arrays[name] for name in _FRAME}).read_only(),
-        prepared=prepared,
+        prepared=prepare(panel, model.features, clip=model.clip, random_slope=model.family_slopes),
         latent_means=read_only(arrays["latent_means"]),
         latent_covariances=read_only(arrays["latent_covariances"]),
         **{name: text[name] for name in _PLAIN},
     )
 
 
-def _calibration(records: dict[str, Any] | None) -> Calibration | None:
-    if records is None:
-        return None
-    table = table_from_json(records)
-    numbers = table[["keep", "z", "own", "distance"]]
-    if tuple(table.columns) != RECORD or not (numbers.dtypes.map(lambda t: t.kind in "if")).all():
-        raise ValueError(f"calibration: columns {', '.join(map(str, table.columns))}")
-    return Calibration(table)
-
-
-def _check(fit: Fit) -> None:
-    """Refuse arrays and numbers that cannot be those of a fit to the saved panel."""
-    table, n_skills = fit.prepared.table, len(fit.anchors)
-    check_anchors(fit.anchors, fit.benchmarks)
-    m, q = table.design.shape[1], n_skills * table.design.shape[1]
-    expected = {
-        "loadings": (table.n_benchmarks, n_skills),
-        "factor": (m, n_skills, q),
-        "slopes": (n_skills, table.features.shape[1]),
-        "intercepts": (table.n_benchmarks,),
-        "log_precisions": (table.n_benchmarks,),
-        "floors": (table.n_benchmarks,),
-    }
-    arrays = {name: getattr(fit.frame, name) for name in expected}
-    expected |= {"latent_means": (table.n_families, q)}
-    expected |= {"latent_covariances": (table.n_families, q, q)}
-    arrays |= {name: getattr(fit, name) for name in ("latent_means", "latent_covariances")}
-    for name, array in arrays.items():
-        if array.shape != expected[name] or array.dtype != float or not np.isfinite(array).all():
-            raise ValueError(f"{name}: {array.dtype} of shape {array.shape}")
-    if not (isinstance(fit.loglik, float) and np.isfinite(fit.loglik)):
-        raise ValueError(f"loglik: {fit.loglik!r}")
-    if not isinstance(fit.converged, bool) or not isinstance(fit.n_params, int):
-        raise ValueError(f"converged: {fit.converged!r}, n_params: {fit.n_params!r}")
-
-
-def _recall_curvature(fit: Fit, arrays: dict[str, npt.NDArray[Any]]) -> None:
+def _recall_curvature(fit: Fit, arrays: dict[str, Array]) -> None:
     """Give a fit the curvature that was measured before, if it was."""
     if "curvature_vector" not in arrays:
         return
-    found = {name: arrays[f"curvature_{name}"] for name in _CURVATURE}
-    n = fit.n_params
-    expected = dict(zip(_CURVATURE, [(n,), (n, n), (n, n), (fit.n_families, n)], strict=True))
-    for name, array in found.items():
-        if array.shape != expected[name] or array.dtype != float or not np.isfinite(array).all():
-            raise ValueError(f"curvature_{name}: {array.dtype} of shape {array.shape}")
-    curvature = Curvature(fit, objective_of(fit).chart, free=fit.free_parameters, **found)
+    measured = {name: arrays[f"curvature_{name}"] for name in _CURVATURE}
+    if len(measured["scores"]) != fit.n_families:
+        raise ValueError(f"curvature_scores: its shape is {measured['scores'].shape}")
+    chart = objective_of(fit).chart
+    curvature = Curvature(fit, chart, free=fit.free_parameters, **measured)
     vars(fit).update(curvature=curvature, _measured=curvature)
-
-
-def table_to_json(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a DataFrame as plain lists, with the types of its columns, for JSON."""
-    return {
-        "index": table.index.tolist(),
-        "index_name": table.index.name,
-        "columns_name": table.columns.name,
-        "columns": [
-            {"name": name, "dtype": str(column.dtype), "values": _plain(column)}
-            for name, column in table.items()
-        ],
-    }
-
-
-def _plain(column: pd.Series) -> list[Any]:
-    return [None if pd.isna(value) else value for value in column.tolist()]
-
-
-def table_from_json(table: dict[str, Any]) -> pd.DataFrame:
-    """Return the table of :func:`table_to_json`."""
-    index = pd.Index(table["index"], name=table["index_name"])
-    columns = {}
-    for column in table["columns"]:
-        values, dtype = column["values"], column["dtype"]
-        if dtype.startswith("float"):
-            values = [np.nan if value is None else value for value in values]
-        columns[column["name"]] = pd.Series(values, index=index, dtype=dtype)
-    frame = pd.DataFrame(columns, index=index)
-    frame.columns.name = table["columns_name"]
-    return frame

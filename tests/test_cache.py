@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import filelock
 import numpy as np
 import pandas as pd
 import pytest
+from hostile import members, packed
 
 import lvkit as lv
 from lvkit import cache
@@ -108,7 +110,9 @@ def test_a_fit_that_did_not_converge_is_kept_without_standard_errors(
 ) -> None:
     from dataclasses import replace
 
-    stopped = replace(MODEL.fit(panel), converged=False, message="stopped")
+    fit = MODEL.fit(panel)
+    starts = fit.starts.assign(converged=False)
+    stopped = replace(fit, converged=False, message="stopped", starts=starts)
     monkeypatch.setattr(lv.LatentSkillModel, "fit", lambda *_, **__: stopped)
     FitCache(tmp_path).fit(MODEL, panel)
     again = FitCache(tmp_path).fit(MODEL, panel)
@@ -243,6 +247,17 @@ def renewed(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
     return cache._MAGIC + cache._digest(body).encode() + b"\n" + body
 
 
+def reworded(content: bytes, **fields: Any) -> bytes:
+    """An entry with other fields, and checksums that are right."""
+
+    def change(body: bytes) -> bytes:
+        parts = members(body)
+        text = json.loads(parts["entry.json"]) | fields
+        return packed(parts | {"entry.json": json.dumps(text).encode()})
+
+    return renewed(content, change)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -260,8 +275,14 @@ def renewed(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
         lambda content: os.urandom(1000),
         lambda content: renewed(content, lambda body: b"no zip"),
         lambda content: renewed(content, lambda body: body[: len(body) // 2]),
-        lambda content: renewed(content, lambda body: body.replace(b'"fits": 1', b'"fits": 2')),
         lambda content: renewed(content, lambda body: body.replace(b"entry.json", b"other.json")),
+        lambda content: reworded(content, fits=2),
+        lambda content: reworded(content, fits=10**400),
+        lambda content: reworded(content, told="one text"),
+        lambda content: reworded(content, told=[1]),
+        lambda content: reworded(content, table={"index": [1]}),
+        lambda content: reworded(content, more=1),
+        lambda content: reworded(content, told=[["deep"] * 9] * 2_000_000),
     ],
 )
 def test_a_damaged_entry_is_told_and_made_again(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hostile import CHECKSUMS, members, packed, zipped
 
 import lvkit as lv
 from lvkit.storage import SCHEMA, packed_fit, unpacked_fit
@@ -21,19 +22,6 @@ def saved(small_fit: lv.Fit, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("saved") / "small.fit"
     small_fit.save(path)
     return path.read_bytes()
-
-
-def members(saved: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(saved)) as file:
-        return {name: file.read(name) for name in file.namelist()}
-
-
-def packed(parts: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as file:
-        for name, content in parts.items():
-            file.writestr(name, content)
-    return out.getvalue()
 
 
 def with_text(saved: bytes, change: Callable[[dict[str, Any]], Any]) -> bytes:
@@ -186,7 +174,7 @@ def test_a_damaged_calibration_is_refused(column: str, calibrated: lv.Fit, tmp_p
     content = (tmp_path / "a.fit").read_bytes()
     for change in [rename] if column == "lineage" else [rename, retype]:
         text = refusal(with_text(content, change), tmp_path)
-        assert "its content does not hang together" in text
+        assert "not a valid lvkit fit file" in text
 
 
 def test_a_fit_replaces_an_older_file(small_fit: lv.Fit, tmp_path: Path) -> None:
@@ -197,9 +185,46 @@ def test_a_fit_replaces_an_older_file(small_fit: lv.Fit, tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [path]
 
 
+OLD = Path(__file__).parent / "saved"
+
+
+@pytest.mark.parametrize("name", ["schema-1", "schema-1-calibrated"])
+def test_a_file_of_an_earlier_version_loads_with_a_warning_and_gets_its_checksum_when_saved(
+    name: str, tmp_path: Path
+) -> None:
+    with pytest.warns(lv.LvkitWarning, match=r"schema-1.*without a checksum.*save the fit again"):
+        fit = lv.load_fit(OLD / f"{name}.lvkit")
+    assert fit.n_models == 15
+    assert (fit.calibration is not None) == name.endswith("calibrated")
+    fit.save(tmp_path / "new.lvkit")
+    assert_identical(lv.load_fit(tmp_path / "new.lvkit"), fit)
+
+
+@pytest.mark.parametrize("name", ["message", "seed", "loglik", "lvkit", "converged"])
+def test_a_field_changed_after_saving_is_refused(name: str, saved: bytes, tmp_path: Path) -> None:
+    """Even to a value that it might have had: the checksum gives it away."""
+    changed = {"message": "converged: 0", "seed": 1, "loglik": 1.5, "lvkit": "", "converged": True}
+    text = json.loads(members(saved)["fit.json"]) | {name: changed[name]}
+    with zipfile.ZipFile(io.BytesIO(saved)) as file:
+        sums = {CHECKSUMS: file.read(CHECKSUMS)}
+    parts = {"fit.json": json.dumps(text, indent=1).encode()}
+    content = zipped(members(saved) | parts | sums)
+    assert "does not match its checksum: it was changed" in refusal(content, tmp_path)
+
+
+def test_a_file_without_its_checksums_is_refused(saved: bytes, tmp_path: Path) -> None:
+    assert "its checksum is missing" in refusal(zipped(members(saved)), tmp_path)
+
+
+def test_checksums_that_an_old_file_never_had_are_refused(tmp_path: Path) -> None:
+    old = members((OLD / "schema-1.lvkit").read_bytes())
+    assert "does not belong to its schema" in refusal(packed(old), tmp_path)
+
+
 def test_the_file_holds_text_and_numbers_and_nothing_else(saved: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(saved)) as file:
+        assert file.namelist() == ["fit.json", "arrays.npz", CHECKSUMS]
     parts = members(saved)
-    assert sorted(parts) == ["arrays.npz", "fit.json"]
     assert json.loads(parts["fit.json"])["schema"] == SCHEMA
     with np.load(io.BytesIO(parts["arrays.npz"]), allow_pickle=False) as arrays:
         assert all(arrays[name].dtype == float for name in arrays.files)
@@ -226,13 +251,13 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
 def test_a_truncated_file_is_refused(share: float, saved: bytes, tmp_path: Path) -> None:
     text = refusal(saved[: int(share * len(saved))], tmp_path)
-    assert "truncated, damaged or no lvkit fit" in text
+    assert "not a valid lvkit fit file" in text
     assert "expected a file written by fit.save" in text
 
 
 @pytest.mark.parametrize("content", [b"model,family\n", b"{}", b"\x80\x04N.", b"PK\x05\x06"])
 def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
-    assert "no lvkit fit" in refusal(content, tmp_path)
+    assert "not a valid lvkit fit file" in refusal(content, tmp_path)
 
 
 def test_a_flipped_bit_is_refused_or_harmless(
@@ -250,13 +275,13 @@ def test_a_flipped_bit_is_refused_or_harmless(
         assert_identical(found, small_fit)
 
 
-@pytest.mark.parametrize("schema", [SCHEMA + 1, 0, None, "1"])
+@pytest.mark.parametrize("schema", [SCHEMA + 1, 0, None, "1", True, 2.0])
 def test_another_schema_is_refused_with_who_wrote_it(
     schema: Any, saved: bytes, tmp_path: Path
 ) -> None:
     content = with_text(saved, lambda text: text.update(schema=schema, lvkit="9.9"))
     text = refusal(content, tmp_path)
-    assert f"saw schema {schema!r}, written by lvkit 9.9; expected schema {SCHEMA}" in text
+    assert f"got schema {schema!r}, written by lvkit 9.9; expected schema {SCHEMA}" in text
     assert "newer" in text
 
 
@@ -264,27 +289,29 @@ def test_another_schema_is_refused_with_who_wrote_it(
 def test_a_missing_member_is_refused(member: str, saved: bytes, tmp_path: Path) -> None:
     parts = members(saved)
     del parts[member]
-    assert "no lvkit fit" in refusal(packed(parts), tmp_path)
+    assert "not a valid lvkit fit file" in refusal(packed(parts), tmp_path)
 
 
 @pytest.mark.parametrize("text", [b"[]", b"not json", b"\xff\xfe", b"3", b'"fit"'])
 def test_a_text_that_is_none_is_refused(text: bytes, saved: bytes, tmp_path: Path) -> None:
-    assert "no lvkit fit" in refusal(packed(members(saved) | {"fit.json": text}), tmp_path)
+    assert "not a valid lvkit fit file" in refusal(
+        packed(members(saved) | {"fit.json": text}), tmp_path
+    )
 
 
 def test_arrays_that_are_none_are_refused(saved: bytes, tmp_path: Path) -> None:
     content = packed(members(saved) | {"arrays.npz": b"not an archive"})
-    assert "no lvkit fit" in refusal(content, tmp_path)
+    assert "not a valid lvkit fit file" in refusal(content, tmp_path)
 
 
 def test_a_pickle_among_the_arrays_is_refused(saved: bytes, tmp_path: Path) -> None:
     content = with_arrays(saved, loadings=np.array([{"run": "me"}], dtype=object))
-    assert "damaged" in refusal(content, tmp_path)
+    assert "not an array of 64-bit numbers" in refusal(content, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["loadings", "factor", "log_precisions", "latent_means"])
 def test_a_missing_array_is_refused(name: str, saved: bytes, tmp_path: Path) -> None:
-    assert "does not hang together" in refusal(with_arrays(saved, **{name: None}), tmp_path)
+    assert "not a valid lvkit fit file" in refusal(with_arrays(saved, **{name: None}), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -301,14 +328,14 @@ def test_a_missing_array_is_refused(name: str, saved: bytes, tmp_path: Path) -> 
 def test_an_array_of_another_shape_is_refused(
     name: str, shape: tuple[int, ...], saved: bytes, tmp_path: Path
 ) -> None:
-    assert "does not hang together" in refusal(
+    assert "not a valid lvkit fit file" in refusal(
         with_arrays(saved, **{name: np.ones(shape)}), tmp_path
     )
 
 
 def test_numbers_that_are_none_are_refused(saved: bytes, tmp_path: Path) -> None:
     content = with_arrays(saved, loadings=np.full((6, 2), np.nan))
-    assert "does not hang together" in refusal(content, tmp_path)
+    assert "not a valid lvkit fit file" in refusal(content, tmp_path)
 
 
 def changed_score(text: dict[str, Any]) -> None:
@@ -409,5 +436,5 @@ def test_the_fit_of_a_cache_is_refused_with_other_data(small_fit: lv.Fit) -> Non
 def test_a_curvature_of_another_shape_is_refused(damage: Any, small_fit: lv.Fit) -> None:
     _ = small_fit.curvature
     content = with_arrays(packed_fit(small_fit, cached=True), **damage)
-    with pytest.raises(lv.LvkitError, match=r"does not hang together .*curvature_"):
+    with pytest.raises(lv.LvkitError, match=r"not a valid lvkit fit file.*curvature_"):
         unpacked_fit(content, "here", small_fit.panel)
