@@ -8,7 +8,7 @@ The same map then serves any other model, with the same columns in the same orde
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +16,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.errors import LvkitError, nearest
-from lvkit.formula import DEFAULT_FEATURES, first_line, parse_formula
+from lvkit.categories import as_categories, check_learned, is_text
+from lvkit.design_matrix import State, design_matrix
+from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.formula import (
+    DEFAULT_FEATURES,
+    ParsedFormula,
+    as_name,
+    in_backticks,
+    parse_formula,
+)
 from lvkit.reading.cells import is_blank, parse_number
 from lvkit.reading.doubts import raw_count
 
 __all__ = ["DEFAULT_FEATURES", "FeatureMap"]
 
 _LOGS = {"log_params": "params_b", "log_tokens": "tokens_t"}
-_CONTEXT = {"sqrt": np.sqrt, "log1p": np.log1p, "abs": np.abs}
 _COLLINEAR = 1e-7
 
 
@@ -48,8 +55,9 @@ class FeatureMap:
     names: tuple[str, ...]
     means: npt.NDArray[np.float64]
     columns: tuple[str, ...]
-    _variables: tuple[str, ...] = field(repr=False)
-    _levels: Mapping[str, tuple[str, ...]] = field(repr=False)
+    _parsed: ParsedFormula = field(repr=False)
+    _levels: Mapping[str, tuple[Any, ...]] = field(repr=False)
+    _state: State = field(repr=False)
     _spec: Any = field(repr=False)
 
     @classmethod
@@ -60,7 +68,8 @@ class FeatureMap:
         ----------
         formula : str
             The right-hand side of a formula as formulaic reads it: names of columns, joined by
-            ``+``, ``*`` and ``:``. ``log_params`` is log10 of ``params_b`` and ``log_tokens`` log10
+            ``+``, ``*`` and ``:``; a name that is not an identifier, such as ``ctx-k``, stands in
+            backticks. ``log_params`` is log10 of ``params_b`` and ``log_tokens`` log10
             of ``tokens_t``. Numbers, true/false and text (as categories) may be used, and the
             functions log, log10, sqrt, exp, poly, bs, C, I and their like. A square is
             ``I(log_params**2)``.
@@ -81,9 +90,11 @@ class FeatureMap:
 
         Notes
         -----
-        Formulas are evaluated by formulaic, which would run any Python expression; here only
-        arithmetic, comparisons and the functions above are let through. True and false count as 1
-        and 0. Products are formed first and centred afterwards.
+        Expressions in a formula are checked by :func:`lvkit.expressions.read_code` and computed by
+        :mod:`lvkit.design_matrix`; formulaic combines their values. True and false count as 1 and
+        0. Products are formed first and centred afterwards. A column of dates, of numbers written
+        as text, of long texts or with a value for each model is refused; ``C(column)`` takes
+        the first two as categories.
 
         Examples
         --------
@@ -96,11 +107,9 @@ class FeatureMap:
         >>> features.values(models).round(3).tolist()
         [[-1.0, -0.333], [0.0, 0.667], [1.0, -0.333]]
         """
-        parsed, variables = parse_formula(formula)
-        columns = tuple(dict.fromkeys(_LOGS.get(name, name) for name in variables))
-        _check_known(variables, columns, models)
-        levels = {name: _levels_of(models[name]) for name in columns if _is_text(models[name])}
-        data = _ingredients(models, variables, levels)
+        parsed, columns = _read(formula, models)
+        texts = {name: () for name in columns if is_text(models[name])}
+        data = _ingredients(models, parsed.variables, texts)
         complete = data.notna().all(axis=1).to_numpy()
         if not complete.any():
             raise LvkitError(
@@ -108,14 +117,17 @@ class FeatureMap:
                 where=f"features '{formula}'",
                 remedy="Use a formula with fewer columns.",
             )
-        matrix = _evaluate(parsed, data[complete], formula)
+        data = data[complete]
+        state: State = {}
+        levels = {name: tuple(sorted(set(data[name]))) for name in texts}
+        matrix, spec = design_matrix(parsed, data, state, formula=formula)
         names = tuple(str(n) for n in matrix.columns if n != "Intercept")
-        values = matrix[list(names)].to_numpy(dtype=float)
-        _check_finite(values, names, data.index[complete], formula)
+        values = matrix[list(names)].to_numpy()
+        _check_finite(values, names, data.index, formula)
         means = values.mean(axis=0)
         _check_independent(values - means, means, names, formula)
         means.flags.writeable = False
-        return cls(formula, names, means, columns, variables, levels, matrix.model_spec)
+        return cls(formula, names, means, columns, parsed, levels, state, spec)
 
     def values(self, models: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Return the centred features of some models.
@@ -135,14 +147,23 @@ class FeatureMap:
         LvkitError
             For a category the map has not learned, a number that is none, a size of zero or less.
         """
-        data = _ingredients(models, self._variables, self._levels)
+        data = _ingredients(models, self._parsed.variables, self._levels)
         complete = data.notna().all(axis=1).to_numpy()
         out = np.full((len(data), len(self.names)), np.nan)
         if complete.any():
-            matrix = _evaluate(self._spec, data[complete], self.formula)
-            out[complete] = matrix[list(self.names)].to_numpy(dtype=float) - self.means
-            _check_finite(out[complete], self.names, data.index[complete], self.formula)
+            for name, levels in self._levels.items():
+                check_learned(name, data.loc[complete, name], levels)
+            out[complete] = self._centred(data[complete])
         return out
+
+    def _centred(self, data: pd.DataFrame) -> npt.NDArray[np.float64]:
+        """Return the centred features of data without gaps."""
+        matrix, _ = design_matrix(
+            self._parsed, data, self._state, formula=self.formula, learned=self._spec
+        )
+        out = matrix[list(self.names)].to_numpy() - self.means
+        _check_finite(out, self.names, data.index, self.formula)
+        return np.asarray(out)
 
     def at(
         self,
@@ -178,17 +199,17 @@ class FeatureMap:
         [[0.0], [1.0]]
         """
         logs = {"params_b": s, "tokens_t": t}
-        sources = {name: _LOGS.get(name, name) for name in self._variables}
+        variables = self._parsed.variables
+        sources = {name: _LOGS.get(name, name) for name in variables}
         fixed = tuple(name for name, source in sources.items() if source not in logs)
         row = pd.DataFrame([dict(attributes or {})], index=["as planned"])
-        data: dict[str, Any] = dict(_ingredients(row, fixed, self._levels).iloc[0])
+        values = _ingredients(row, fixed, self._levels)
+        for name, levels in self._levels.items():
+            check_learned(name, values[name].dropna(), levels)
+        data: dict[str, Any] = dict(values.iloc[0])
         for name in sources.keys() - data.keys():
             data[name] = logs[sources[name]] if name in _LOGS else 10.0 ** logs[sources[name]]
-        frame = pd.DataFrame(data, index=pd.RangeIndex(len(s)))[list(self._variables)]
-        matrix = _evaluate(self._spec, frame, self.formula)
-        out = matrix[list(self.names)].to_numpy(dtype=float) - self.means
-        _check_finite(out, self.names, frame.index, self.formula)
-        return np.asarray(out)
+        return self._centred(pd.DataFrame(data, index=pd.RangeIndex(len(s)))[list(variables)])
 
     def missing(self, models: pd.DataFrame) -> pd.Series:
         """Return what models lack, such as ``"lacks tokens_t"``; complete ones are left out.
@@ -217,9 +238,25 @@ class FeatureMap:
         return pd.Series(list(lacks.values()), index=index, name="reason", dtype=object)
 
 
-def _check_known(
-    variables: tuple[str, ...], columns: tuple[str, ...], models: pd.DataFrame
-) -> None:
+def _read(formula: str, models: pd.DataFrame) -> tuple[ParsedFormula, tuple[str, ...]]:
+    """Return a formula and the columns it needs, all of which there are."""
+    try:
+        parsed = parse_formula(formula)
+        columns = tuple(dict.fromkeys(_LOGS.get(name, name) for name in parsed.variables))
+        _check_known(parsed.variables, models)
+    except LvkitError as error:
+        text, names = in_backticks(str(formula), map(str, models.columns))
+        if not names:
+            raise
+        quote = '"' if "'" in text else "'"
+        (problem,) = error.problems
+        such = ", ".join(f"`{name}`" for name in names)
+        remedy = f"Write {such} in backticks: features={quote}{text}{quote}."
+        raise LvkitError(Problem(problem.seen, problem.where, "", remedy)) from error
+    return parsed, columns
+
+
+def _check_known(variables: tuple[str, ...], models: pd.DataFrame) -> None:
     """Refuse names that are neither columns nor logs of columns, and tokens nobody gave."""
     for variable in variables:
         if _LOGS.get(variable, variable) == "tokens_t" and (
@@ -232,7 +269,7 @@ def _check_known(
             )
         source = _LOGS.get(variable, variable)
         if source not in models:
-            held = [*_LOGS, *map(str, models.columns)]
+            held = [*_LOGS, *(as_name(str(column)) for column in models.columns)]
             raise LvkitError(
                 f"no column '{source}'"
                 + (f", which '{variable}' needs" if source != variable else ""),
@@ -241,16 +278,8 @@ def _check_known(
             )
 
 
-def _is_text(column: pd.Series) -> bool:
-    return not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column))
-
-
-def _levels_of(column: pd.Series) -> tuple[str, ...]:
-    return tuple(sorted({str(cell) for cell in column if not is_blank(cell)}))
-
-
 def _ingredients(
-    models: pd.DataFrame, variables: tuple[str, ...], levels: Mapping[str, tuple[str, ...]]
+    models: pd.DataFrame, variables: tuple[str, ...], texts: Collection[str]
 ) -> pd.DataFrame:
     """Return the variables of a formula: floats and texts, NaN where missing."""
     data: dict[str, Any] = {}
@@ -258,25 +287,12 @@ def _ingredients(
         source = _LOGS.get(variable, variable)
         if source not in models:
             data[variable] = np.full(len(models), np.nan)
-        elif source in levels:
-            data[variable] = _categories(models[source], levels[source])
+        elif source in texts:
+            data[variable] = np.array(as_categories(models[source]), dtype=object)
         else:
             numbers = _numbers(models[source])
             data[variable] = np.log10(numbers) if variable in _LOGS else numbers
     return pd.DataFrame(data, index=models.index)
-
-
-def _categories(column: pd.Series, levels: tuple[str, ...]) -> npt.NDArray[np.object_]:
-    out = np.array([np.nan if is_blank(cell) else str(cell) for cell in column], dtype=object)
-    for model, cell in zip(column.index, out, strict=True):
-        if isinstance(cell, str) and cell not in levels:
-            raise LvkitError(
-                f"saw '{cell}', which no fitted model has",
-                where=f"model '{model}', column '{column.name}'",
-                expected="one of " + ", ".join(levels[:12]) + (", …" if len(levels) > 12 else ""),
-                remedy=nearest(cell, levels).strip(),
-            )
-    return out
 
 
 def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
@@ -287,28 +303,12 @@ def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
         raw = "" if number is None else raw_count(str(column.name), number)
         if number is None or np.isinf(number) or (size and number <= 0) or raw:
             raise LvkitError(
-                f"saw {cell!r}",
+                f"got {cell!r}",
                 where=f"model '{model}', column '{column.name}'",
                 expected="a positive, finite number" if size else "a finite number",
                 remedy=raw,
             )
     return np.array(numbers, dtype=float)
-
-
-def _evaluate(formula_or_spec: Any, data: pd.DataFrame, formula: str) -> pd.DataFrame:
-    """Return the model matrix, intercept included, for data without gaps."""
-    try:
-        with np.errstate(all="ignore"):
-            matrix: pd.DataFrame = formula_or_spec.get_model_matrix(
-                data, context=_CONTEXT, na_action="ignore", output="pandas"
-            )
-    except Exception as error:  # formulaic passes on whatever its transforms raise
-        raise LvkitError(
-            f"the formula cannot be computed: {first_line(error)}",
-            where=f"features '{formula}'",
-            remedy="Check the columns and functions it uses.",
-        ) from error
-    return matrix
 
 
 def _check_finite(

@@ -1,135 +1,239 @@
-"""Formulas read with care: what they ask for, and nothing but features.
+"""Formulas: which terms and columns a text such as ``log_params * log_tokens`` asks for.
 
-Formulaic evaluates whatever Python stands in a formula. A formula may come from a settings file or
-a web form, so it is looked at before it is evaluated: columns, arithmetic, comparisons and a short
-list of functions pass, anything else is refused by name.
+Formulaic knows the grammar of formulas, but it would evaluate whatever Python a formula contains,
+in part even while it reads one. It never sees any code here: each expression is checked by
+:func:`~lvkit.expressions.read_code` and handed on as a *name*, the name of a value that
+:mod:`lvkit.design_matrix` computes. What formulaic expands is counted before it is expanded.
 """
 
 from __future__ import annotations
 
-import ast
+import keyword
+import math
 import re
-from collections.abc import Iterator
-from typing import Any
+import unicodedata
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from lvkit.errors import LvkitError
+from lvkit.expressions import LONGEST, not_allowed, read_code, too_large, unreadable
 
-__all__ = ["DEFAULT_FEATURES", "first_line", "parse_formula"]
+__all__ = [
+    "DEFAULT_FEATURES",
+    "ParsedFormula",
+    "as_name",
+    "first_line",
+    "in_backticks",
+    "parse_formula",
+]
 
 DEFAULT_FEATURES = "log_params * log_tokens"
 """Size, tokens and their product: the formula where the user gives none."""
 
-_NUMPY = frozenset(("log", "log10", "log2", "log1p", "exp", "exp2", "sqrt", "abs"))
-_FUNCTIONS = _NUMPY | {"I", "C", "poly", "bs", "cs", "cr", "cc", "center", "scale", "standardize"}
-_NODES = (
-    ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.BinOp, ast.UnaryOp,
-    ast.Compare, ast.operator, ast.unaryop, ast.cmpop, ast.Attribute, ast.List, ast.Tuple,
-)  # fmt: skip
+_MOST_TOKENS = 400
+_MOST_TERMS = 1000  # before those that are alike are merged
+_HIGHEST_POWER = 10
+_MOST_DIGITS = 15
 
 
-def parse_formula(formula: str) -> tuple[Any, tuple[str, ...]]:
-    """Return the formula with an intercept, and the variables it needs, in order."""
+class ParsedFormula(NamedTuple):
+    """A formula that :func:`parse_formula` has read.
+
+    Attributes
+    ----------
+    terms : formulaic.Formula
+        Its terms, an intercept first. A factor is a number, or the name of a column or expression.
+    variables : tuple of str
+        The variables it needs, in order.
+    expressions : dict
+        The variables that each expression among its factors needs.
+    """
+
+    terms: Any
+    variables: tuple[str, ...]
+    expressions: dict[str, tuple[str, ...]]
+
+
+def parse_formula(formula: str) -> ParsedFormula:
+    """Return what a formula asks for: its terms, with an intercept, and the variables it needs.
+
+    Parameters
+    ----------
+    formula : str
+        The right-hand side of a formula.
+
+    Returns
+    -------
+    ParsedFormula
+
+    Raises
+    ------
+    LvkitError
+        If the text is not a formula, contains code that is not allowed, or is too large.
+
+    Examples
+    --------
+    >>> parsed = parse_formula("size + log(dose / 2)")
+    >>> parsed.variables, parsed.expressions
+    (('size', 'dose'), {'log(dose / 2)': ('dose',)})
+    """
     from formulaic import Formula
     from formulaic.errors import FormulaicError
-    from formulaic.formula import SimpleFormula
-    from formulaic.parser import DefaultFormulaParser
 
     if not isinstance(formula, str) or not formula.strip():
         raise LvkitError(
-            f"saw {formula!r}",
+            f"got {formula!r}",
             where="features",
             expected="a formula",
             remedy=f"Write for example features='{DEFAULT_FEATURES}'.",
         )
+    if len(formula) > LONGEST:
+        raise too_large(formula, f"{len(formula)} characters", f"at most {LONGEST}")
+    expressions: dict[str, tuple[str, ...]] = {}
     try:
-        parsed = Formula(formula, _parser=DefaultFormulaParser(include_intercept=True))
+        terms = _terms(formula, expressions)
+    except LvkitError:
+        raise
     except Exception as error:  # on some texts, such as '[)', formulaic itself breaks
         known = isinstance(error, FormulaicError | SyntaxError)
-        why = first_line(error) if known else "it is not a formula"
-        raise _unreadable(formula, why) from error
-    if not isinstance(parsed, SimpleFormula):
-        raise _unreadable(formula, "it has two sides or several parts", "Leave out '~' and '|'.")
-    terms = [term for term in parsed if str(term) != "1"]
-    variables = dict.fromkeys(
-        name for term in terms for factor in term.factors for name in _names(factor, formula)
-    )
+        raise unreadable(formula, first_line(error) if known else "it is not a formula") from error
+    names = [
+        factor.expr
+        for term in terms
+        for factor in term.factors
+        if factor.eval_method.value == "lookup"
+    ]
+    variables = dict.fromkeys(v for name in names for v in expressions.get(name, (name,)))
     if not variables:
-        raise _unreadable(formula, "it has no features", "Name at least one, such as log_params.")
-    return Formula(["1", *terms]), tuple(variables)
+        raise unreadable(formula, "it has no features", "Name at least one, such as log_params.")
+    used = {name: expressions[name] for name in names if name in expressions}
+    return ParsedFormula(Formula(["1", *terms]), tuple(variables), used)
 
 
-def _unreadable(formula: str, why: str, remedy: str = "") -> LvkitError:
-    return LvkitError(
-        f"cannot read '{formula}': {why}",
-        where="features",
-        remedy=remedy or f"Join names of columns by +, * or :, as in '{DEFAULT_FEATURES}'.",
-    )
+def _terms(formula: str, expressions: dict[str, tuple[str, ...]]) -> list[Any]:
+    """Return the terms of a formula without the intercept; expressions are collected."""
+    from formulaic.parser import DefaultFormulaParser
+    from formulaic.parser.types import OrderedSet, Token
+    from formulaic.parser.utils import merge_operator_tokens, replace_tokens
+
+    parser = DefaultFormulaParser(include_intercept=False)
+    minus_one = [Token("-", kind=Token.Kind.OPERATOR), Token("1", kind=Token.Kind.VALUE)]
+    tokens = _tokens(formula, expressions)
+    tokens = list(replace_tokens(tokens, "0", minus_one, kind=Token.Kind.VALUE))
+    tree = parser.get_ast_from_tokens(merge_operator_tokens(tokens, symbols={"+", "-"}), context={})
+    n_terms = _n_terms(tree, formula)
+    if n_terms > _MOST_TERMS:
+        raise too_large(formula, "a product of many features", f"at most {_MOST_TERMS} terms")
+    terms = parser.get_terms_from_ast(tree, context={})._simplify()
+    if not isinstance(terms, OrderedSet):
+        raise unreadable(formula, "it has two sides or several parts", "Leave out '~' and '|'.")
+    return [term for term in terms if str(term) != "1"]
+
+
+def _tokens(formula: str, expressions: dict[str, tuple[str, ...]]) -> list[Any]:
+    """Return the tokens of a formula, with names in the place of code."""
+    from formulaic.parser.algos.tokenize import tokenize
+    from formulaic.parser.types import Token
+
+    tokens = list(tokenize(formula))
+    if len(tokens) > _MOST_TOKENS:
+        raise too_large(formula, f"{len(tokens)} names and signs", f"at most {_MOST_TOKENS}")
+    columns = {token.token for token in tokens if token.kind is Token.Kind.NAME}
+    for token in tokens:
+        if token.kind is Token.Kind.PYTHON:
+            code = read_code(token.token, formula)
+            token.kind, token.token = Token.Kind.NAME, code.text
+            if code.text.strip("`") in code.columns.values():  # a column alone, such as {size}
+                token.token = code.text.strip("`")
+            elif code.text in columns:
+                raise unreadable(formula, f"'{code.text}' is an expression and a column")
+            else:
+                expressions[code.text] = tuple(code.columns.values())
+        elif token.kind is Token.Kind.VALUE and len(token.token) > _MOST_DIGITS:
+            raise not_allowed(token.token, formula, f"numbers of at most {_MOST_DIGITS} digits")
+    return tokens
+
+
+def _n_terms(node: Any, formula: str) -> int:
+    """Return how many terms formulaic would form for a part of a formula, at most."""
+    operator = getattr(node, "operator", None)
+    if operator is None:
+        return 1
+    if operator.symbol in ("**", "^"):
+        power = str(node.args[-1])
+        if not re.fullmatch("[0-9]{1,2}", power) or not 1 <= int(power) <= _HIGHEST_POWER:
+            raise too_large(formula, f"the power {power}", f"a power from 1 to {_HIGHEST_POWER}")
+        n_terms: int = _n_terms(node.args[0], formula) ** int(power)
+    else:
+        counts = [_n_terms(argument, formula) for argument in node.args]
+        n_terms = 0 if operator.symbol == ":" else sum(counts)
+        if operator.symbol in ("*", ":"):
+            n_terms += math.prod(counts)
+    return min(max(n_terms, 1), 1 + _MOST_TERMS)
+
+
+def as_name(column: str) -> str:
+    """Return a column as a formula has to write it: in backticks, unless it is an identifier.
+
+    Parameters
+    ----------
+    column : str
+        Its name in the table.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> as_name("ctx_k"), as_name("ctx-k")
+    ('ctx_k', '`ctx-k`')
+    """
+    plain = column.isidentifier() and not keyword.iskeyword(column)
+    return column if plain and unicodedata.normalize("NFKC", column) == column else f"`{column}`"
+
+
+def in_backticks(formula: str, columns: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    """Return a formula with backticks around the columns that lack them, and these columns.
+
+    Parameters
+    ----------
+    formula : str
+        The formula as somebody wrote it.
+    columns : iterable of str
+        The names of the table's columns.
+
+    Returns
+    -------
+    formula : str
+    quoted : tuple of str
+
+    Examples
+    --------
+    >>> in_backticks("log_params + ctx-k", ["ctx-k", "year"])
+    ('log_params + `ctx-k`', ('ctx-k',))
+    """
+    odd = [
+        name
+        for name in columns
+        if as_name(name) != name and not re.fullmatch(r"[\d.\s]*|.*`.*", name)
+    ]
+    if not odd or len(formula) > LONGEST:
+        return formula, ()
+    either = "|".join(re.escape(name) for name in sorted(odd, key=len, reverse=True))
+    quoted: dict[str, None] = {}
+
+    def in_quotes(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[0]
+        quoted[match[1]] = None
+        return f"`{match[1]}`"
+
+    text = re.sub(rf"`[^`]*`|(?<![\w.])({either})(?![\w.])", in_quotes, formula)
+    return text, tuple(quoted)
 
 
 def first_line(error: BaseException) -> str:
     """Return what an error says, without colours, in one line."""
     plain = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error))
     return plain.strip().split("\n")[0].rstrip(".") or type(error).__name__
-
-
-def _names(factor: Any, formula: str) -> Iterator[str]:
-    """Yield the columns a factor needs; refuse what is not a feature."""
-    if factor.eval_method.value == "lookup":
-        yield factor.expr
-    elif factor.eval_method.value == "python":
-        yield from _names_in_code(factor.expr, formula)
-
-
-def _names_in_code(code: str, formula: str) -> Iterator[str]:
-    quoted: dict[str, str] = {}
-
-    def plain(match: re.Match[str]) -> str:
-        return quoted.setdefault(match[1], f"quoted_name_{len(quoted)}")
-
-    try:
-        tree = ast.parse(re.sub(r"`([^`]*)`", plain, code).strip(), mode="eval")
-    except (SyntaxError, ValueError) as error:
-        raise _unreadable(formula, f"'{code}' is not an expression") from error
-    back = {short: name for name, short in quoted.items()}
-    functions: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            functions.update(_allowed_function(node, formula))
-        elif isinstance(node, ast.Attribute) and id(node) not in functions:
-            raise _not_allowed(ast.unparse(node), formula)
-        elif not isinstance(node, _NODES) or _is_huge_power(node):
-            raise _not_allowed(code, formula)
-        elif isinstance(node, ast.Name) and id(node) not in functions:
-            yield back.get(node.id, node.id)
-
-
-def _allowed_function(call: ast.Call, formula: str) -> Iterator[int]:
-    """Yield the ids of the nodes that name an allowed function; refuse any other."""
-    function = call.func
-    yield id(function)
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-        yield id(function.value)
-        if function.value.id == "np" and function.attr in _NUMPY:
-            return
-    elif isinstance(function, ast.Name) and function.id in _FUNCTIONS:
-        return
-    raise _not_allowed(ast.unparse(function), formula)
-
-
-def _is_huge_power(node: ast.AST) -> bool:
-    """Return whether a node is a power with anything but a small number above."""
-    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow | ast.LShift)):
-        return False
-    power = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
-    value = power.value if isinstance(power, ast.Constant) else None
-    return not isinstance(value, int | float) or abs(value) > 10
-
-
-def _not_allowed(code: str, formula: str) -> LvkitError:
-    functions = ", ".join(sorted(_FUNCTIONS, key=str.lower))
-    return LvkitError(
-        f"'{code}' is not allowed",
-        where=f"features '{formula}'",
-        expected=f"columns, arithmetic and the functions {functions}",
-        remedy="Compute anything else beforehand, as a column of the table.",
-    )

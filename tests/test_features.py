@@ -102,7 +102,7 @@ def test_new_models_get_the_same_columns_where_categories_are_absent() -> None:
 
 def test_an_unseen_category_is_refused() -> None:
     features = FeatureMap.learn("log_params + kind", MODELS)
-    with pytest.raises(LvkitError, match="model 'ant-1b', column 'kind': saw 'mow'") as caught:
+    with pytest.raises(LvkitError, match="model 'ant-1b', column 'kind': got 'mow'") as caught:
         features.values(MODELS.assign(kind="mow"))
     assert "Did you mean 'moe'?" in str(caught.value)
 
@@ -182,7 +182,7 @@ def test_values_that_are_not_finite_are_refused() -> None:
         ("3", "cannot read"),
         ("{1 +}", "cannot read"),
         ("", "expected a formula"),
-        (None, "saw None"),
+        (None, "got None"),
         ("1", "no features"),
         ("0", "no features"),
         ("mmlu ~ log_params", "two sides"),
@@ -192,7 +192,7 @@ def test_values_that_are_not_finite_are_refused() -> None:
         ("dose + I(2 * dose)", "'I(2 * dose)' is a combination of 'dose'"),
         ("log_params + log(params_b)", "collinear"),
         ("I(0 * dose)", "is the same for all 6 models"),
-        ("poly(dose, kind)", "cannot be computed"),
+        ("poly(dose, kind)", "expected poly(column, degree=..., raw=...), degree up to 20"),
     ],
 )
 def test_a_formula_that_makes_no_features_is_refused(formula: Any, message: str) -> None:

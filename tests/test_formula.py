@@ -13,7 +13,7 @@ def terms(formula: str) -> list[str]:
 
 
 def test_a_product_asks_for_both_and_their_interaction() -> None:
-    parsed, variables = parse_formula("log_params * log_tokens")
+    parsed, variables, _ = parse_formula("log_params * log_tokens")
     assert [str(term) for term in parsed] == [
         "1",
         "log_params",

@@ -218,7 +218,7 @@ def within_between(fit: Fit, feature: str = "log_tokens", *, level: float = 0.95
 
 def _values(fit: Fit, feature: str) -> pd.Series[float]:
     """Return the feature of the fitted models; refuse one that is not in the formula, or text."""
-    _, variables = parse_formula(fit.model.features)
+    variables = parse_formula(fit.model.features).variables
     if feature not in variables:
         raise LvkitError(
             f"saw {feature!r}",
