@@ -154,29 +154,33 @@ def evaluate(code: Code, data: pd.DataFrame, state: dict[str, Any], formula: str
         raise not_allowed(code.text, formula)
 
     def call(node: ast.Call, argument: Any) -> Any:
+        name = called(node)
+        if name == "I":
+            return argument
+        if name in NUMPY:
+            return getattr(np, name)(argument)
         learned = state.setdefault(ast.unparse(node), {})
-        if called(node) == "C":
+        if name == "C":
             return _categories(code.text, _known(argument, code, formula), learned)
-        return _apply(node, argument, learned)
+        return _transformed(node, argument, learned, formula)
 
     return value(code.tree)
 
 
-def _apply(call: ast.Call, argument: Any, learned: dict[str, Any]) -> Any:
-    """Return the value of an allowed function; what it learns stays in `learned`."""
+def _transformed(call: ast.Call, argument: Any, learned: dict[str, Any], formula: str) -> Any:
+    """Return what a transform of formulaic makes of a column; `learned` is its memory."""
     from formulaic.transforms import TRANSFORMS
 
     name = called(call)
-    if name == "I":
-        return argument
-    if name in NUMPY:
-        return getattr(np, name)(argument)
-    options = dict(zip(OPTIONS[name], call.args[1:], strict=False))
-    options |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-    plain = {
-        option: ast.literal_eval(options[option]) for option in OPTIONS[name] if option in options
-    }
-    return TRANSFORMS[name](argument, **plain, _state=learned)
+    values = dict(zip(OPTIONS[name], call.args[1:], strict=False))
+    values |= {str(keyword.arg): keyword.value for keyword in call.keywords}
+    if any(option not in OPTIONS[name] for option in values):
+        raise not_allowed(ast.unparse(call), formula)
+    try:
+        options = {option: ast.literal_eval(value) for option, value in values.items()}
+    except (ValueError, TypeError) as error:
+        raise not_allowed(ast.unparse(call), formula) from error
+    return TRANSFORMS[name](argument, **options, _state=learned)
 
 
 def _categories(name: str, cells: pd.Series, learned: dict[str, Any]) -> Any:

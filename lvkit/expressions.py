@@ -118,7 +118,7 @@ def read_code(text: str, formula: str) -> Code:
         raise not_allowed(text, formula)
     if unicodedata.normalize("NFKC", outside) != outside:  # Python would read other names
         remedy = "Write the names of such columns in backticks."
-        raise unreadable(formula, f"'{text}' contains unusual characters", remedy)
+        raise unreadable(formula, f"'{_excerpt(text)}' contains unusual characters", remedy)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -129,7 +129,7 @@ def read_code(text: str, formula: str) -> Code:
         raise
     except (SyntaxError, ValueError, Warning, RecursionError, MemoryError) as error:
         why = getattr(error, "msg", "it is nested too deeply or contains odd characters")
-        raise unreadable(formula, f"'{text}' is not an expression ({why})") from error
+        raise unreadable(formula, f"'{_excerpt(text)}' is not an expression ({why})") from error
     quoted = {short: name for name, short in placeholders.items()}
     spelt = _PLACEHOLDER.sub(lambda m: f"`{quoted[m[1]]}`" if m[1] in quoted else m[0], spelt)
     return Code(spelt, tree, {name: quoted.get(name, name) for name in names})
@@ -257,14 +257,14 @@ def _shown(node: ast.AST, text: str) -> str:
     return text if "_quoted_" in shown else shown
 
 
-def _excerpt(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]}…"
+def _excerpt(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def unreadable(formula: str, why: str, remedy: str = "") -> LvkitError:
     """Return the error for a text that is not a formula."""
     return LvkitError(
-        f"cannot read '{_excerpt(formula)}': {_excerpt(why)}",
+        f"cannot read '{_excerpt(formula)}': {_excerpt(why, 300)}",
         where="features",
         remedy=remedy or "Join names of columns by +, * or :, as in 'log_params * log_tokens'.",
     )

@@ -151,6 +151,9 @@ def _tokens(formula: str, expressions: dict[str, tuple[str, ...]]) -> list[Any]:
                 expressions[code.text] = tuple(code.columns.values())
         elif token.kind is Token.Kind.VALUE and len(token.token) > _MOST_DIGITS:
             raise not_allowed(token.token, formula, f"numbers of at most {_MOST_DIGITS} digits")
+        if token.kind is Token.Kind.NAME and re.fullmatch(r"[\d.]+", token.token):
+            remedy = f"Write I(`{token.token}`), or rename the column."
+            raise unreadable(formula, f"'{token.token}' is read as a number", remedy)
     return tokens
 
 
@@ -189,7 +192,7 @@ def as_name(column: str) -> str:
     >>> as_name("ctx_k"), as_name("ctx-k")
     ('ctx_k', '`ctx-k`')
     """
-    plain = column.isidentifier() and not keyword.iskeyword(column)
+    plain = column.isidentifier() and not keyword.iskeyword(column) and "_quoted_" not in column
     return column if plain and unicodedata.normalize("NFKC", column) == column else f"`{column}`"
 
 

@@ -19,9 +19,11 @@ import lvkit as lv
 
 sys.path.insert(0, str(Path(__file__).parent))  # cases.py and independent.py, for some tests
 
-# A shared machine is sometimes slow; a slow example is no fault. The same examples each time.
+# A shared machine is sometimes slow, so examples have no deadline. They are the same each time,
+# except with LVKIT_NIGHTLY=1: ten times as many, drawn anew.
 hypothesis.settings.register_profile("lvkit", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("lvkit")
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile("nightly" if os.environ.get("LVKIT_NIGHTLY") else "lvkit")
 
 
 @pytest.fixture(scope="session")

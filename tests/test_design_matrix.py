@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lvkit.design_matrix import State, design_matrix, evaluate
+from lvkit.errors import LvkitError
+from lvkit.expressions import Code, read_code
+from lvkit.features import FeatureMap
+from lvkit.formula import parse_formula
+
+RNG = np.random.default_rng(1)
+DATA = pd.DataFrame(
+    {
+        "a": RNG.uniform(1, 9, 24),
+        "b": RNG.uniform(1, 9, 24),
+        "kind": ["moe", "dense", "other"] * 8,
+        "log": RNG.uniform(1, 9, 24),
+        "np": RNG.uniform(1, 9, 24),
+        "__builtins__": RNG.uniform(1, 9, 24),
+        "my a": RNG.uniform(1, 9, 24),
+        "my-a": RNG.uniform(1, 9, 24),
+    },
+    index=[f"m{i}" for i in range(24)],
+)
+DATA["kind"] = DATA["kind"].astype(object)
+
+
+def value(text: str, data: pd.DataFrame = DATA, state: dict[str, Any] | None = None) -> Any:
+    return evaluate(read_code(text, text), data, {} if state is None else state, text)
+
+
+def columns(formula: str, data: pd.DataFrame = DATA) -> pd.DataFrame:
+    matrix, _ = design_matrix(parse_formula(formula), data, {}, formula=formula)
+    return matrix
+
+
+def refusal(formula: str, data: pd.DataFrame = DATA) -> str:
+    with pytest.raises(LvkitError) as caught:
+        columns(formula, data)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a + 2 * b - 1", DATA["a"] + 2 * DATA["b"] - 1),
+        ("-a ** 2 / b", -(DATA["a"] ** 2) / DATA["b"]),
+        ("a // 2 % 3", DATA["a"] // 2 % 3),
+        ("np.log(a) + sqrt(b)", np.log(DATA["a"]) + np.sqrt(DATA["b"])),
+        ("(a > 3) & ~(b >= 4) | (a != b)", (DATA["a"] > 3) & ~(DATA["b"] >= 4) | True),
+        ("kind == 'moe'", DATA["kind"] == "moe"),
+        ("abs(a - 5) < log10(1000)", (DATA["a"] - 5).abs() < 3),
+        ("I(exp2(a)) * log1p(b)", 2 ** DATA["a"] * np.log1p(DATA["b"])),
+    ],
+)
+def test_an_expression_is_what_python_makes_of_it(text: str, expected: pd.Series) -> None:
+    np.testing.assert_allclose(value(text), expected)
+
+
+def test_columns_named_like_functions_stay_columns_and_functions_stay_functions() -> None:
+    np.testing.assert_allclose(value("log(log)"), np.log(DATA["log"]))
+    np.testing.assert_allclose(value("np.log(np)"), np.log(DATA["np"]))
+    np.testing.assert_allclose(value("I(`__builtins__`) + abs(log)"),
+                               DATA["__builtins__"] + DATA["log"])  # fmt: skip
+    assert list(columns("log + np + __builtins__ + log(np)").columns) == [
+        "Intercept", "log", "np", "__builtins__", "log(np)",
+    ]  # fmt: skip
+
+
+def test_names_that_look_alike_without_their_signs_are_told_apart() -> None:
+    data = DATA.assign(my_a=1.0)
+    expected = DATA["my a"] - 10 * DATA["my-a"] + 100
+    np.testing.assert_allclose(value("`my a` - 10 * `my-a` + 100 * my_a", data), expected)
+    matrix = columns("center(`my a`) + center(`my-a`)")
+    for name in ("my a", "my-a"):
+        np.testing.assert_allclose(matrix[f"center(`{name}`)"], DATA[name] - DATA[name].mean())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["poly(a, 3)", "bs(a, df=5)", "scale(a)", "center(a)", "standardize(a, ddof=1)",
+     "cr(a, df=4, constraints='center')", "poly(scale(a), degree=2)", "center(a) * scale(b)"],
+)  # fmt: skip
+def test_transforms_remember_what_they_learned(text: str) -> None:
+    features = FeatureMap.learn(f"{text} + kind", DATA)
+    np.testing.assert_allclose(features.values(DATA.iloc[5:9]), features.values(DATA)[5:9])
+
+
+def test_what_was_learned_is_kept_for_each_call_apart() -> None:
+    state: State = {}
+    design_matrix(parse_formula("center(a) + I(center(a) + center(b))"), DATA, state, formula="")
+    assert {text: sorted(calls) for text, calls in state.items()} == {
+        "center(a)": ["center(a)"], "I(center(a) + center(b))": ["center(a)", "center(b)"],
+    }  # fmt: skip
+
+
+def test_numbers_may_be_categories_and_new_ones_are_refused() -> None:
+    data = DATA.assign(size=[1.0, 2.0, 7.0] * 8)
+    features = FeatureMap.learn("C(size) + a", data)
+    assert features.names == ("C(size)[T.2.0]", "C(size)[T.7.0]", "a")
+    np.testing.assert_allclose(features.values(data.iloc[:1]), features.values(data)[:1])
+    with pytest.raises(LvkitError, match="got '3.0', which no fitted model has"):
+        features.values(data.assign(size=3.0))
+
+
+def test_a_category_that_only_incomplete_models_have_is_not_learned() -> None:
+    data = DATA.assign(kind=["odd", *DATA["kind"][1:]], a=[np.nan, *DATA["a"][1:]])
+    features = FeatureMap.learn("a + kind", data)
+    assert np.isnan(features.values(data)[0]).all()
+    with pytest.raises(LvkitError, match="got 'odd', which no fitted model has"):
+        features.values(data.assign(a=1.0))
+
+
+@pytest.mark.parametrize("text", ["log(a - 100) > 0", "C(log(a - 100))", "sqrt(a - 100) != b"])
+def test_a_comparison_with_what_is_no_number_is_refused(text: str) -> None:
+    with np.errstate(all="ignore"), pytest.raises(LvkitError, match="computed for model 'm0'"):
+        value(text)
+
+
+@pytest.mark.parametrize(
+    ("formula", "reason"),
+    [
+        ("bs(a, 15):bs(b, 15)", "got a formula of 225 features; expected at most 200"),
+        ("C(I(a > 3)):C(I(b > 3))" + "".join(f":C(I(a > {2 + i / 10}))" for i in range(8)),
+         "expected at most 200"),
+        ("kind + log(kind)", "cannot be computed"),
+        ("I(((((10**10)**10)**10)**10)**10 * a)", "cannot be computed"),
+        ("kind * C(a)", "24 different values for 24 models"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_computed_or_is_too_much_is_refused(formula: str, reason: str) -> None:
+    assert reason in refusal(formula)
+
+
+def test_two_features_of_one_name_are_refused() -> None:
+    assert "two features are called 'a:b'" in refusal("`a:b` + a:b", DATA.assign(**{"a:b": 1.0}))
+    assert "two features are called 'Intercept'" in refusal("Intercept", DATA.assign(Intercept=1.0))
+
+
+def test_the_data_are_not_changed() -> None:
+    before = DATA.copy()
+    columns("a + log(b) + kind + poly(a, 2) + I(-`my a`)")
+    pd.testing.assert_frame_equal(DATA, before)
+
+
+def test_a_tree_that_nobody_checked_is_refused() -> None:
+    tree = ast.parse("a.sum()", mode="eval").body
+    with pytest.raises(LvkitError, match=r"'a.sum\(\)' is not allowed"):
+        evaluate(Code("a.sum()", tree, {"a": "a"}), DATA, {}, "a.sum()")
