@@ -12,6 +12,7 @@ import lvkit as lv
 from lvkit.data import load_leaderboard
 from lvkit.errors import LvkitError
 from lvkit.features import DEFAULT_FEATURES, FeatureMap
+from lvkit.terminal.options import in_options
 
 MODELS = pd.DataFrame(
     {
@@ -138,7 +139,7 @@ def test_a_name_with_a_blank_is_quoted() -> None:
 
 
 def test_a_map_survives_pickling() -> None:
-    for formula in ("log_params * log_tokens", "poly(dose, 2) + kind"):
+    for formula in ("log_params * log_tokens", "poly(dose, 2) + kind", "C(kind) + scale(dose)"):
         features = FeatureMap.learn(formula, MODELS)
         again = pickle.loads(pickle.dumps(features))
         np.testing.assert_array_equal(again.values(MODELS), features.values(MODELS))
@@ -225,6 +226,32 @@ def test_a_formula_runs_no_code_but_features(formula: str) -> None:
     text = refusal(formula)
     assert "not allowed" in text or "cannot read" in text
     assert not Path("pwned").exists()
+
+
+@pytest.mark.parametrize(
+    ("formula", "corrected"),
+    [
+        ("log_params + ctx-k", "log_params + `ctx-k`"),
+        ("log_params + release year", "log_params + `release year`"),
+        ("log(ctx.k) * dose", "log(`ctx.k`) * dose"),
+        ("sqrt(8bit) + ctx-k", "sqrt(`8bit`) + `ctx-k`"),
+        ("I(class + 1)", "I(`class` + 1)"),
+        ("score (%)", "`score (%)`"),
+    ],
+)
+def test_a_name_that_needs_backticks_is_shown_with_them(formula: str, corrected: str) -> None:
+    names = ("ctx-k", "release year", "ctx.k", "8bit", "class", "score (%)")
+    models = MODELS.assign(**{n: MODELS["dose"] ** (i + 2) + 1 for i, n in enumerate(names)})
+    text = refusal(formula, models)
+    assert f"in backticks: features='{corrected}'." in text
+    assert set(FeatureMap.learn(corrected, models).columns) & set(names)
+
+
+def test_the_advice_on_backticks_can_be_pasted_into_a_shell() -> None:
+    text = refusal("log_params + ctx-k", MODELS.assign(**{"ctx-k": 1.0}))
+    assert "--features 'log_params + `ctx-k`'" in in_options(text)
+    spelt = refusal("ctx_k", MODELS.assign(**{"ctx-k": 1.0}))
+    assert "Did you mean '`ctx-k`'?" in spelt
 
 
 def test_tokens_nobody_knows_are_refused_with_the_remedy() -> None:

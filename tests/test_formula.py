@@ -5,7 +5,7 @@ import re
 import pytest
 
 from lvkit.errors import LvkitError
-from lvkit.formula import first_line, parse_formula
+from lvkit.formula import as_name, first_line, in_backticks, parse_formula
 
 
 def terms(formula: str) -> list[str]:
@@ -102,3 +102,77 @@ def test_an_error_is_told_in_one_line_without_colours() -> None:
 
 def test_an_error_that_says_nothing_is_told_by_its_kind() -> None:
     assert first_line(KeyError()) == "KeyError"
+
+
+def test_expressions_are_listed_with_what_they_need() -> None:
+    parsed = parse_formula("a*log( b / a ) + {c} + poly(`my d`, 2)")
+    assert parsed.variables == ("a", "b", "c", "my d")
+    assert parsed.expressions == {"log(b / a)": ("b", "a"), "poly(`my d`, 2)": ("my d",)}
+    assert [f.eval_method.value for t in parsed.terms for f in t.factors if f.expr != "1"] == [
+        "lookup"
+    ] * 6
+
+
+@pytest.mark.parametrize(
+    ("formula", "why"),
+    [
+        ("+".join(["a"] * 1500), "got 2999 characters; expected at most 2000"),
+        ("+".join(["a"] * 900), "got 1799 names and signs; expected at most 400"),
+        ("(a + b + c + d + e)**10", "got a product of many features; expected at most 1000"),
+        ("((((a + b)**2 + c)**2 + d)**2 + e)**9", "got a product of many features"),
+        ("*".join("abcdefghijklm"), "got a product of many features"),
+        ("a - (b + c + d + e + f)**4 - (b + c + d + e + f)**4", "got a product of many features"),
+        ("a**100000", "got the power 100000; expected a power from 1 to 10"),
+        ("a**" + "9" * 12, "expected a power from 1 to 10"),
+        ("(a + b)**c", "got the power c; expected a power from 1 to 10"),
+        ("a^11", "got the power 11"),
+        ("9" * 1900 + ":a", "numbers of at most 15 digits"),
+        ("(" * 900 + "a" + ")" * 900, "got 1801 names and signs"),
+    ],
+)
+def test_a_formula_that_would_take_long_is_refused_before_it_does(formula: str, why: str) -> None:
+    with pytest.raises(LvkitError, match=re.escape(why)):
+        parse_formula(formula)
+
+
+@pytest.mark.parametrize(
+    "formula", ["(a + b + c)**3", "(a + b + c + d + e + f)**2", "a*b*c*d", "a/b/c", "a^2 + b"]
+)
+def test_products_of_usual_size_pass(formula: str) -> None:
+    assert parse_formula(formula).variables[0] == "a"
+
+
+@pytest.mark.parametrize("formula", ["`1` + a", "`2.5`", "{`1`}"])
+def test_a_column_that_reads_as_a_number_is_refused_with_the_way_out(formula: str) -> None:
+    with pytest.raises(LvkitError, match=r"is read as a number. Write I\(`"):
+        parse_formula(formula)
+    assert parse_formula("I(`1`) + a").variables == ("1", "a")
+
+
+def test_a_column_called_like_an_expression_is_not_mixed_up_with_it() -> None:
+    assert parse_formula("`log(a)`").variables == ("log(a)",)
+    with pytest.raises(LvkitError, match="is an expression and a column"):
+        parse_formula("`log(a)` + log(a)")
+
+
+@pytest.mark.parametrize("name", ["ctx-k", "release year", "7b", "a.b", "class", "µ", "", "a(b)"])
+def test_names_that_are_no_identifiers_are_written_in_backticks(name: str) -> None:
+    assert as_name(name) == f"`{name}`"
+    assert as_name("ctx_k") == "ctx_k"
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("ctx-k", "`ctx-k`"),
+        ("log(ctx-k) + ctx-k2", "log(`ctx-k`) + `ctx-k2`"),
+        ("a + `ctx-k` + release year", "a + `ctx-k` + `release year`"),
+        ("log(a.b) + xa.b + a.bc", "log(`a.b`) + xa.b + a.bc"),
+        ("7b:a", "`7b`:a"),
+        ("log(class)", "log(`class`)"),
+        ("a + 1 + 2023", "a + 1 + 2023"),
+    ],
+)
+def test_backticks_are_added_where_a_name_needs_them(formula: str, expected: str) -> None:
+    names = ["ctx-k", "ctx-k2", "release year", "a.b", "7b", "class", "a", "1", "2023", "x`y"]
+    assert in_backticks(formula, names)[0] == expected
