@@ -33,6 +33,8 @@ __all__ = ["DEFAULT_FEATURES", "FeatureMap"]
 
 _LOGS = {"log_params": "params_b", "log_tokens": "tokens_t"}
 _COLLINEAR = 1e-7
+_LARGEST = 1e100
+_POSITIVE = "Take logs and roots of positive numbers only."
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,11 +316,14 @@ def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
 def _check_finite(
     values: npt.NDArray[np.float64], names: tuple[str, ...], models: pd.Index, formula: str
 ) -> None:
-    for row, column in np.argwhere(~np.isfinite(values))[:1]:
+    """Refuse values that are not finite, or so large that sums of their squares would not be."""
+    for row, column in np.argwhere(~(np.abs(values) <= _LARGEST))[:1]:
+        finite = np.isfinite(values[row, column])
         raise LvkitError(
-            f"feature '{names[column]}' is not finite for model '{models[row]}'",
+            f"feature '{names[column]}' is {f'above {_LARGEST:g}' if finite else 'not finite'} "
+            f"for model '{models[row]}'",
             where=f"features '{formula}'",
-            remedy="Take logs and roots of positive numbers only.",
+            remedy="Use its logarithm." if finite else _POSITIVE,
         )
 
 

@@ -170,6 +170,11 @@ def test_values_that_are_not_finite_are_refused() -> None:
     assert "not finite for model 'ant-1b'" in refusal("log(dose)")
 
 
+def test_values_too_large_to_compute_with_are_refused() -> None:
+    text = refusal("log_params + exp(dose**3)", MODELS.assign(dose=[*range(2, 8)]))
+    assert "'exp(dose ** 3)' is above 1e+100 for model 'cat-20b'" in text
+
+
 # -- what is refused -----------------------------------------------------------------------------
 
 
