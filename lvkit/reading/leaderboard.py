@@ -14,11 +14,14 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from lvkit.data import known_benchmarks
 from lvkit.errors import LvkitError, Problem
-from lvkit.reading.cells import Places, is_blank, parse_number
+from lvkit.reading.cells import Places, column_numbers, is_blank, show_number
 from lvkit.reading.names import name_text
+from lvkit.reading.score_units import ScoreUnit, as_fractions, score_units
 
 __all__ = ["Converted", "convert", "is_export", "name_from_link"]
 
@@ -41,6 +44,8 @@ _V2 = {
 # What version 2 calls zero when it rescales. BBH and MUSR are rescaled sub-task by sub-task and
 # averaged afterwards, which nothing in the export can undo.
 _ZERO = {"IFEval": 0.0, "MATH Lvl 5": 0.0, "GPQA": 0.25, "MMLU-PRO": 0.1}
+_BELOW, _MANY = 0.7, 0.25  # rescaled: more than a quarter below 0.7 of the chance level
+_WHOLE = ("fraction", "percent")
 _SIZES = ("#Params (B)", "#Params", "Params (B)")
 _NAMES = ("fullname", "Model", "model_name_for_query")
 _UNUSED = ("Average ⬆️", "Average", "T", "eval_name", *_NAMES)
@@ -119,8 +124,11 @@ def convert(frame: pd.DataFrame, places: Places) -> Converted:
     before 4 bit and GPTQ) stays; of those the one submitted last; of those the last in the file.
     Version 2's rescaled percentages are undone as raw = zero + (1 - zero) x / 100, with zero = 0.25
     for GPQA, 0.1 for MMLU-PRO and 0 for IFEval and MATH; a rescaled 0 of GPQA or MMLU-PRO stands
-    for any raw score up to chance, so it is refused. Scores are read as percentages when one of
-    their board is above 1. Source: the leaderboard's documentation, "Scores normalization".
+    for any raw score up to chance, so it is refused. Other tables use the same headers for raw
+    scores: a column in fractions is read as it is, and one in percent is undone only where scores
+    far below chance show that the export is rescaled. Where neither is certain, the column is
+    refused. What was converted is noted. Source: the leaderboard's documentation, "Scores
+    normalization".
     """
     columns = list(frame.columns)
     name = next((c for c in _NAMES if c in columns), None)
@@ -138,12 +146,15 @@ def convert(frame: pd.DataFrame, places: Places) -> Converted:
     rows = sorted(keep)
     lines = [places.line(row) for row in rows]
     part = Places(lines, {"model": name, "params_b": size, **{b: c for c, b in sources.items()}})
-    data |= _scores(frame, sources, rows, names, part, problems)
+    scores, converted = _scores(frame, sources, rows, names, part, problems)
     if problems:
         raise LvkitError.from_problems(problems)
+    data |= scores
     skip = {*_UNUSED, *_SIZES, *_V1, *_V2, *(f"{c} Raw" for c in _V2), *data}
     data |= {c: frame[c].to_numpy() for c in columns if c not in skip}
-    return Converted(pd.DataFrame(data).iloc[rows].reset_index(drop=True), part, notes)
+    return Converted(
+        pd.DataFrame(data).iloc[rows].reset_index(drop=True), part, (*notes, *converted)
+    )
 
 
 def _score_columns(columns: list[str]) -> dict[str, str]:
@@ -173,16 +184,6 @@ def _header_problems(
     if not sources:
         wanted = ", ".join([*(f"{c} Raw" for c in _V2), *_V1])
         problems.append(Problem("no scores", "header", f"columns such as {wanted}"))
-    problems += [
-        Problem(
-            f"only the rescaled percentages of '{column}', which cannot be undone exactly",
-            "header",
-            f"the column '{column} Raw'",
-            f"Export the Raw columns too, or delete the column '{column}'.",
-        )
-        for column in sources
-        if column in _V2 and column not in _ZERO
-    ]
     return problems
 
 
@@ -193,33 +194,103 @@ def _scores(
     names: list[str],
     places: Places,
     problems: list[Problem],
-) -> dict[str, list[Any]]:
-    """Return the scores as fractions, by benchmark; cells that are no numbers stay as they are."""
-    out = {benchmark: list(frame[column]) for column, benchmark in sources.items()}
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the scores as fractions, by benchmark, and a note on what was converted.
+
+    Cells that are no numbers and columns whose unit is open stay as they are.
+    """
+    out: dict[str, Any] = {b: frame[c].to_numpy(copy=True) for c, b in sources.items()}
+    divided: list[str] = []
+    undone: list[str] = []
     for board in (_V1, _V2):
-        percent = [c for c in sources if c in board]
-        numbers = {c: [parse_number(cell) for cell in frame[c]] for c in percent}
-        given = [n for column in numbers.values() for n in column if n is not None]
-        unit = 100.0 if any(n > 1 for n in given) else 1.0
-        for column in percent:
+        numbers = {c: column_numbers(frame[c])[0] for c in sources if c in board}
+        used = {c: values[rows] for c, values in numbers.items()}
+        units, rescaled = _units(used, board is _V2)
+        for column, unit in units.items():
             zero = _ZERO.get(column, 0.0) if board is _V2 else 0.0
-            cells = out[sources[column]]
-            out[sources[column]] = [
-                cell if n is None or not 0 <= n <= unit else zero + (1 - zero) * n / unit
-                for cell, n in zip(cells, numbers[column], strict=True)
-            ]
-            if zero:
-                problems += [
-                    Problem(
-                        f"saw a rescaled 0, which stands for any raw score up to {zero:g}",
-                        f"{places.row(position, names[row])}, column '{column}'",
-                        f"the column '{column} Raw'",
-                        "Export the Raw columns too, or leave the cell blank.",
-                    )
-                    for position, row in enumerate(rows)
-                    if numbers[column][row] == 0
-                ]
-    return out
+            in_doubt = board is _V2 and column not in ("IFEval", "MATH Lvl 5")
+            if in_doubt and (unit == "low" or ((unit == "percent") != rescaled and unit in _WHOLE)):
+                problems.append(_open_question(column, used[column], unit, zero))
+            elif in_doubt and unit == "percent" and column not in _ZERO:
+                problems.append(_lost(column))
+            elif unit in ("percent", "low"):
+                (undone if zero else divided).append(f"'{column}'")
+                scores = zero + (1 - zero) * as_fractions(numbers[column], "percent")
+                keep = np.isnan(numbers[column]) | (scores > 1) | (scores < zero)
+                cells = out[sources[column]].astype(object)
+                out[sources[column]] = np.where(keep, cells, scores)
+                if zero:
+                    problems += _zeros(column, zero, used[column], places, rows, names)
+    notes = []
+    if divided:
+        notes.append(f"in percent, divided by 100: {', '.join(divided)}")
+    if undone:
+        notes.append(f"rescaled percentages, read as raw scores: {', '.join(undone)}")
+    return out, ["; ".join(notes)] if notes else []
+
+
+def _units(used: dict[str, Any], second: bool) -> tuple[dict[str, ScoreUnit], bool]:
+    """Return the unit of each column of one board, and whether scores show that it is rescaled.
+
+    Rescaled scores begin at 0, not at the chance level, so many lie far below it.
+    """
+    board = _V2 if second else _V1
+    levels = known_benchmarks()["chance"].to_dict()
+    chance = {c: float(levels[board[c]]) for c in used}
+    units = score_units(used, dict.fromkeys(used, 0.0) if second else chance)
+    n_percent = list(units.values()).count("percent")
+    if n_percent < list(units.values()).count("low"):
+        units = {c: "fraction" if unit == "low" else unit for c, unit in units.items()}
+    below = [
+        float(np.mean(as_fractions(v[np.isfinite(v)], units[c]) < _BELOW * chance[c])) > _MANY
+        for c, v in used.items()
+        if units[c] in _WHOLE and chance[c] > 0 and np.isfinite(v).any()
+    ]
+    return units, second and any(below)
+
+
+def _open_question(column: str, values: Any, unit: ScoreUnit, zero: float) -> Problem:
+    """Return the problem of a column that may hold raw scores or rescaled ones."""
+    finite = values[np.isfinite(values)]
+    seen = f"got scores from {show_number(finite.min())} to {show_number(finite.max())}"
+    raw = "divide them by 100 and name" if unit == "percent" else "name"
+    score = "score" if unit == "fraction" else "score / 100"
+    remedy = f"If they are raw, {raw} the column '{column} Raw'. If they are rescaled, "
+    if column in _ZERO:
+        remedy += f"the raw score is {zero:g} + {1 - zero:g} * {score}: name it so too."
+    else:
+        remedy += f"export '{column} Raw', or delete the column '{column}': it cannot be undone."
+    return Problem(
+        f"{seen}, which may be raw scores or rescaled ones (guessing scores 0)",
+        f"column '{column}'",
+        f"the column '{column} Raw'",
+        remedy,
+    )
+
+
+def _lost(column: str) -> Problem:
+    """Return the problem of a rescaled column that cannot be brought back."""
+    return Problem(
+        f"only the rescaled percentages of '{column}', which cannot be undone exactly",
+        "header",
+        f"the column '{column} Raw'",
+        f"Export the Raw columns too, or delete the column '{column}'.",
+    )
+
+
+def _zeros(
+    column: str, zero: float, values: Any, places: Places, rows: list[int], names: list[str]
+) -> list[Problem]:
+    """Return the problems of rescaled zeros, each in its place."""
+    return [
+        Problem(
+            f"saw a rescaled 0, which stands for any raw score up to {zero:g}",
+            f"{places.row(int(position), names[rows[position]])}, column '{column}'",
+            f"the column '{column} Raw'",
+            "Export the Raw columns too, or leave the cell blank.",
+        )
+        for position in np.flatnonzero(values == 0)
+    ]
 
 
 def _one_row_each(frame: pd.DataFrame, names: list[str]) -> tuple[list[int], tuple[str, ...]]:

@@ -24,6 +24,7 @@ from lvkit.reading.doubts import raw_count
 from lvkit.reading.model_names import NamedSize
 
 __all__ = [
+    "OWN_UNITS",
     "ColumnUnit",
     "SizeColumn",
     "contradictions",
@@ -97,6 +98,10 @@ class SizeColumn(NamedTuple):
     note: str
 
 
+OWN_UNITS = {column: ColumnUnit(column, 1.0, unit) for column, (_, unit) in _BASE.items()}
+"""The units of lvkit's own columns."""
+
+
 def header_units(
     columns: Sequence[str], settled: Collection[str]
 ) -> tuple[dict[str, ColumnUnit], tuple[str, ...]]:
@@ -141,7 +146,7 @@ def header_units(
     return out, tuple(notes)
 
 
-def read_sizes(column: str, cells: pd.Series, unit: ColumnUnit | None = None) -> SizeColumn:
+def read_sizes(column: str, cells: pd.Series, unit: ColumnUnit) -> SizeColumn:
     """Return a column of sizes or tokens as numbers in the unit of lvkit's column.
 
     Parameters
@@ -149,17 +154,16 @@ def read_sizes(column: str, cells: pd.Series, unit: ColumnUnit | None = None) ->
     column : "params_b" or "tokens_t"
     cells : Series
         The column as it stands in the file.
-    unit : ColumnUnit, optional
+    unit : ColumnUnit
         What its header says.
 
     Examples
     --------
-    >>> read_sizes("params_b", pd.Series(["560M", "7 billion", "large"])).values
-    array([0.56, 7.  ,  nan])
+    >>> read_sizes("params_b", pd.Series(["560M", "7 billion"]), OWN_UNITS["params_b"]).values
+    array([0.56, 7.  ])
     """
     values, text = column_numbers(cells)
-    if unit is not None:
-        values = values * unit.factor
+    values *= unit.factor
     sized = {row: number_with_unit(column, cells.iloc[row]) for row in text}
     with_unit = [row for row, number in sized.items() if number is not None]
     values[with_unit] = [number for number in sized.values() if number is not None]
@@ -167,7 +171,7 @@ def read_sizes(column: str, cells: pd.Series, unit: ColumnUnit | None = None) ->
     if with_unit:
         first = with_unit[0]
         note = (
-            f"column '{unit.own if unit else column}': sizes with a unit are read in "
+            f"column '{unit.own}': sizes with a unit are read in "
             f"{_BASE[column][1]} ({show_cell(cells.iloc[first])} as {show_number(values[first])})"
         )
     return SizeColumn(values, [row for row in text if sized[row] is None], note)

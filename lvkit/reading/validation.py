@@ -41,7 +41,15 @@ from lvkit.reading.header import (
 )
 from lvkit.reading.model_names import size_in_name
 from lvkit.reading.names import by_name, name_notes, name_text, no_name, number_names
+from lvkit.reading.score_units import (
+    ScoreUnit,
+    as_fractions,
+    percent_signs,
+    score_units,
+    unit_problem,
+)
 from lvkit.reading.size_units import (
+    OWN_UNITS,
     ColumnUnit,
     contradictions,
     header_units,
@@ -56,11 +64,6 @@ __all__ = ["Checked", "validated"]
 
 _Floats = npt.NDArray[np.float64]
 _SHOWN = 10
-_UNITS = {
-    "params_b": ColumnUnit("params_b", 1.0, "billions"),
-    "tokens_t": ColumnUnit("tokens_t", 1.0, "trillions"),
-}
-_PERCENT = 0.8  # a column with more of its non-zero scores above 1 than this is in percent
 
 
 class Checked(NamedTuple):
@@ -128,13 +131,14 @@ def validated(
     if problems and not _can_be_read(frame, family):
         raise LvkitError.from_problems(problems)
     columns = pd.Index([c for c in frame.columns if c in table.index], name="benchmark")
-    reader = _Reader(frame, reader_places, family, list(columns), units)
+    chance = dict(zip(columns, table.loc[columns, "chance"].astype(float), strict=True))
+    reader = _Reader(frame, reader_places, family, chance, units)
     if problems:
         raise LvkitError.from_problems([*problems, *reader.problems])
     reader.check_empty()
     if drop_invalid and not reader.unit_in_doubt and 0 < len(reader.bad_rows) < len(frame):
         notes = (*notes, reader.note_on_bad_rows())
-        reader = reader.without_bad_rows(family, list(columns))
+        reader = reader.without_bad_rows(family)
         reader.check_empty()
     if reader.problems:
         raise LvkitError.from_problems(reader.problems)
@@ -179,7 +183,7 @@ class _Reader:
         frame: pd.DataFrame,
         places: Places,
         family: FamilyLike,
-        benchmarks: Sequence[str],
+        chance: Mapping[str, float],
         units: Mapping[str, ColumnUnit],
     ) -> None:
         self.frame = frame
@@ -194,8 +198,9 @@ class _Reader:
         self.names = self._names("models", list(frame["model"]), "model")
         self._check_names()
         own = family if isinstance(family, str) else ""
-        self.used = {"model", *MODEL_COLUMNS, *benchmarks, own}
-        self.scores = {name: self._scores(name) for name in benchmarks}
+        self.chance = chance
+        self.used = {"model", *MODEL_COLUMNS, *chance, own}
+        self.scores = self._scores(chance)
         self.models = self._models(family)
 
     def note_on_bad_rows(self) -> str:
@@ -207,12 +212,12 @@ class _Reader:
         more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
         return f"left out {len(rows)} unusable row(s): " + "; ".join(rows[:_SHOWN]) + more
 
-    def without_bad_rows(self, family: FamilyLike, benchmarks: Sequence[str]) -> _Reader:
+    def without_bad_rows(self, family: FamilyLike) -> _Reader:
         """Return a reader of the rows without an unusable cell."""
         keep = [i for i in range(len(self.frame)) if i not in self.bad_rows]
         places = Places([self.places.line(i) for i in keep], self.places.columns)
         frame = self.frame.iloc[keep].reset_index(drop=True)
-        return _Reader(frame, places, family, benchmarks, self.units)
+        return _Reader(frame, places, family, self.chance, self.units)
 
     def _report(
         self, column: str, bad: Sequence[tuple[int, str]], expected: str, remedy: str
@@ -271,36 +276,44 @@ class _Reader:
         seen = [(row, f"saw {show_cell(cell)}") for row, cell in zip(text, cells, strict=True)]
         self._report(column, seen, expected, text_remedy(cells))
 
-    def _scores(self, column: str) -> _Floats:
-        """Return one benchmark's scores, NaN where not measured."""
+    def _scores(self, chance: Mapping[str, float]) -> dict[str, _Floats]:
+        """Return the scores of each benchmark, NaN where not measured."""
         expected = "a score from 0 to 1, or a blank if it was not measured"
-        written = values = self._numbers(column, expected)
-        if self._is_percent(column, values):
-            values = np.where(np.abs(values) <= 100, values / 100, values)
-        seen = [f"saw {show_number(number)}" for number in written]
-        above = [(i, seen[i]) for i, v in enumerate(values) if 1 < v <= 100]
-        wrong = [(i, seen[i]) for i, v in enumerate(values) if v < 0 or v > 100]
+        written = {}
+        for name in chance:
+            written[name], text = column_numbers(self.frame[name])
+            if signs := percent_signs(self.frame[name], text):
+                self._doubt_unit(name, signs)
+            else:
+                self._report_text(name, text, expected)
+        units = score_units(written, chance)
+        percent = [self.places.columns.get(n, n) for n in units if units[n] == "percent"]
+        out = {}
+        for name, unit in units.items():
+            if problem := unit_problem(unit, written[name], percent, self._place):
+                self._doubt_unit(name, problem)
+            out[name] = as_fractions(written[name], unit)
+            self._check_range(name, written[name], out[name], unit)
+        return out
+
+    def _check_range(self, column: str, written: _Floats, scores: _Floats, unit: ScoreUnit) -> None:
+        """Report single scores that are impossible in the unit of their column."""
+        outside = (scores < 0) | (scores > (1 if unit == "fraction" else 100))
+        if unit == "neither":
+            outside = scores < 0
+        cells = [(int(i), f"saw {show_number(written[i])}") for i in np.flatnonzero(outside)]
+        above = [(i, seen) for i, seen in cells if 1 < scores[i] <= 100]
+        wrong = [(i, seen) for i, seen in cells if not 1 < scores[i] <= 100]
         fraction = "a score from 0 to 1, as the column holds fractions too"
         self._report(column, above, fraction, "If it is in percent, divide it by 100.")
+        expected = "a score from 0 to 1, or a blank if it was not measured"
         self._report(column, wrong, expected, "Correct the cell or leave it blank.")
-        return values
 
-    def _is_percent(self, column: str, values: _Floats) -> bool:
-        """Report and return whether a whole column is in percent."""
-        given = values[np.isfinite(values)]
-        above = given[(given > 1) & (given <= 100)]
-        if above.size <= _PERCENT * np.count_nonzero(given):
-            return False
-        self.problems.append(
-            Problem(
-                f"{above.size} of {given.size} scores are above 1, the largest "
-                f"{show_number(above.max())}: the column is in percent",
-                self.places.column(column),
-                "scores from 0 to 1",
-                "Divide the column by 100.",
-            )
-        )
-        return True
+    def _doubt_unit(self, column: str, problem: Problem) -> None:
+        """Report a column whose unit is wrong or open; leaving rows out does not decide it."""
+        self.unit_in_doubt = True
+        self.bad_columns.add(column)
+        self.problems.append(replace(problem, where=self.places.column(column)))
 
     def check_empty(self) -> None:
         """Report rows and columns that hold no score at all."""
@@ -371,7 +384,7 @@ class _Reader:
 
     def _sizes(self, column: str, meaning: str) -> _Floats:
         """Return sizes or tokens; only tokens may be missing."""
-        unit = self.units.get(column, _UNITS[column])
+        unit = self.units.get(column, OWN_UNITS[column])
         expected = f"{meaning} in {unit.unit}: a positive, finite number"
         values, text, note = read_sizes(column, self.frame[column], unit)
         self._report_text(column, text, expected)
@@ -382,8 +395,7 @@ class _Reader:
             (i, f"saw {show_number(values[i] / unit.factor)}") for i in too_large(column, values)
         ]
         if misread := misread_column(column, values, stated):
-            self.unit_in_doubt = True
-            self.problems.append(replace(misread, where=self.places.column(column)))
+            self._doubt_unit(column, misread)
         elif seen:
             self._report(column, seen, expected, smaller_unit(column, np.nanmax(values)))
         elif stated and (note := contradictions(values, stated, self._place)):

@@ -13,6 +13,9 @@ from lvkit.panel import Panel
 from lvkit.reading.leaderboard import is_export, name_from_link
 from lvkit.reading.readers import check_file, read_panel
 
+# What is converted is noted, which most tests here do not look at.
+pytestmark = pytest.mark.filterwarnings("ignore:.*(in percent|rescaled):lvkit.errors.LvkitWarning")
+
 RAW = {
     "IFEval": [0.28, 0.61, 0.4],
     "BBH": [0.6, 0.61, 0.5],
@@ -276,3 +279,77 @@ def test_an_export_with_nothing_to_say_gives_no_warning(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read(tmp_path, version_2()).n_models == 3
+
+
+def in_fractions(**changes: Any) -> pd.DataFrame:
+    """Raw fractions under the headers of rescaled percentages, as in public copies."""
+    lost: dict[str, Any] = {f"{name} Raw": None for name in RAW}
+    return version_2(**(lost | RAW | changes))
+
+
+def notes(folder: Path, frame: pd.DataFrame) -> tuple[str, ...]:
+    frame.to_csv(folder / "export.csv", index=False)
+    report = check_file(folder / "export.csv", family="from_name")
+    assert report.panel is not None
+    return tuple(note for note in report.notes if "percent" in note or "rescaled" in note)
+
+
+def test_raw_fractions_under_the_boards_headers_are_read_as_they_are(tmp_path: Path) -> None:
+    panel = read(tmp_path, in_fractions())
+    np.testing.assert_array_equal(panel.scores.to_numpy(), np.column_stack(list(RAW.values())))
+    assert notes(tmp_path, in_fractions()) == ()
+
+
+def test_what_is_converted_is_noted_in_one_line(tmp_path: Path) -> None:
+    assert notes(tmp_path, rescaled()) == (
+        "in percent, divided by 100: 'IFEval', 'MATH Lvl 5'; "
+        "rescaled percentages, read as raw scores: 'GPQA', 'MMLU-PRO'",
+    )
+    (note,) = notes(tmp_path, version_1())
+    assert note.startswith("in percent, divided by 100: 'ARC', 'HellaSwag', 'MMLU'")
+    assert notes(tmp_path, version_2()) == ()
+
+
+def test_raw_percentages_are_not_undone_but_asked_about(tmp_path: Path) -> None:
+    raw = {name: [100 * score for score in scores] for name, scores in RAW.items()}
+    error = refusal(tmp_path, in_fractions(**raw))
+    columns = ["BBH", "GPQA", "MUSR", "MMLU-PRO"]
+    assert [p.where for p in error.problems] == [f"column '{name}'" for name in columns]
+    gpqa = error.problems[1].remedy
+    assert "raw, divide them by 100 and name the column 'GPQA Raw'" in gpqa
+    assert "rescaled, the raw score is 0.25 + 0.75 * score / 100" in gpqa
+    assert "delete the column 'BBH'" in error.problems[0].remedy
+
+
+def test_rescaled_fractions_are_not_taken_for_raw_ones(tmp_path: Path) -> None:
+    scores = {"GPQA": [0.16, 0.147, 0.04], "BBH": None, "MUSR": None}
+    error = refusal(tmp_path, in_fractions(**scores))
+    assert [p.where for p in error.problems] == ["column 'GPQA'", "column 'MMLU-PRO'"]
+    assert "0.25 + 0.75 * score: " in error.problems[0].remedy
+
+
+def test_a_hard_benchmark_of_a_board_in_percent_is_in_percent(tmp_path: Path) -> None:
+    frame = version_1(GSM8K=[0.08, 0.9])
+    np.testing.assert_allclose(read(tmp_path, frame).scores["gsm8k"], [0.0008, 0.009])
+    assert "'GSM8K'" in notes(tmp_path, frame)[0]
+    gpqa = refusal(tmp_path, rescaled(GPQA=[0.3, 0.9, 0.4])).problems[0]
+    assert gpqa.where == "column 'GPQA'"  # 0.3 may be raw, or a third of a percent
+    assert "score / 100" in gpqa.remedy
+
+
+def test_one_wrong_cell_does_not_change_the_unit_of_a_board(tmp_path: Path) -> None:
+    frame = version_1()
+    scores = ["ARC", "HellaSwag", "MMLU", "TruthfulQA", "Winogrande", "GSM8K"]
+    frame[scores] = (frame[scores] / 100).round(6)
+    frame = pd.concat([frame] * 3, ignore_index=True)
+    frame["Model"] = [f"org/ant{i}-1b" for i in range(6)]
+    frame.loc[2, "MMLU"] = 41.0
+    error = refusal(tmp_path, frame)
+    assert [p.where for p in error.problems] == ["row 4 (model 'org/ant2-1b'), column 'MMLU'"]
+
+
+def test_rounding_errors_in_an_export_are_undone(tmp_path: Path) -> None:
+    panel = read(tmp_path, version_1(ARC=[31.0, 100.00000000000001], GSM8K=[-1e-15, 5.0]))
+    assert panel.scores["arc"].tolist() == [0.31, 1.0]
+    assert panel.scores["gsm8k"].tolist() == [0.0, 0.05]
+    assert read(tmp_path, in_fractions(IFEval=[1.0000000000000002, 0.6, 0.4])).n_models == 3

@@ -11,6 +11,7 @@ from lvkit.errors import LvkitError
 from lvkit.reading.cells import Places
 from lvkit.reading.model_names import size_in_name
 from lvkit.reading.size_units import (
+    OWN_UNITS,
     header_units,
     misread_column,
     number_with_unit,
@@ -221,7 +222,7 @@ def test_sizes_with_units_are_read_with_one_note() -> None:
 
 
 def test_numbers_beside_cells_with_a_unit_keep_the_unit_of_the_column() -> None:
-    column = read_sizes("params_b", pd.Series([7.0, "560M", None]))
+    column = read_sizes("params_b", pd.Series([7.0, "560M", None]), OWN_UNITS["params_b"])
     np.testing.assert_allclose(column.values, [7.0, 0.56, np.nan])
     assert column.text == []
 
