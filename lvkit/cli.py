@@ -139,8 +139,14 @@ def fit(
 ) -> None:
     """Fit the latent skill model and print what it found."""
     from lvkit.model import LatentSkillModel
+    from lvkit.outputs import check_output, is_saved_fit
     from lvkit.select import USUAL_SKILLS, skill_range
 
+    if output is not None:  # a wrong one is refused now, not after hours
+        inputs = (file, family, benchmarks)
+        check_output(
+            output, kind="a saved fit", ours=is_saved_fit, inputs=inputs, argument="output"
+        )
     model = LatentSkillModel(
         anchors=anchors_in(anchors),
         n_skills=skills,
@@ -189,8 +195,17 @@ def select(
         raise typer.BadParameter(f"--max {maximum} is below --min {minimum}")
     from lvkit.files import write_whole
     from lvkit.model import LatentSkillModel
+    from lvkit.outputs import check_output, is_selection_table
     from lvkit.select import select_skills, skill_range
 
+    if output is not None:
+        check_output(
+            output,
+            kind="a table of numbers of skills",
+            ours=is_selection_table,
+            inputs=(file, family, benchmarks),
+            argument="output",
+        )
     model = LatentSkillModel(features=features, floor=floor, clip=clip)
     panel = panel_in(file, family, benchmarks, drop_invalid, complete)
     if maximum is None:  # a minimum that is too large is refused, as the user gave it

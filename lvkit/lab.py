@@ -15,6 +15,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -204,8 +205,9 @@ def _outcome(target: Path, content: bytes, force: bool) -> Outcome:
     """Say what is to be done about one notebook."""
     if not target.exists():
         return "copied"
-    if target.is_file() and target.read_bytes() == content:
-        return "unchanged"
+    with suppress(OSError):  # one that cannot be read differs
+        if target.is_file() and target.read_bytes() == content:
+            return "unchanged"
     return "overwritten" if force else "kept"
 
 

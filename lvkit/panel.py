@@ -19,6 +19,7 @@ import pandas as pd
 
 from lvkit.errors import LvkitError, LvkitWarning, Problem, nearest
 from lvkit.files import write_whole
+from lvkit.outputs import check_output, is_panel_table
 from lvkit.reading.cells import content_digest
 from lvkit.reading.header import BenchmarksLike, FamilyLike
 from lvkit.reading.names import name_text
@@ -281,13 +282,14 @@ class Panel:
         Parameters
         ----------
         path : str or Path
-            The file; an older one of that name is replaced at the last moment.
+            The file; an older table of models is replaced at the last moment.
 
         Raises
         ------
         LvkitError
-            If the file cannot be written.
+            If the file cannot be written, or exists and is not such a table.
         """
+        check_output(path, kind="a table in lvkit's layout", ours=is_panel_table)
         write_whole(path, self.to_frame().to_csv(index=False, lineterminator="\n"))
 
     @classmethod

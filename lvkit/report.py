@@ -21,8 +21,10 @@ from lvkit.checks import check_path, check_whole
 from lvkit.errors import LvkitError
 from lvkit.features import DEFAULT_FEATURES
 from lvkit.files import make_folder, write_whole
+from lvkit.outputs import check_output
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.reading.opening import open_panel
+from lvkit.seals import is_sealed, sealed
 
 __all__ = ["ReportPaths", "run_report"]
 
@@ -76,7 +78,8 @@ def run_report(
     data : path-like, optional
         A table for :func:`lvkit.read_panel`; None for the embedded leaderboard.
     output : path-like
-        Folder for the report, made if it is not there; an older report in it is replaced.
+        Folder for the report, made if it is not there; an older report in it is replaced, unless
+        somebody has edited it.
     n_skills : int, optional
         Number of skills to interpret. None: as many as there are anchors or, without anchors, 4;
         fewer where the table cannot bear so many.
@@ -117,7 +120,8 @@ def run_report(
     Raises
     ------
     LvkitError
-        If the data or the settings are faulty, before anything runs; if a cell of the notebook
+        If the data or the settings are faulty, or the folder holds files of these names that are
+        not a report as lvkit wrote it, before anything runs; if a cell of the notebook
         fails, with its section and its error, and the notebook is kept as ``report-failed.ipynb``.
     """
     path = check_path(data)
@@ -144,12 +148,20 @@ def run_report(
         check_whole(timeout, "timeout")
     require_jupyter()
     folder = make_folder(output)
+    _check_folder(folder, [settings[name] for name in ("data", "family", "benchmarks")])
     source = open_template("report")
     title = f"{source.title}: {Path(path).name if path else 'Open LLM Leaderboard'}"
     job = Job("report", title, source.text, settings, code, timeout)
     with progress_bar(progress, total=source.n_cells, label="Report") as bar:
         outcome = run_job(job, on_cell=bar.update)
     return _written(outcome, folder)
+
+
+def _check_folder(folder: Path, inputs: list[Any]) -> None:
+    """Refuse to replace what is not a report, or one that somebody has edited."""
+    kind = "an unedited lvkit report"
+    for name in (*REPORT, _FAILED):
+        check_output(folder / name, kind=kind, ours=is_sealed, inputs=inputs, argument="output")
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:
@@ -164,7 +176,7 @@ def _written(outcome: Outcome, folder: Path) -> ReportPaths:
         raise _told(outcome.failure, outcome.files.get(FAILED), folder)
     page, notebook, numbers = REPORT
     for name in (notebook, numbers, page):  # the page last: where it is, all are
-        write_whole(folder / name, outcome.files[name])
+        write_whole(folder / name, sealed(name, outcome.files[name]))
     (folder / _FAILED).unlink(missing_ok=True)
     return ReportPaths(html=folder / page, notebook=folder / notebook, json=folder / numbers)
 
@@ -173,7 +185,7 @@ def _told(failure: Failure, notebook: bytes | None, folder: Path) -> LvkitError:
     """Return what went wrong in plain words, and keep the notebook as far as it got."""
     remedy = ""
     if notebook is not None:
-        kept = write_whole(folder / _FAILED, notebook)
+        kept = write_whole(folder / _FAILED, sealed(_FAILED, notebook))
         remedy = f"The notebook as far as it got: '{kept}'."
     section = f", section '{failure.section}'" if failure.section else ""
     return LvkitError(str(failure), where=f"report{section}", remedy=remedy)

@@ -544,7 +544,12 @@ class Fit:
         Parameters
         ----------
         path : str or Path
-            The file; written whole or not at all.
+            The file; written whole or not at all. An older saved fit is replaced.
+
+        Raises
+        ------
+        LvkitError
+            If the file cannot be written, or exists and is not a saved fit.
         """
         from lvkit.storage import save_fit
 

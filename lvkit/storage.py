@@ -34,6 +34,7 @@ from lvkit.files import write_whole
 from lvkit.inference import Curvature, objective_of
 from lvkit.jsontable import table_from_json, table_to_json
 from lvkit.model import LatentSkillModel
+from lvkit.outputs import check_output, is_saved_fit
 from lvkit.panel import Panel
 from lvkit.preparation import prepare
 from lvkit.results import Fit
@@ -74,6 +75,7 @@ _WRONG = (
 
 def save_fit(fit: Fit, path: str | Path) -> None:
     """Save a fit to one file, whole or not at all; see :meth:`lvkit.results.Fit.save`."""
+    check_output(path, kind="a saved fit", ours=is_saved_fit)
     write_whole(path, packed_fit(fit))
 
 

@@ -90,7 +90,7 @@ class StudyFile:
         try:
             records = {(n, r): _from_json(kept["names"], rest) for n, r, *rest in kept["records"]}
             found, schema = kept["settings"], kept["schema"]
-        except (IndexError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise _damaged(path) from error
         _check_settings(path, {"schema": _SCHEMA, **settings}, {"schema": schema, **found})
         return cls(path, settings, records)
@@ -132,7 +132,7 @@ def _read(path: Path) -> dict[str, Any]:
         kept = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise LvkitError(f"cannot be read ({error.strerror})", where=f"'{path}'") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path) from error
     if not isinstance(kept, dict):
         raise _damaged(path)

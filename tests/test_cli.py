@@ -332,6 +332,88 @@ def test_a_fit_that_cannot_be_saved_ends_with_1(small_file: Path, capsys: Captur
     assert "nowhere" in capsys.readouterr().err
 
 
+def copies(small_file: Path) -> dict[str, Path]:
+    """The scores by other names."""
+    folder = small_file.parent
+    (folder / "soft.csv").symlink_to(small_file)
+    (folder / "hard.csv").hardlink_to(small_file)
+    return {
+        "itself": small_file,
+        "another way": folder / "." / ".." / folder.name / small_file.name,
+        "a link": folder / "soft.csv",
+        "a hard link": folder / "hard.csv",
+    }
+
+
+@pytest.mark.parametrize("command", [["fit", "--skills", "1"], ["select", "--max", "1"]])
+@pytest.mark.parametrize("name", ["itself", "another way", "a link", "a hard link"])
+def test_an_output_that_is_an_input_is_refused(
+    command: list[str], name: str, small_file: Path, capsys: Captured, no_work: None
+) -> None:
+    before, output = small_file.read_bytes(), copies(small_file)[name]
+    assert main([*command, str(small_file), "--output", str(output)]) == 1
+    assert f"--output '{output}': the file is also an input" in capsys.readouterr().err
+    assert small_file.read_bytes() == before
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever reads a table or begins to fit fails."""
+
+    def run(*_: object, **__: object) -> None:
+        raise AssertionError("the work has begun")
+
+    monkeypatch.setattr("lvkit.cli.panel_in", run)
+
+
+@pytest.mark.parametrize("option", ["--family", "--benchmarks"])
+@pytest.mark.parametrize("command", ["fit", "select"])
+def test_an_output_that_is_a_file_beside_the_scores_is_refused(
+    command: str, option: str, small_file: Path, capsys: Captured, no_work: None
+) -> None:
+    beside = small_file.parent / "beside.csv"
+    beside.write_text("benchmark,chance\n")
+    options = [option, str(beside), "--output", str(beside)]
+    assert main([command, str(small_file), *options]) == 1
+    assert "also an input" in capsys.readouterr().err
+    assert beside.read_text() == "benchmark,chance\n"
+
+
+@pytest.mark.parametrize("command", ["fit", "select"])
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("notes.txt", "the file exists and is not"),
+        ("nowhere/a", "Create the folder"),
+        ("notes.txt/a", "cannot write the file"),
+        (".", "it is a folder"),
+        ("", "it is a folder"),
+        ("x" * 300, "cannot write the file"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_the_work(
+    command: str, output: str, told: str, small_file: Path, capsys: Captured, no_work: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(small_file.parent)
+    Path("notes.txt").write_text("mine")
+    assert main([command, str(small_file), "--output", output]) == 1
+    assert told in capsys.readouterr().err
+    assert sorted(path.name for path in Path().iterdir()) == ["mine.csv", "notes.txt"]
+    assert Path("notes.txt").read_text() == "mine"
+
+
+def test_a_command_replaces_what_it_wrote_before(small_file: Path, capsys: Captured) -> None:
+    for command in (["fit", "--skills", "1"], ["select", "--max", "1"]):
+        output = small_file.parent / f"out.{command[0]}"
+        for _ in range(2):
+            assert main([*command, str(small_file), "--output", str(output)]) == 0
+    fit, table = (small_file.parent / f"out.{name}" for name in ("fit", "select"))
+    for command, other in (("fit", table), ("select", fit)):
+        assert main([command, str(small_file), "--output", str(other)]) == 1
+        assert "the file exists and is not" in capsys.readouterr().err
+
+
 # -- select -----------------------------------------------------------------------------------
 
 

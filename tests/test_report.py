@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import sys
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ import pytest
 import lvkit as lv
 from lvkit.batch import source
 from lvkit.report import ReportPaths, run_report
+from lvkit.seals import is_sealed, sealed
 
 NASTY = "<script>alert('$1')</script>"
 
@@ -284,9 +286,57 @@ def test_a_failing_cell_is_told_and_kept_and_the_old_report_stays(
     monkeypatch.setattr(
         source, "shipped_notebooks", lambda: {"report.ipynb": failing_notebook(code)}
     )
-    (tmp_path / "report.html").write_text("the old report")
+    old = sealed("report.html", b"the old report")
+    (tmp_path / "report.html").write_bytes(old)
     with pytest.raises(lv.LvkitError, match=re.escape(told)):
         run_report(output=tmp_path)
     assert "The hard part" in (tmp_path / "report-failed.ipynb").read_text()
-    assert (tmp_path / "report.html").read_text() == "the old report"
+    assert is_sealed(tmp_path / "report-failed.ipynb")
+    assert (tmp_path / "report.html").read_bytes() == old
     assert not (tmp_path / "report.json").exists()
+
+
+# -- what is in the folder -----------------------------------------------------------------------
+
+
+def test_the_files_of_a_report_are_known_again_until_somebody_edits_them(made: ReportPaths) -> None:
+    assert all(map(is_sealed, (made.html, made.notebook, made.json)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("report.html", b"<h1>my thesis</h1>"),
+        ("report.html", sealed("report.html", b"<p>1</p>").replace(b"1", b"2", 1)),
+        ("report.ipynb", b'{"my": "edits"}'),
+        ("report.ipynb", b"not json"),
+        ("report.json", b"[]"),
+        ("report-failed.ipynb", b'{"metadata": {}, "cells": []}'),
+    ],
+)
+def test_what_somebody_made_or_edited_is_not_replaced(
+    name: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object, **__: object) -> None:
+        raise AssertionError("the work has begun")
+
+    monkeypatch.setattr("lvkit.report.run_job", run)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(lv.LvkitError, match="exists and is not an unedited lvkit report") as caught:
+        run_report(output=tmp_path)
+    assert name in caught.value.problems[0].where
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [content]
+
+
+def test_a_table_is_not_replaced_by_its_own_report(
+    small_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.link(small_file, small_file.parent / "report.json")
+    with pytest.raises(lv.LvkitError, match="also an input"):
+        run_report(small_file, output=small_file.parent)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(lv.LvkitError, match=r"report\.json': cannot write the file"):
+        run_report(output=tmp_path)

@@ -177,12 +177,26 @@ def test_a_damaged_calibration_is_refused(column: str, calibrated: lv.Fit, tmp_p
         assert "not a valid lvkit fit file" in text
 
 
-def test_a_fit_replaces_an_older_file(small_fit: lv.Fit, tmp_path: Path) -> None:
+def test_a_fit_replaces_an_older_one_even_if_that_is_damaged(
+    small_fit: lv.Fit, tmp_path: Path
+) -> None:
     path = tmp_path / "a.fit"
-    path.write_text("old")
-    small_fit.save(path)
-    assert lv.load_fit(path).loglik == small_fit.loglik
-    assert list(tmp_path.iterdir()) == [path]
+    for content in (b"", (OLD / "schema-1.lvkit").read_bytes(), packed_fit(small_fit)[:500]):
+        path.write_bytes(content)
+        small_fit.save(path)
+        assert lv.load_fit(path).loglik == small_fit.loglik
+        assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"model,mmlu\n", b"PK\x03\x04 another archive", b"x"])
+def test_a_fit_does_not_replace_another_file(
+    content: bytes, small_fit: lv.Fit, tmp_path: Path
+) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_bytes(content)
+    with pytest.raises(lv.LvkitError, match="exists and is not a saved fit"):
+        small_fit.save(path)
+    assert path.read_bytes() == content
 
 
 OLD = Path(__file__).parent / "saved"

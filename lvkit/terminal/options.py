@@ -36,6 +36,7 @@ _OPTIONS = {
     "n_jobs": "--jobs",
     "n_skills": "--skills",
     "notebook": "--notebook",
+    "output": "--output",
     "probability": "--probability",
     "resume": "--resume",
     "score": "--score",
