@@ -85,7 +85,8 @@ def test_a_panel_without_tokens_has_no_such_column() -> None:
 
 
 def test_scores_of_exactly_zero_and_one_are_scores() -> None:
-    panel = Panel.from_frame(table(mmlu=[0, 1, 0.0, 1.0]))
+    with pytest.warns(LvkitWarning, match=r"0 in 'mmlu' \(rows 2, 4\), where guessing gives 0.25"):
+        panel = Panel.from_frame(table(mmlu=[0, 1, 0.0, 1.0]))
     assert panel.scores["mmlu"].tolist() == [0.0, 1.0, 0.0, 1.0]
 
 

@@ -53,25 +53,33 @@ def doubtful_features(frame: pd.DataFrame, settled: Collection[str]) -> Iterator
             yield str(name)
 
 
-def note_on_doubts(names: Collection[str]) -> str:
+def note_on_doubts(names: Collection[str], highest: int = 1) -> str:
     """Say which columns look like benchmarks, and how the user can say what they are.
+
+    Parameters
+    ----------
+    names : collection of str
+        The columns.
+    highest : int
+        The highest score: 1, or 100 for scores in percent.
 
     Examples
     --------
     >>> print(note_on_doubts(["chess"]))
     column 'chess': numbers from 0 to 1 but no chance level, so read as a feature, not as a
     benchmark. Give a benchmark its chance level (1/choices; 0 for free answers):
-    benchmarks={'chess': 0.25}; or say that it is a feature: benchmarks={'chess': None}
+    benchmarks={'chess': 0.25}, in a shell --benchmarks with a CSV file of benchmark and chance; or
+    say that it is a feature: benchmarks={'chess': None}
     """
     shown = list(names)[:_SHOWN]
     columns = ("columns " if len(names) > 1 else "column ") + ", ".join(f"'{n}'" for n in shown)
     if len(names) > _SHOWN:
         columns += f" and {len(names) - _SHOWN} more"
     return (
-        f"{columns}: numbers from 0 to 1 but no chance level, so read as a feature, not as a "
-        "benchmark. Give a benchmark its chance level (1/choices; 0 for free answers): "
-        f"benchmarks={dict.fromkeys(shown, 0.25)}; or say that it is a feature: "
-        f"benchmarks={dict.fromkeys(shown)}"
+        f"{columns}: numbers from 0 to {highest} but no chance level, so read as a feature, not as "
+        "a benchmark. Give a benchmark its chance level (1/choices; 0 for free answers): "
+        f"benchmarks={dict.fromkeys(shown, 0.25)}, in a shell --benchmarks with a CSV file of "
+        f"benchmark and chance; or say that it is a feature: benchmarks={dict.fromkeys(shown)}"
     )
 
 

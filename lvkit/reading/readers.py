@@ -17,10 +17,17 @@ from typing import Literal
 
 from lvkit.errors import LvkitError, LvkitWarning, Problem
 from lvkit.panel import Panel
-from lvkit.reading.header import NAME_COLUMNS, BenchmarksLike, FamilyLike, without_unnamed
+from lvkit.reading.header import (
+    NAME_COLUMNS,
+    BenchmarksLike,
+    FamilyLike,
+    asked_features,
+    without_unnamed,
+)
 from lvkit.reading.leaderboard import convert, is_export
 from lvkit.reading.names import name_text
 from lvkit.reading.tables import Table, is_parquet, open_table, parse_csv, with_types
+from lvkit.reading.unknown_columns import date_notes
 from lvkit.reading.validation import validated
 
 __all__ = ["CheckReport", "Layout", "check_file", "check_panel", "panel_from_csv", "read_panel"]
@@ -146,7 +153,8 @@ def check_file(
         panel, notes = _read(path, family, benchmarks, layout, drop_invalid, content)
     except LvkitError as error:
         return CheckReport(str(path), None, error.problems)
-    return CheckReport(str(path), panel, (), (*notes, *_remarks(panel)))
+    dates = date_notes(panel.models, asked_features(benchmarks))
+    return CheckReport(str(path), panel, (), (*notes, *dates, *_remarks(panel)))
 
 
 def check_panel(panel: Panel, name: str = "panel") -> CheckReport:

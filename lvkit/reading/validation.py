@@ -27,7 +27,7 @@ from lvkit.reading.cells import (
     show_number,
     text_remedy,
 )
-from lvkit.reading.doubts import doubtful_features, note_on_doubts
+from lvkit.reading.failed_runs import failed_run_notes
 from lvkit.reading.families import family_from_name, strays
 from lvkit.reading.header import (
     MODEL_COLUMNS,
@@ -59,6 +59,7 @@ from lvkit.reading.size_units import (
     too_large,
     unusual_ratio,
 )
+from lvkit.reading.unknown_columns import unknown_column_notes
 
 __all__ = ["Checked", "validated"]
 
@@ -142,11 +143,15 @@ def validated(
         reader.check_empty()
     if reader.problems:
         raise LvkitError.from_problems(reader.problems)
-    notes = (*notes, *reader.name_notes, *reader.notes)
-    if doubts := list(doubtful_features(reader.frame, {*reader.used, *features})):
-        notes = (*notes, note_on_doubts(doubts))
     index = pd.Index(reader.names, name="model")
     scores = pd.DataFrame(np.column_stack(list(reader.scores.values())), index, columns)
+    notes = (
+        *notes,
+        *reader.name_notes,
+        *reader.notes,
+        *failed_run_notes(scores, table.loc[columns], reader.places.line),
+        *unknown_column_notes(reader.frame, {*reader.used, *features}),
+    )
     return Checked(
         scores, reader.models.set_axis(index), table.loc[columns].set_axis(columns), notes
     )
