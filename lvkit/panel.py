@@ -112,8 +112,9 @@ class Panel:
         Warns
         -----
         LvkitWarning
-            If a column that lvkit does not know holds numbers from 0 to 1, as a benchmark does: it
-            is read as a feature.
+            If a column that lvkit does not know holds numbers from 0 to 1, or percentages, as a
+            benchmark does: it is read as a feature. If scores of exactly 0 or 1 look like failed
+            runs. If names were unified, or differ only in case or spaces.
         """
         checked = validated(df, family=family, benchmarks=benchmarks)
         for note in checked.notes:

@@ -112,7 +112,8 @@ def read_panel(
     LvkitWarning
         If rows were left out: further evaluations of a model in an export, or rows dropped as
         `drop_invalid` asked. If a column that lvkit does not know looks like a benchmark: it is
-        read as a feature.
+        read as a feature. If scores look like failed runs. If names were unified, or differ only
+        in case or spaces.
     """
     panel, notes = _read(path, family, benchmarks, layout, drop_invalid)
     for note in notes:
