@@ -148,6 +148,7 @@ def need_document(need: Need) -> dict[str, Any]:
     parts = ("feasible", "compute", "params_b", "tokens_t", "tokens_per_param", "probability")
     return {
         "target": need.aim.target.label,
+        "kind": need.aim.target.kind,
         "score": need.score,
         "asked": need.asked,
         **_bounds(need.aim.limits, need.aim.cost),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from lvkit.anchors import suggest_anchors
+from lvkit.anchors import anchor_reliability, suggest_anchors
 from lvkit.checks import check_whole, check_workers
 from lvkit.errors import LvkitError, LvkitWarning, nearest
 from lvkit.estimation import (
@@ -317,7 +317,8 @@ def make_fit(
         _warn_of_rough_integrals(found, prepared.families, nodes)
     anchors = model.anchors
     if anchors is None:
-        anchors = suggest_anchors(frame, prepared.benchmarks).best
+        reliability = anchor_reliability(frame, prepared.table)
+        anchors = suggest_anchors(frame, prepared.benchmarks, reliability, most=1).best
     positions = check_anchors(anchors, prepared.benchmarks)
     anchored = anchor(frame, positions, list(anchors.values())).read_only()
     if model.anchors is not None:

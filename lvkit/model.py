@@ -39,8 +39,8 @@ class LatentSkillModel:
     ----------
     anchors : mapping of str to str, optional
         Skill name to anchor benchmark, one for each skill. None: lvkit chooses the anchors after
-        the fit and names each skill after its anchor. They do not change the likelihood, unless
-        there are family slopes.
+        the fit, and calls a single skill ``general``, each of several after its anchor, such as
+        ``mmlu_skill``. They do not change the likelihood, unless there are family slopes.
     n_skills : int, optional
         K, the number of skills; needed only without anchors.
     features : str

@@ -520,7 +520,7 @@ class Fit:
         return hand_over(self, replace(self, model=model, anchors=anchors, frame=frame))
 
     def suggest_anchors(self, most: int = 20) -> AnchorSuggestions:
-        """Rank sets of anchors by how readable they make the skills.
+        """Rank sets of anchors by how well they measure the skills and how readable these become.
 
         Parameters
         ----------
@@ -532,9 +532,10 @@ class Fit:
         AnchorSuggestions
             With the reason for each set's rank.
         """
-        from lvkit.anchors import suggest_anchors
+        from lvkit.anchors import anchor_reliability, suggest_anchors
 
-        return suggest_anchors(self.frame, self.benchmarks, check_whole(most, "most"))
+        reliability = anchor_reliability(self.frame, self.prepared.table)
+        return suggest_anchors(self.frame, self.benchmarks, reliability, check_whole(most, "most"))
 
     # -- files and display ----------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ that the likelihood cannot fall along the chain.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,7 +18,7 @@ import pandas as pd
 
 from lvkit.checks import check_whole, check_workers
 from lvkit.comparison import criteria
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.estimation import MarginalNewton, Report
 from lvkit.estimation.objective import Step
 from lvkit.estimation.starts import grown, principal, shaken
@@ -223,6 +224,11 @@ def skill_range(
     LvkitError
         If the data do not suit the model, or cannot bear a single skill.
 
+    Warns
+    -----
+    LvkitWarning
+        If the benchmarks would bear more skills than their scores do, with the reason.
+
     Examples
     --------
     >>> import lvkit as lv
@@ -237,12 +243,16 @@ def skill_range(
 
 def _bearable(model: LatentSkillModel, prepared: Prepared, most: int) -> range:
     """Return 1 to the last number of skills, up to `most`, that a fit would not refuse."""
+    most = min(most, len(prepared.benchmarks))
     for k in range(1, most + 1):
         try:
             objective_for(_settings(model, k), prepared, k)
-        except LvkitError:
+        except LvkitError as error:
             if k == 1:
                 raise
+            warnings.warn(
+                f"the number of skills is limited to {k - 1}: {error}", LvkitWarning, stacklevel=3
+            )
             return range(1, k)
     return range(1, most + 1)
 

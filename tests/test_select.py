@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -144,7 +145,7 @@ def test_given_anchors_serve_the_number_of_skills_they_are_for(small_panel: lv.P
     model = lv.LatentSkillModel(anchors=anchors, features="log_params")
     selection = lv.select_skills(small_panel, [1, 2], model)
     assert selection.fits[2].anchors == anchors
-    assert selection.fits[1].skills == tuple(selection.fits[1].anchors.values())
+    assert selection.fits[1].skills == ("general",)
 
 
 def test_numbers_may_come_in_any_order_and_with_gaps(small_panel: lv.Panel) -> None:
@@ -290,8 +291,32 @@ def thin(small_panel: lv.Panel) -> lv.Panel:
     return lv.Panel.from_frame(table)
 
 
-def test_no_more_skills_than_the_scores_can_bear_are_in_range(small_panel: lv.Panel) -> None:
-    assert skill_range(thin(small_panel)) == range(1, 4)
+def test_a_benchmark_with_few_scores_limits_the_skills_with_a_warning(
+    small_panel: lv.Panel,
+) -> None:
+    with pytest.warns(lv.LvkitWarning) as reported:
+        assert skill_range(thin(small_panel)) == range(1, 4)
+    text = str(reported[0].message)
+    assert "the number of skills is limited to 3: benchmark 'ifeval'" in text
+    assert "at least 6 scores with 4 skills" in text
+    assert "Leave it out" in text
+
+
+def test_a_choice_of_skills_reports_what_limits_it(small_panel: lv.Panel) -> None:
+    table = small_panel.to_frame()
+    table.loc[3:, "ifeval"] = np.nan
+    few, model = lv.Panel.from_frame(table), lv.LatentSkillModel(features="log_params")
+    with warnings.catch_warnings(record=True) as reported:
+        warnings.simplefilter("always")
+        assert list(lv.select_skills(few, model=model).fits) == [1]
+    texts = [str(warning.message) for warning in reported]
+    assert any("limited to 1: benchmark 'ifeval'" in text for text in texts)
+
+
+def test_few_scores_in_all_limit_the_skills_with_a_warning(small_panel: lv.Panel) -> None:
+    four = small_panel.select(models=small_panel.models.index[[0, 1, 2, -1]])
+    with pytest.warns(lv.LvkitWarning, match="limited to 1: panel: .* 24 scores for .* parameters"):
+        assert skill_range(four) == range(1, 2)
 
 
 def test_data_that_bear_no_skill_are_refused(small_panel: lv.Panel) -> None:

@@ -104,7 +104,7 @@ def plan_budget(
     check_family(fit, family)
     others = feature_controls(fit, other_columns(fit))
     learn_surface(fit, family, {column: box.value for column, box in others.items()})
-    first = read_target(fit, fit.skills[0] if target is None else target)
+    first = read_target(fit, f"skill:{fit.skills[0]}" if target is None else target)
     start = float(costs(fit).max()) if budget is None else float(budget)
     options = (
         start,

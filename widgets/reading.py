@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from lvkit.anchors import automatic_names
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.facts import TOP_FAMILIES, checked_names, known_families
@@ -66,7 +67,7 @@ def interpret_skills(
     >>> widget = interpret_skills(fit)
     >>> widget.anchors[0].value = "arc"
     >>> widget.fit.anchors, bool(widget.fit.loglik == fit.loglik)
-    ({'arc': 'arc', 'maths': 'gsm8k'}, True)
+    ({'arc_skill': 'arc', 'maths': 'gsm8k'}, True)
     """
     from lvkit.results import Fit
 
@@ -225,7 +226,8 @@ class SkillReading(Tool):
 
     def _read(self) -> None:
         """Read the fit through the anchors in the menus; where they are refused nothing changes."""
-        anchors = named_anchors(self._first.anchors, [menu.value for menu in self.anchors])
+        chosen = [menu.value for menu in self.anchors]
+        anchors = named_anchors(self._first.anchors, chosen, self._first.benchmarks)
         same = anchors == self._first.anchors
         self.fit = self._first if same else self._first.reanchor(anchors)
 
@@ -239,9 +241,9 @@ class SkillReading(Tool):
     def _suggest(self) -> None:
         """Take the anchors that lvkit suggests, and say why."""
         suggested = self._first.suggest_anchors(1)
-        self._choose(suggested.best)
+        self._choose(suggested.best.values())
         labels = benchmark_labels(self.fit.panel)
-        names = listed(labels[name] for name in suggested.best)
+        names = listed(labels[name] for name in suggested.best.values())
         self.notice.say(f"lvkit suggests {names}: {suggested.table['reason'].iloc[0]}.")
 
     def _name_skills(self) -> None:
@@ -310,8 +312,10 @@ class SkillReading(Tool):
         return self._posteriors[key]
 
 
-def named_anchors(first: Mapping[str, str], benchmarks: Sequence[str]) -> dict[str, str]:
-    """Name the skills of chosen anchors: as they were, where the fit had the anchor, else after it.
+def named_anchors(
+    first: Mapping[str, str], benchmarks: Sequence[str], taken: Sequence[str]
+) -> dict[str, str]:
+    """Name the skills of chosen anchors: as the fit had them, or by lvkit's automatic names.
 
     Parameters
     ----------
@@ -319,6 +323,8 @@ def named_anchors(first: Mapping[str, str], benchmarks: Sequence[str]) -> dict[s
         Skill name to anchor benchmark, as the fit came.
     benchmarks : sequence of str
         The anchors that are chosen.
+    taken : sequence of str
+        Names that no further skill may have: those of all benchmarks.
 
     Raises
     ------
@@ -327,8 +333,9 @@ def named_anchors(first: Mapping[str, str], benchmarks: Sequence[str]) -> dict[s
 
     Examples
     --------
-    >>> named_anchors({"maths": "gsm8k", "reading": "race"}, ["mmlu", "gsm8k"])
-    {'mmlu': 'mmlu', 'maths': 'gsm8k'}
+    >>> first, taken = {"maths": "gsm8k", "reading": "race"}, ["gsm8k", "mmlu", "race"]
+    >>> named_anchors(first, ["mmlu", "gsm8k"], taken)
+    {'mmlu_skill': 'mmlu', 'maths': 'gsm8k'}
     """
     twice = [name for name in dict.fromkeys(benchmarks) if list(benchmarks).count(name) > 1]
     if twice:
@@ -337,11 +344,9 @@ def named_anchors(first: Mapping[str, str], benchmarks: Sequence[str]) -> dict[s
             expected="a different benchmark for each skill",
         )  # fmt: skip
     old = {benchmark: skill for skill, benchmark in first.items()}
-    names: dict[str, str] = {}
-    for benchmark in benchmarks:
-        name = old.get(benchmark, benchmark)
-        names[f"{name} (anchor)" if name in names else name] = benchmark
-    return names
+    kept = {old[benchmark] for benchmark in benchmarks if benchmark in old}
+    automatic = automatic_names(benchmarks, {*taken, *kept})
+    return {old.get(benchmark, name): benchmark for name, benchmark in automatic.items()}
 
 
 def _row(*controls: Any) -> Any:

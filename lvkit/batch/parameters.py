@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lvkit.errors import LvkitError
+from lvkit.quoting import split_quoted, unquoted
 
 __all__ = ["COMPUTED", "NO_DEFAULT", "Parameter", "as_json", "read_parameters"]
 
@@ -111,7 +112,7 @@ class Parameter:
         return text if "str" in self.kinds and not self.accepts(value) else value
 
     def read_list(self, text: str) -> list[Any]:
-        """Return ``"a,b"``, or ``["a", "b"]`` where values hold commas, as a list of values.
+        """Return ``a,b`` as a list of values; where values hold commas, ``"a,b",c`` or JSON's list.
 
         Raises
         ------
@@ -128,7 +129,8 @@ class Parameter:
                 expected="""a list in JSON, such as '["a", "b"]', or values between commas""",
                 remedy="See whether a bracket or a quotation mark is missing.",
             )
-        return [self.read(part.strip()) for part in text.split(",")] if text.strip() else []
+        parts = split_quoted(text, ",") if text.strip() else []
+        return [self.read(unquoted(p) if self.kinds == {"str"} else p.strip()) for p in parts]
 
 
 def as_json(value: Any) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lvkit.anchors import automatic_names
 from lvkit.batch.grid import PlannedRun
 from lvkit.checks import check_level, check_whole
 from lvkit.errors import LvkitError, Problem, nearest
@@ -21,6 +22,7 @@ from lvkit.facts import PAPER_ANCHORS
 from lvkit.fitting import objective_for, prepared_for
 from lvkit.model import LatentSkillModel
 from lvkit.planning.plan import check_budgets
+from lvkit.planning.target import find_name
 from lvkit.reading.opening import open_panel
 from lvkit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
 from lvkit.storage import load_fit
@@ -173,7 +175,7 @@ class _Trials:
                 _OPENING + _MODEL,
                 lambda: prepared_for(_model(values, more["n_skills"]), panel).families,
             )
-            skills = tuple(values["anchors"] or PAPER_ANCHORS)
+            skills = tuple(values["anchors"] or _possible_skills(panel))
         _check_about(values, panel, families, skills)
         return values | {name: value for name, value in more.items() if name in values}
 
@@ -226,13 +228,24 @@ def _check_about(
         )  # fmt: skip
         expected = "a family in the fit"
         problems.append(Problem(f"saw '{about}'", "parameter 'about'", expected, remedy))
-    targets = [*map(str, panel.benchmarks.index), *skills]
-    if target and target not in targets:
-        remedy = nearest(target, targets).strip()
-        expected = "a benchmark of the table, or a skill"
-        problems.append(Problem(f"saw '{target}'", "parameter 'target'", expected, remedy))
+    benchmarks = list(map(str, panel.benchmarks.index))
+    if target:
+        try:
+            find_name(target, skills, benchmarks, "parameter 'target'")
+        except LvkitError as error:
+            (problem,) = error.problems
+            unknown = replace(problem, expected="a benchmark of the table, or a skill")
+            problems.append(problem if target in benchmarks else unknown)
     if problems:
         raise LvkitError.from_problems(problems)
+
+
+def _possible_skills(panel: Panel) -> list[str]:
+    """Return the names that skills may have whose anchors lvkit will choose."""
+    benchmarks = list(map(str, panel.benchmarks.index))
+    single = automatic_names(benchmarks[:1], benchmarks)
+    several = automatic_names(benchmarks, benchmarks) if len(benchmarks) > 1 else {}
+    return [name for name in (*PAPER_ANCHORS, *single, *several) if name not in benchmarks]
 
 
 def _like(about: str, panel: Panel, families: Sequence[str]) -> str:

@@ -115,7 +115,7 @@ def plan_evaluations(
         blank; scores in columns named after benchmarks are known already.
     target : str, mapping or None
         What is to be known better: a skill or a benchmark's expected score, by name
-        (``"skill:x"`` and ``"benchmark:x"`` where a name is both); a mapping from names of either
+        (``"skill:x"`` or ``"benchmark:x"`` where a name is both); a mapping from names of either
         kind to weights; None for all skills, whose mean variance counts.
     costs : "items", mapping or None
         What running a benchmark costs: its number of items (all cost the same if one of them has no

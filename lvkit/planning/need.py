@@ -193,6 +193,18 @@ class _Reach:
     asked: float
     noise: bool
 
+    @property
+    def goal(self) -> str:
+        """What is to be reached, with its unit."""
+        target, several = self.aim.target, len(self.aim.target.names) > 1
+        if target.kind == "benchmark":
+            return f"{'a score' if self.noise else 'an expected score'} of {self.score:g} on " + (
+                f"average over {target.label}" if several else target.label
+            )
+        name = f"the mix of skills {target.label}" if several else f"the skill '{target.names[0]}'"
+        unit = target.unit if self.score != 1.0 else "standard deviation among families"
+        return f"{self.score:g} {unit} in {name}"
+
     def points(self, powers: Array) -> tuple[Array, Array]:
         """Return the best log sizes and log tokens on budgets given as powers of ten."""
         span = self.aim.span(10.0**powers)
@@ -267,7 +279,7 @@ def _answer(reach: _Reach, power: float, *, first: bool) -> Need:
     distance = float(Region.of(aim.fit).distance(np.array([s]), np.array([t]))[0])
     reason = (
         f"{flops(10.0**power)}, for {size(10.0**s)} on {tokens(10.0**t)}, reach "
-        f"{reach.score:g} in {aim.target.label} with a probability of {chance:.0%}"
+        f"{reach.goal} with a probability of {chance:.0%}"
     )
     more = "; that is the least compute that was looked at." if first else "."
     return Need(
@@ -290,8 +302,9 @@ def _answer(reach: _Reach, power: float, *, first: bool) -> Need:
 def _cannot(reach: _Reach, powers: Array) -> Need:
     chances = reach.probabilities(*reach.points(powers))
     at = int(np.argmax(chances))
+    goal = reach.goal[0].upper() + reach.goal[1:]
     reason = (
-        f"{reach.score:g} in {reach.aim.target.label} cannot be reached with a probability of "
+        f"{goal} cannot be reached with a probability of "
         f"{reach.asked:.0%} within these limits: up to {flops(10.0 ** powers[-1])}, the highest is "
         f"{chances[at]:.0%}, at {flops(10.0 ** powers[at])}."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from lvkit.errors import LvkitError, nearest
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["Target", "read_target"]
+__all__ = ["Target", "find_name", "read_target"]
 
 Array = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class Target:
     Attributes
     ----------
     label : str
-        In words.
+        In words; a name that is both a skill's and a benchmark's says which.
     kind : {"skill", "benchmark"}
         Skills are measured in standard deviations among families, scores from 0 to 1.
     names : tuple of str
@@ -57,8 +57,8 @@ def read_target(fit: Fit, target: str | Mapping[str, float]) -> Target:
     fit : Fit
         The fit, whose skills and benchmarks are meant.
     target : str or mapping of str to float
-        A name, or names and weights. ``"skill:..."`` and ``"benchmark:..."`` tell apart what has
-        the same name; without them a skill comes first. Weights are scaled to add up to one.
+        A name, or names and weights. A name that is both a skill's and a benchmark's needs
+        ``"skill:..."`` or ``"benchmark:..."``. Weights are scaled to add up to one.
 
     Returns
     -------
@@ -68,8 +68,8 @@ def read_target(fit: Fit, target: str | Mapping[str, float]) -> Target:
     Raises
     ------
     LvkitError
-        For unknown names, names given twice, skills mixed with benchmarks, and weights that are
-        negative, not finite or all zero.
+        For unknown names, names that could be a skill's or a benchmark's, names given twice, skills
+        mixed with benchmarks, and weights that are negative, not finite or all zero.
     """
     if isinstance(target, str):
         target = {target: 1.0}
@@ -82,50 +82,90 @@ def read_target(fit: Fit, target: str | Mapping[str, float]) -> Target:
             expected="a skill, a benchmark, or a mapping of such names to weights",
         )
     weights = _weights(target)
-    found = _each_once([_find(fit, name) for name in target])
-    kinds = {kind for kind, _ in found}
+    meant = _each_once([find_name(name, fit.skills, fit.benchmarks) for name in target])
+    kinds = {kind for kind, _ in meant}
     if len(kinds) > 1:
         raise LvkitError(
             "saw skills together with benchmarks",
             where="target",
             expected="weights of skills, or weights of benchmarks: they have different units",
-            remedy='"benchmark:" before a name that is both makes it a benchmark.',
         )
-    names = tuple(name for (_, name), weight in zip(found, weights, strict=True) if weight > 0.0)
+    names = tuple(name for (_, name), weight in zip(meant, weights, strict=True) if weight > 0.0)
     weights = weights[weights > 0.0]
     kind = kinds.pop()
     known = fit.skills if kind == "skill" else fit.benchmarks
-    label = names[0] if len(names) == 1 else _mix(names, weights)
+    other = fit.benchmarks if kind == "skill" else fit.skills
+    shown = tuple(f"{name} ({kind})" if name in other else name for name in names)
+    label = shown[0] if len(shown) == 1 else _mix(shown, weights)
     positions = np.array([known.index(name) for name in names], dtype=np.intp)
     return Target(label, kind, names, positions, weights)
 
 
-def _find(fit: Fit, name: object) -> tuple[str, str]:
-    """Return whether a name is a skill's or a benchmark's, and the name."""
+def find_name(
+    name: object, skills: Sequence[str], benchmarks: Sequence[str], where: str = "target"
+) -> tuple[str, str]:
+    """Return whether a name is a skill's or a benchmark's, and the name.
+
+    Parameters
+    ----------
+    name : object
+        What the user wrote, ``"skill:"`` or ``"benchmark:"`` before it or not.
+    skills, benchmarks : sequence of str
+        The names that there are.
+    where : str
+        What the name was given for, for the error.
+
+    Returns
+    -------
+    (str, str)
+        ``"skill"`` or ``"benchmark"``, and the name without what stood before it.
+
+    Raises
+    ------
+    LvkitError
+        For an unknown name, and for one that is both a skill's and a benchmark's.
+
+    Examples
+    --------
+    >>> find_name("benchmark:mmlu", ["mmlu"], ["mmlu", "arc"])
+    ('benchmark', 'mmlu')
+    >>> find_name("mmlu", ["mmlu"], ["mmlu", "arc"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    lvkit.errors.LvkitError: target: got 'mmlu', which is both a skill and a benchmark; expected ...
+    """
     text = str(name)
     prefix, colon, rest = text.partition(":")
-    for kind, known in (("skill", fit.skills), ("benchmark", fit.benchmarks)):
-        if text in known:
-            return kind, text
-        if colon and prefix.strip() == kind and rest.strip() in known:
-            return kind, rest.strip()
-    choices = (*fit.skills, *fit.benchmarks)
+    known = {"skill": skills, "benchmark": benchmarks}
+    kind = prefix.strip()
+    if colon and rest.strip() in known.get(kind, ()):
+        return kind, rest.strip()
+    kinds = [kind for kind, names in known.items() if text in names]
+    if len(kinds) == 1:
+        return kinds[0], text
+    if kinds:
+        raise LvkitError(
+            f"got '{text}', which is both a skill and a benchmark",
+            where=where,
+            expected=f"'skill:{text}' or 'benchmark:{text}'",
+            remedy="A skill is measured in standard deviations among families, a benchmark in "
+            "scores from 0 to 1.",
+        )
     raise LvkitError(
-        f"saw {name!r}",
-        where="target",
-        expected=f"a skill ({', '.join(fit.skills)}) or a benchmark ({', '.join(fit.benchmarks)})",
-        remedy=nearest(text, choices).strip(),
+        f"got {name!r}",
+        where=where,
+        expected=f"a skill ({', '.join(skills)}) or a benchmark ({', '.join(benchmarks)})",
+        remedy=nearest(text, (*skills, *benchmarks)).strip(),
     )
 
 
-def _each_once(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _each_once(names: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Refuse what is named twice, as ``"mmlu"`` and as ``"benchmark:mmlu"``."""
-    for at, (kind, name) in enumerate(found):
-        if (kind, name) in found[:at]:
+    for at, (kind, name) in enumerate(names):
+        if (kind, name) in names[:at]:
             raise LvkitError(
-                f"saw the {kind} '{name}' twice", where="target", expected="each name once"
+                f"got the {kind} '{name}' twice", where="target", expected="each name once"
             )
-    return found
+    return names
 
 
 def _weights(target: Mapping[str, float]) -> Array:

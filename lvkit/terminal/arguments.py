@@ -6,10 +6,13 @@ text, such as the anchors, becomes here what the library takes.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from lvkit.quoting import split_quoted, unquoted
 
 if TYPE_CHECKING:
     from lvkit.panel import Panel
@@ -37,6 +40,9 @@ __all__ = [
 ]
 
 CLIP = 0.0025
+
+_QUOTED_ANCHORS = """--anchors 'maths="acc,none"'"""
+_JSON_ANCHORS = """--anchors '{"maths": "acc,none"}'"""
 
 File = Annotated[
     Path | None,
@@ -74,7 +80,8 @@ Anchors = Annotated[
     str | None,
     typer.Option(
         metavar="SKILL=BENCHMARK,...",
-        help="The skills, each with a benchmark that measures it alone.",
+        help="The skills, each with a benchmark that measures it alone. Names that hold a comma or "
+        "an equals sign go between quotation marks, or use a JSON object.",
     ),
 ]
 FamilySlopes = Annotated[
@@ -128,17 +135,46 @@ def check_file_given(file: Path | None, family: str | None, benchmarks: Path | N
 
 
 def anchors_in(text: str | None) -> dict[str, str] | None:
-    """Return ``"maths=gsm8k,knowledge=mmlu"`` as a mapping."""
+    """Return anchors from one text, by skill.
+
+    Examples
+    --------
+    >>> anchors_in("maths=gsm8k,knowledge=mmlu")
+    {'maths': 'gsm8k', 'knowledge': 'mmlu'}
+    >>> anchors_in('maths="acc,none"') == anchors_in('{"maths": "acc,none"}')
+    True
+    """
     if text is None:
         return None
-    pairs = [[part.strip() for part in pair.split("=")] for pair in text.split(",")]
-    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+    pairs = _json_pairs(text) if text.lstrip().startswith("{") else _quoted_pairs(text)
+    if not pairs or any(len(pair) != 2 or not all(map(_is_name, pair)) for pair in pairs):
         raise typer.BadParameter(
-            f"saw '{text}'; expected --anchors skill=benchmark,skill=benchmark",
+            f"got {text}; expected skill=benchmark,skill=benchmark. Put a name that holds a comma "
+            f"or an equals sign between quotation marks, {_QUOTED_ANCHORS}, or write all as JSON, "
+            f"{_JSON_ANCHORS}",
             param_hint="--anchors",
         )
-    names = [skill for skill, _ in pairs]
+    names = [pair[0] for pair in pairs]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise typer.BadParameter(f"the skill '{twice[0]}' has two anchors", param_hint="--anchors")
     return {skill: benchmark for skill, benchmark in pairs}
+
+
+def _quoted_pairs(text: str) -> list[list[str]]:
+    """Return what stands on the sides of the equals signs, between the commas."""
+    return [
+        [unquoted(part) for part in split_quoted(pair, "=")] for pair in split_quoted(text, ",")
+    ]
+
+
+def _json_pairs(text: str) -> list[Any]:
+    """Return the pairs of a JSON object, with names that come twice; none where it is no object."""
+    try:
+        return list(json.loads(text, object_pairs_hook=list))
+    except (ValueError, RecursionError):
+        return []
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())

@@ -14,6 +14,7 @@ import typer
 
 from lvkit.documents import need_document, plan_document
 from lvkit.errors import LvkitError
+from lvkit.quoting import split_quoted, unquoted
 from lvkit.terminal.console import result
 from lvkit.terminal.printed import need_text, plan_text
 
@@ -36,8 +37,8 @@ Targets = Annotated[
     typer.Option(
         "--target",
         metavar="NAME[=WEIGHT]",
-        help="A skill or a benchmark; several with weights make a mix. 'skill:NAME' and "
-        "'benchmark:NAME' tell apart what has the same name.",
+        help="A skill or a benchmark; several with weights make a mix. A name that is both needs "
+        "'skill:NAME' or 'benchmark:NAME'.",
     ),
 ]
 Whose = Annotated[
@@ -184,12 +185,21 @@ def _fit(path: Path | None) -> Fit:
 
 def _target(given: Sequence[str]) -> str | dict[str, float]:
     """Return ``["mathematics"]`` as a name, ``["mmlu=2", "bbh=1"]`` as a mapping."""
-    pairs = [text.rpartition("=") if "=" in text else (text, "=", "1") for text in given]
-    names = [name.strip() for name, _, _ in pairs]
+    pairs = [split_quoted(text, "=") for text in given]
+    names = [_target_name("=".join(pair[:-1] or pair)) for pair in pairs]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise typer.BadParameter(f"saw '{twice[0]}' twice", param_hint="--target")
-    return dict(zip(names, (_number(weight) for _, _, weight in pairs), strict=True))
+        raise typer.BadParameter(f"got '{twice[0]}' twice", param_hint="--target")
+    weights = [_number(pair[-1]) if len(pair) > 1 else 1.0 for pair in pairs]
+    return dict(zip(names, weights, strict=True))
+
+
+def _target_name(text: str) -> str:
+    """Return ``'benchmark:"a=b"'`` without the quotation marks."""
+    kind, colon, name = text.partition(":")
+    if colon and kind.strip() in ("skill", "benchmark"):
+        return f"{kind.strip()}:{unquoted(name)}"
+    return unquoted(text)
 
 
 def _number(text: str) -> float:
@@ -197,16 +207,26 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise typer.BadParameter(
-            f"saw the weight '{text}'; expected NAME=WEIGHT", param_hint="--target"
+            f"got the weight '{text}'; expected NAME=WEIGHT, a name that holds an equals sign "
+            """between quotation marks: --target '"a=b"'""",
+            param_hint="--target",
         ) from None
 
 
 def _attributes(given: Sequence[str] | None) -> dict[str, Any]:
     """Return ``["instruct=true", "kind=chat"]`` as a mapping to true, numbers and text."""
-    pairs = [text.partition("=") for text in given or ()]
-    if any(not (name.strip() and equals and value.strip()) for name, equals, value in pairs):
-        raise typer.BadParameter("expected COLUMN=VALUE", param_hint="--with")
-    return {name.strip(): _value(value.strip()) for name, _, value in pairs}
+    columns: dict[str, Any] = {}
+    for text in given or ():
+        name, *rest = split_quoted(text, "=")
+        value = "=".join(rest).strip()
+        if not (unquoted(name) and value):
+            raise typer.BadParameter(
+                f"got {text}; expected COLUMN=VALUE, a column that holds an equals sign between "
+                """quotation marks: --with '"a=b"=1'""",
+                param_hint="--with",
+            )
+        columns[unquoted(name)] = _value(value)
+    return columns
 
 
 def _value(text: str) -> bool | float | str:

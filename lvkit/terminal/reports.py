@@ -68,7 +68,8 @@ Grid = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=V1,V2,...",
-        help="Batch: values of a parameter, or a JSON list; every combination is a run.",
+        help="Batch: values of a parameter; every combination is a run. Values that hold a comma "
+        "go between quotation marks, or use a JSON list.",
     ),
 ]
 Resume = Annotated[

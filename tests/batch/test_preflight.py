@@ -141,6 +141,27 @@ def test_a_saved_fit_takes_the_place_of_the_table(
         preflight(planned("family", **values | {"about": "nobody"}))
 
 
+def test_a_target_that_is_a_skill_and_a_benchmark_is_refused(
+    small_fit: lv.Fit, small_panel: lv.Panel, tmp_path: Path
+) -> None:
+    fit = str(tmp_path / "both.lvkit")
+    small_fit.reanchor({"arc": "mmlu", "instruction": "ifeval"}).save(fit)
+    values: dict[str, Any] = {"fit": fit, "about": small_panel.families[0]}
+    with pytest.raises(lv.LvkitError, match="'skill:arc' or 'benchmark:arc'"):
+        preflight(planned("family", target="arc", **values))
+    (run,) = preflight(planned("family", target="benchmark:arc", **values))
+    assert run.parameters["target"] == "benchmark:arc"
+
+
+@pytest.mark.parametrize("target", ["mmlu_skill", "general", "mathematics", "skill:mmlu_skill"])
+def test_a_skill_whose_anchor_lvkit_will_choose_may_be_a_target(
+    target: str, small_file: Path
+) -> None:
+    about = lv.read_panel(small_file).families[0]
+    (run,) = preflight(planned("family", about=about, target=target, data=str(small_file)))
+    assert run.parameters["target"] == target
+
+
 def test_more_skills_to_interpret_are_also_compared(leaderboard: lv.Panel) -> None:
     settings = dict(planned("report")[0].parameters)
     assert completed_settings(settings, leaderboard, 7, None) == {"n_skills": 7, "max_skills": 7}

@@ -111,8 +111,8 @@ def test_what_cannot_be_reached_is_an_answer(curved_fit: lv.Fit) -> None:
     assert all(np.isnan(getattr(need, name)) for name in ("compute", *POINT, "distance"))
     assert not need.extrapolates
     assert need.probability < 0.9
-    assert "0.9 in mmlu cannot be reached with a probability of 90% within these limits" in (
-        need.reason
+    assert need.reason.startswith(
+        "A score of 0.9 on mmlu cannot be reached with a probability of 90% within these limits"
     )
     assert need.words[0] == need.reason
     assert "feasible=False" in repr(need)
@@ -172,6 +172,40 @@ def test_questions_that_are_none_are_refused(
     with pytest.raises(lv.LvkitError) as refused:
         lv.required_compute(curved_fit, **({"target": "mmlu", "score": 0.6} | asked))
     assert [word for word in words if word not in str(refused.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "goal"),
+    [
+        ({"target": "mmlu", "score": 0.6}, "reach a score of 0.6 on mmlu with"),
+        (
+            {"target": "mmlu", "score": 0.6, "noise": False},
+            "reach an expected score of 0.6 on mmlu",
+        ),
+        (
+            {"target": {"mmlu": 1.0, "arc": 1.0}, "score": 0.6},
+            "reach a score of 0.6 on average over 50% mmlu + 50% arc with",
+        ),
+        (
+            {"target": "general", "score": 0.7},
+            "reach 0.7 standard deviations among families in the skill 'general' with",
+        ),
+        (
+            {"target": "general", "score": 1},
+            "reach 1 standard deviation among families in the skill 'general' with",
+        ),
+        (
+            {"target": {"general": 3.0, "instruction": 1.0}, "score": 0.7},
+            "in the mix of skills 75% general + 25% instruction with",
+        ),
+    ],
+)
+def test_the_answer_names_the_unit_of_what_is_reached(
+    curved_fit: lv.Fit, asked: dict[str, Any], goal: str
+) -> None:
+    need = lv.required_compute(curved_fit, family="qwen2", **asked)
+    assert need.feasible
+    assert goal in need.reason
 
 
 def test_a_fit_that_did_not_converge_is_refused(unfinished_fit: lv.Fit) -> None:

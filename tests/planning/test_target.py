@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,9 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.planning.target import read_target
+from lvkit.planning.target import find_name, read_target
+from lvkit.reporting.plans import plan_family
+from lvkit.widgets.planning import plan_budget
 
 
 @pytest.fixture(scope="session")
@@ -26,11 +30,76 @@ def test_a_name_is_a_skill_or_a_benchmark(small_fit: lv.Fit) -> None:
     assert benchmark.unit == "expected score"
 
 
-def test_a_name_that_is_both_means_the_skill_unless_it_says_otherwise(doubly_named: lv.Fit) -> None:
-    kinds = {name: read_target(doubly_named, name).kind for name in ("arc", "skill:arc")}
-    assert kinds == {"arc": "skill", "skill:arc": "skill"}
-    benchmark = read_target(doubly_named, "benchmark:arc")
-    assert (benchmark.kind, benchmark.names) == ("benchmark", ("arc",))
+def test_a_name_that_is_both_has_to_say_which(doubly_named: lv.Fit) -> None:
+    targets = [read_target(doubly_named, name) for name in ("skill:arc", "benchmark:arc")]
+    assert [(target.kind, target.names) for target in targets] == [
+        ("skill", ("arc",)),
+        ("benchmark", ("arc",)),
+    ]
+    assert [target.label for target in targets] == ["arc (skill)", "arc (benchmark)"]
+    mix = read_target(doubly_named, {"benchmark:arc": 1.0, "gsm8k": 1.0})
+    assert mix.label == "50% arc (benchmark) + 50% gsm8k"
+
+
+SIZE = {"params_b": 7.0, "tokens_t": 2.0}
+ASKED: dict[str, Callable[[lv.Fit, Any], object]] = {
+    "plan_compute": lambda fit, target: lv.plan_compute(fit, 1e22, target=target, level=None),
+    "required_compute": lambda fit, target: lv.required_compute(fit, target=target, score=0.5),
+    "compare_plans": lambda fit, target: lv.compare_plans(
+        fit, 1e22, targets=["gsm8k", target], level=None
+    ),
+    "plan_evaluations": lambda fit, target: lv.plan_evaluations(
+        fit, pd.DataFrame([{"model": "x", "family": None, **SIZE}]), target=target
+    ),
+    "plan_budget": lambda fit, target: plan_budget(fit, target=target, intervals=False),
+    "plan_family": lambda fit, target: plan_family(
+        fit, fit.families[0], 1e22, target=target, level=0.9, seed=0
+    ),
+}
+
+
+@pytest.mark.parametrize("asked", list(ASKED))
+def test_whatever_takes_a_target_refuses_a_name_that_is_both(
+    asked: str, doubly_named: lv.Fit
+) -> None:
+    with pytest.raises(lv.LvkitError) as refused:
+        ASKED[asked](doubly_named, "arc")
+    (problem,) = refused.value.problems
+    assert problem.where == "target"
+    assert problem.seen == "got 'arc', which is both a skill and a benchmark"
+    assert problem.expected == "'skill:arc' or 'benchmark:arc'"
+    ASKED[asked](doubly_named, "benchmark:arc")
+
+
+def test_a_name_in_a_mix_that_is_both_is_refused(doubly_named: lv.Fit) -> None:
+    with pytest.raises(lv.LvkitError, match="'skill:arc' or 'benchmark:arc'"):
+        read_target(doubly_named, {"arc": 1.0, "gsm8k": 2.0})
+
+
+def test_a_saved_fit_with_skills_called_like_benchmarks_loads_and_asks_which(
+    small_fit: lv.Fit, tmp_path: Path
+) -> None:
+    small_fit.reanchor({"mmlu": "mmlu", "ifeval": "ifeval"}).save(tmp_path / "old.lvkit")
+    old = lv.load_fit(tmp_path / "old.lvkit")
+    assert old.skills == ("mmlu", "ifeval")
+    with pytest.raises(lv.LvkitError, match="'skill:mmlu' or 'benchmark:mmlu'"):
+        read_target(old, "mmlu")
+    assert read_target(old, "bbh").kind == "benchmark"
+
+
+def test_a_name_that_begins_like_a_kind_can_still_be_written() -> None:
+    skills, benchmarks = ["maths"], ["skill:maths", "benchmark"]
+    assert find_name("skill:maths", skills, benchmarks) == ("skill", "maths")
+    assert find_name("benchmark:skill:maths", skills, benchmarks) == ("benchmark", "skill:maths")
+    assert find_name("benchmark", skills, benchmarks) == ("benchmark", "benchmark")
+
+
+def test_automatic_skills_are_never_meant_by_a_benchmark_s_name(small_panel: lv.Panel) -> None:
+    for n_skills in (1, 2):
+        fit = lv.LatentSkillModel(n_skills=n_skills, features="log_params").fit(small_panel)
+        kinds = {read_target(fit, name).kind for name in fit.benchmarks}
+        assert kinds == {"benchmark"}
+        assert {read_target(fit, name).kind for name in fit.skills} == {"skill"}
 
 
 def test_weights_are_scaled_to_add_up_to_one(small_fit: lv.Fit) -> None:

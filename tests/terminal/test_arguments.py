@@ -13,9 +13,37 @@ def test_anchors_are_read_from_one_text() -> None:
     assert anchors_in(None) is None
 
 
-@pytest.mark.parametrize("text", ["maths", "maths=", "=mmlu", "a=b=c", "a=b,a=c", ""])
+@pytest.mark.parametrize(
+    ("text", "anchors"),
+    [
+        ('a="acc,none"', {"a": "acc,none"}),
+        ("a='acc,none', b = mmlu", {"a": "acc,none", "b": "mmlu"}),
+        ('"x=y"="exact_match,strict-match"', {"x=y": "exact_match,strict-match"}),
+        ('{"a": "acc,none", "b": "k=5"}', {"a": "acc,none", "b": "k=5"}),
+        ("a=o'brien,b=d'arc", {"a": "o'brien", "b": "d'arc"}),
+    ],
+)
+def test_names_with_separators_are_quoted_or_in_json(text: str, anchors: dict[str, str]) -> None:
+    assert anchors_in(text) == anchors
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("maths", "maths=", "=mmlu", "a=b=c", "", "a=acc,none", 'a=""', 'a="acc,none'),
+        *("{}", "{", '{"a": 1}', '{"a": ""}', '{"a": {"b": "c"}}', '{"a": ["b", "c"]}'),
+    ],
+)
 def test_what_is_no_list_of_anchors_is_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter):
+    with pytest.raises(typer.BadParameter) as refused:
+        anchors_in(text)
+    words = [text, """'maths="acc,none"'""", """'{"maths": "acc,none"}'"""]
+    assert [word for word in words if word not in refused.value.message] == []
+
+
+@pytest.mark.parametrize("text", ["a=b,a=c", '{"a": "b", "a": "c"}'])
+def test_a_skill_with_two_anchors_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="the skill 'a' has two anchors"):
         anchors_in(text)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import lvkit as lv
 from lvkit.cli import main
+from lvkit.terminal.planning import _attributes, _target
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,8 @@ def test_other_columns_of_the_features_are_given_by_with(
         (("plan", "FIT"), 2, "--target"),
         (("plan", "mine.csv", "--target", "mmlu"), 1, "lvkit fit mine.csv --output mine.lvkit"),
         (("need", "FIT", "--target", "mmlu", "--score", "60"), 1, "--score: saw 60"),
+        (("plan", "FIT", "--target", "acc=none"), 2, """--target '"a=b"'"""),
+        (("plan", "FIT", "--target", "mmlu", "--with", '"a=b"'), 2, """--with '"a=b"=1'"""),
     ],
 )
 def test_what_cannot_be_planned_is_refused_in_the_terminals_words(
@@ -114,6 +117,34 @@ def test_what_cannot_be_planned_is_refused_in_the_terminals_words(
 ) -> None:
     assert main([saved if each == "FIT" else each for each in arguments]) == code
     assert said in capsys.readouterr().err
+
+
+def test_a_name_that_is_a_skill_and_a_benchmark_has_to_say_which(
+    small_fit: lv.Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(tmp_path / "old.lvkit")
+    small_fit.reanchor({"mmlu": "mmlu", "ifeval": "ifeval"}).save(path)
+    asked = ("need", path, "--score", "0.7", "--target")
+    assert main([*asked, "mmlu"]) == 1
+    assert "--target: got 'mmlu'" in (said := capsys.readouterr().err)
+    assert "'skill:mmlu' or 'benchmark:mmlu'" in said
+    assert main(["plan", path, "--target", "mmlu=2", "--target", "arc=1"]) == 1
+    capsys.readouterr()
+    kinds = {}
+    for kind, words in (("benchmark", "a score of 0.7 on mmlu"), ("skill", "in the skill 'mmlu'")):
+        assert main([*asked, f"{kind}:mmlu"]) == 0
+        assert words in capsys.readouterr().out
+        kinds[kind] = document(capsys, *asked, f"{kind}:mmlu")["kind"]
+    assert kinds == {"benchmark": "benchmark", "skill": "skill"}
+
+
+def test_names_that_hold_an_equals_sign_are_quoted() -> None:
+    assert _target(['"acc=none"']) == {"acc=none": 1.0}
+    assert _target(['benchmark:"acc=none"=2', "mmlu = 1"]) == {
+        "benchmark:acc=none": 2.0,
+        "mmlu": 1.0,
+    }
+    assert _attributes(['"a=b"=2', "kind=x=y"]) == {"a=b": 2.0, "kind": "x=y"}
 
 
 def test_without_a_fit_the_embedded_leaderboard_is_planned_with(

@@ -302,10 +302,17 @@ def test_all_controls_have_a_description_and_a_tooltip(widget: SkillReading) -> 
 
 def test_a_skill_keeps_its_name_where_the_fit_had_its_anchor() -> None:
     first = {"maths": "gsm8k", "reading": "race"}
-    assert named_anchors(first, ["race", "gsm8k"]) == {"reading": "race", "maths": "gsm8k"}
-    assert named_anchors(first, ["mmlu", "race"]) == {"mmlu": "mmlu", "reading": "race"}
+    taken = ["gsm8k", "mmlu", "race"]
+    same = named_anchors(first, ["race", "gsm8k"], taken)
+    assert same == {"reading": "race", "maths": "gsm8k"}
+    other = named_anchors(first, ["mmlu", "race"], taken)
+    assert other == {"mmlu_skill": "mmlu", "reading": "race"}
 
 
 def test_two_skills_never_share_a_name() -> None:
     odd = {"race": "gsm8k", "reading": "mmlu"}
-    assert named_anchors(odd, ["gsm8k", "race"]) == {"race": "gsm8k", "race (anchor)": "race"}
+    names = named_anchors(odd, ["gsm8k", "race"], ["gsm8k", "mmlu", "race"])
+    assert names == {"race": "gsm8k", "race_skill": "race"}
+    odd = {"race_skill": "gsm8k", "reading": "mmlu"}
+    names = named_anchors(odd, ["gsm8k", "race"], ["gsm8k", "mmlu", "race"])
+    assert names == {"race_skill": "gsm8k", "race_skill2": "race"}
