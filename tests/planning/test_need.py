@@ -163,7 +163,7 @@ def test_the_answer_says_how_far_it_leaves_the_data(curved_fit: lv.Fit) -> None:
         ({"probability": 90}, ["probability: saw 90"]),
         ({"probability": None}, ["probability: saw None"]),
         ({"family": "qwen3"}, ["family: saw 'qwen3'"]),
-        ({"target": "nothing"}, ["target: saw 'nothing'"]),
+        ({"target": "nothing"}, ["target: got 'nothing'"]),
     ],
 )
 def test_questions_that_are_none_are_refused(
