@@ -160,8 +160,8 @@ def plan_compute(
         In FLOPs, such as ``1e22``.
     target : str or mapping of str to float
         What to make the most of: a skill, a benchmark's expected score, or names with weights (all
-        skills or all benchmarks). ``"skill:x"`` and ``"benchmark:x"`` tell apart what has the same
-        name.
+        skills or all benchmarks). A name that is both a skill's and a benchmark's is refused:
+        ``"skill:x"`` or ``"benchmark:x"`` says which.
     family : str, optional
         A fitted family; None for a new recipe, drawn from the population; ``"average recipe"`` for
         the population's average.

@@ -42,18 +42,18 @@ def test_an_anchor_chosen_reads_the_same_fit_in_other_words(
 ) -> None:
     before = widget.pictures[LOADINGS].png
     widget.anchors[0].value = "gsm8k"
-    assert widget.fit.anchors == {"gsm8k": "gsm8k", "instruction": "ifeval"}
+    assert widget.fit.anchors == {"gsm8k_skill": "gsm8k", "instruction": "ifeval"}
     expected = small_fit.reanchor(widget.fit.anchors).loadings
     assert widget.fit.loadings.equals(expected)
     assert widget.pictures[LOADINGS].png != before
-    assert "gsm8k: its anchor GSM8K" in widget.pictures[LOADINGS].alt
+    assert "gsm8k_skill: its anchor GSM8K" in widget.pictures[LOADINGS].alt
 
 
 def test_skills_are_named_in_the_menus_by_their_new_anchors(widget: SkillReading) -> None:
     widget.up.value = "instruction"
     widget.anchors[1].value = "bbh"
-    assert widget.up.options == (("general", "general"), ("bbh", "bbh"))
-    assert widget.up.value == "bbh"
+    assert widget.up.options == (("general", "general"), ("bbh_skill", "bbh_skill"))
+    assert widget.up.value == "bbh_skill"
     assert widget.skill.options[0] == ("all skills", "")
 
 
@@ -68,7 +68,7 @@ def test_the_same_anchor_twice_is_refused_in_plain_words(small_fit: lv.Fit) -> N
     assert widget.pictures[LOADINGS].png == before
     widget.anchors[0].value = "gsm8k"
     assert widget.notice.text == ""
-    assert widget.fit.skills == ("gsm8k", "instruction")
+    assert widget.fit.skills == ("gsm8k_skill", "instruction")
 
 
 def test_anchors_that_do_not_tell_the_skills_apart_are_refused_in_plain_words(
@@ -252,7 +252,7 @@ def test_warnings_of_close_skills_are_said_in_the_widget(
     monkeypatch.setattr(lv.Fit, "reanchor", warns)
     widget.anchors[0].value = "gsm8k"
     assert "skills that are hardly two" in widget.notice.text
-    assert widget.fit.skills == ("gsm8k", "instruction")
+    assert widget.fit.skills == ("gsm8k_skill", "instruction")
 
 
 def test_a_fit_that_did_not_converge_says_so_and_has_no_error_bars(small_fit: lv.Fit) -> None:
@@ -260,7 +260,7 @@ def test_a_fit_that_did_not_converge_says_so_and_has_no_error_bars(small_fit: lv
     assert widget.notice.text.startswith("The fit did not converge (step limit reached)")
     assert widget.errors.disabled
     widget.anchors[0].value = "gsm8k"
-    assert widget.fit.skills[0] == "gsm8k"
+    assert widget.fit.skills[0] == "gsm8k_skill"
 
 
 def test_anchors_are_fixed_where_family_slopes_are_tied_to_them(small_fit: lv.Fit) -> None:
