@@ -92,7 +92,7 @@ def test_lvkits_suggestion_is_taken_with_its_reason(
     widget.press(widget.suggest_button)
     best = small_fit.suggest_anchors(1)
     assert tuple(widget.fit.anchors.values()) == best.table["anchors"].iloc[0]
-    assert [menu.value for menu in widget.anchors] == list(best.best)
+    assert [menu.value for menu in widget.anchors] == list(best.best.values())
     assert best.table["reason"].iloc[0] in widget.notice.text
 
 
