@@ -211,7 +211,7 @@ def test_posteriors_are_drawn_once_when_two_families_are_compared(
     assert len(asked) == 1
     widget.anchors[0].value = "arc"
     widget.press(widget.restore_button)
-    assert asked == [("general", "instruction"), ("arc", "instruction")]
+    assert asked == [("general", "instruction"), ("arc_skill", "instruction")]
 
 
 def test_the_comparison_is_that_of_the_library(widget: SkillReading) -> None:
