@@ -17,6 +17,7 @@ import pandas as pd
 from lvkit.errors import LvkitError
 from lvkit.facts import checked_names
 from lvkit.panel import Panel
+from lvkit.reading.cells import without_rounding
 
 if TYPE_CHECKING:
     from lvkit.holdout import Backtest
@@ -96,6 +97,7 @@ def _measured(observed: Panel | pd.DataFrame, table: pd.DataFrame) -> npt.NDArra
     models, benchmarks = pd.unique(table["model"]), pd.unique(table["benchmark"])
     given = scores.reindex(index=models, columns=benchmarks)
     cells = given.apply(pd.to_numeric, errors="coerce").astype(float)
+    cells[:] = without_rounding(cells.to_numpy())
     wrong = given.notna() & ~((cells >= 0.0) & (cells <= 1.0))
     for model, benchmark in wrong.stack().loc[lambda flags: flags].index:
         raise LvkitError(

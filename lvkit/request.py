@@ -23,7 +23,7 @@ import pandas as pd
 from lvkit.errors import LvkitError, nearest
 from lvkit.panel import Panel
 from lvkit.preparation import slope_position
-from lvkit.reading.cells import is_blank, parse_number
+from lvkit.reading.cells import is_blank, parse_number, without_rounding
 from lvkit.reading.names import name_text, no_name
 from lvkit.scoretable import ScoreTable
 
@@ -260,6 +260,7 @@ def _score(cell: object, model: object, benchmark: str) -> float:
     if is_blank(cell):
         return float("nan")
     number = parse_number(cell)
+    number = None if number is None else float(without_rounding(np.array([number]))[0])
     if number is None or not 0.0 <= number <= 1.0:
         raise LvkitError(
             f"saw {cell!r}",
@@ -267,7 +268,7 @@ def _score(cell: object, model: object, benchmark: str) -> float:
             expected="a score from 0 to 1, or a blank",
             remedy="Divide scores in percent by 100.",
         )
-    return float(number)
+    return number
 
 
 def _features(fit: Fit, described: pd.DataFrame) -> Array:

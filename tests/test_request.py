@@ -324,3 +324,10 @@ def test_a_category_that_was_not_fitted_is_refused(small_panel: lv.Panel) -> Non
     text = refusal(fit, table({"kind": "spars"}))
     assert "model 'new-13b', column 'kind': saw 'spars'" in text
     assert "Did you mean 'sparse'?" in text
+
+
+def test_rounding_errors_in_known_scores_are_undone(small_fit: lv.Fit) -> None:
+    first, second = small_fit.benchmarks[:2]
+    row = {"model": "new", "family": None, "params_b": 7.0, "tokens_t": 2.0}
+    known = pd.DataFrame([{**row, first: 1.0000000000000002, second: -1e-17}])
+    np.testing.assert_array_equal(read_request(small_fit, known, "error").scores[0, :2], [1.0, 0.0])

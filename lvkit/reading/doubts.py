@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+import numpy as np
 import pandas as pd
 
-from lvkit.reading.cells import parse_number
+from lvkit.reading.cells import column_numbers, without_rounding
 
 __all__ = ["doubtful_features", "note_on_doubts", "raw_count"]
 
@@ -46,10 +47,10 @@ def doubtful_features(frame: pd.DataFrame, settled: Collection[str]) -> Iterator
     for name in frame.columns:
         if name in settled:
             continue
-        numbers = [parse_number(cell) for cell in frame[name]]
-        given = [number for number in numbers if number is None or number == number]
-        inside = [number is not None and 0 <= number <= 1 for number in given]
-        if all(inside) and not {0.0, 1.0}.issuperset(given):
+        values, text = column_numbers(frame[name])
+        values = without_rounding(values[~np.isnan(values)])
+        inside = not text and bool(((values >= 0) & (values <= 1)).all())
+        if inside and not np.isin(values, (0.0, 1.0)).all():
             yield str(name)
 
 

@@ -20,6 +20,7 @@ def doubted(*cells: Any) -> bool:
         (0, 0.5, 1),
         (1, "0.5", None),
         ("0.25", "NA", " 0.5 "),
+        (1.0000000000000002, 0.5, -1e-17),
     ],
 )
 def test_numbers_from_0_to_1_look_like_a_benchmark(cells: tuple[Any, ...]) -> None:
