@@ -11,13 +11,16 @@ from __future__ import annotations
 import base64
 import html
 import io
-import warnings
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from lvkit.fonts import drawable, make_drawable, transliterated_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +44,7 @@ __all__ = [
     "picture",
     "plain_ticks",
     "shown",
+    "shown_apart",
     "spaced_labels",
     "tidy",
 ]
@@ -88,6 +92,9 @@ def canvas(
 def shown(name: object, most: int = 28) -> str:
     r"""Return a name as a plot can show it: on one line, not too long, and never as mathematics.
 
+    Characters that no installed font has are transliterated (:mod:`lvkit.fonts`). For several names
+    side by side use :func:`shown_apart`.
+
     Examples
     --------
     >>> shown("cheap_$_model")
@@ -97,12 +104,59 @@ def shown(name: object, most: int = 28) -> str:
     >>> shown("_hidden")  # matplotlib leaves out what begins with an underscore
     ' _hidden'
     """
-    text = " ".join(str(name).split())
-    if len(text) > most:
-        tail = (most - 1) // 2
-        text = f"{text[: most - 1 - tail]}…{text[-tail:]}"
-    text = f" {text}" if text.startswith("_") else text
-    return text.replace("$", r"\$")
+    return _escaped(_cut(_drawn(name), most))
+
+
+def shown_apart(names: Iterable[object], most: int = 28) -> list[str]:
+    """Return names as :func:`shown` does, but cut so that different names stay different.
+
+    Where cutting out the middle makes two names alike, what they begin with in common is cut out,
+    and where that is not enough they are numbered.
+
+    Examples
+    --------
+    >>> shown_apart(["hendrycksTest-clinical_medicine", "hendrycksTest-nautical_medicine"], 20)
+    ['hen…clinical_medicine', 'hen…nautical_medicine']
+    """
+    originals = [str(name) for name in names]
+    texts = [_drawn(name) for name in originals]
+    labels = [_cut(text, most) for text in texts]
+    for alike in _groups(labels, originals):
+        letters = zip(*(texts[at] for at in alike), strict=False)
+        common = sum(1 for _ in takewhile(lambda column: len({*column}) == 1, letters))
+        for at in alike:
+            text = texts[at]
+            labels[at] = _cut(f"{text[:3]}…{text[common:]}" if common > 4 else text, most + 1)
+    for alike in _groups(labels, originals):
+        numbers = {name: n for n, name in enumerate(dict.fromkeys(originals[i] for i in alike), 1)}
+        for at in alike:
+            labels[at] = f"{labels[at]} ({numbers[originals[at]]})"
+    return [_escaped(label) for label in labels]
+
+
+def _groups(labels: list[str], names: list[str]) -> list[list[int]]:
+    """Return the positions of labels that stand for more than one name."""
+    places: dict[str, list[int]] = {}
+    for at, label in enumerate(labels):
+        places.setdefault(label, []).append(at)
+    return [alike for alike in places.values() if len({names[at] for at in alike}) > 1]
+
+
+def _drawn(name: object) -> str:
+    return drawable(" ".join(str(name).split()))
+
+
+def _cut(text: str, most: int) -> str:
+    """Cut the middle out of a text that is too long."""
+    if len(text) <= most:
+        return text
+    tail = (most - 1) // 2
+    return f"{text[: most - 1 - tail]}…{text[-tail:]}"
+
+
+def _escaped(text: str) -> str:
+    """Write dollars and a leading underscore so that matplotlib shows them."""
+    return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")
 
 
 def benchmark_labels(panel: Panel) -> dict[str, str]:
@@ -199,10 +253,10 @@ def heat_map(
     colours = {"cmap": sns.color_palette("vlag", as_cmap=True), "vmin": -most, "vmax": most}
     mesh = ax.pcolormesh(table.to_numpy(), edgecolors="white", lw=0.6, **colours)
     _write_cells(ax, mesh, words)
-    names = [shown(name) for name in table.columns]
+    names = shown_apart(table.columns)
     turn: dict[str, Any] = {"rotation": 30, "ha": "right"} if max(map(len, names)) > 12 else {}
     ax.set_xticks(np.arange(columns) + 0.5, names, **turn)
-    ax.set_yticks(np.arange(rows) + 0.5, [shown(name) for name in table.index])
+    ax.set_yticks(np.arange(rows) + 0.5, shown_apart(table.index))
     ax.set(xlim=(0, columns), ylim=(rows, 0))
     ax.tick_params(length=0, labelsize=9)
     ax.spines[:].set_visible(False)
@@ -262,11 +316,12 @@ def spaced_labels(order: pd.Series[str], edges: list[int]) -> tuple[list[float],
     room = len(order) / 62
     centres: list[float] = []
     names: list[str] = []
+    labels = dict(zip(families := order.unique(), shown_apart(families, 20), strict=True))
     for start, end in blocks:
         centre = (start + end) / 2
         if all(abs(centre - other) >= room for other in centres):
             centres.append(centre)
-            names.append(shown(order.iloc[start], 20))
+            names.append(labels[order.iloc[start]])
     return centres, names
 
 
@@ -284,18 +339,29 @@ class Picture:
         The image.
     width : int
         Its width on a page, in CSS pixels; the image itself is finer.
+    originals : dict of str to str
+        The names that the image shows transliterated, since no installed font has their
+        characters, by what it shows.
     """
 
     alt: str
     png: bytes = field(repr=False)
     width: int = field(repr=False)
+    originals: dict[str, str] = field(default_factory=dict, repr=False)
 
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.png).decode("ascii")
         alt = html.escape(self.alt, quote=True)
-        return (
+        image = (
             f'<img alt="{alt}" width="{self.width}" style="max-width: 100%; height: auto" '
             f'src="data:image/png;base64,{data}">'
+        )
+        if not self.originals:
+            return image
+        names = "; ".join(f"{latin} = {name}" for latin, name in self.originals.items())
+        return (
+            f"{image}<p><small>No installed font has the characters of some names, so the figure "
+            f"shows them in Latin letters: {html.escape(names)}.</small></p>"
         )
 
 
@@ -321,13 +387,15 @@ def picture(ax: Axes, alt: str) -> Picture:
     >>> picture(canvas(None), "Empty axes.")
     Picture(alt='Empty axes.')
     """
+    from matplotlib.text import Text
     from PIL import Image
 
     drawn: Any = ax.figure.canvas.figure  # of a subfigure, the whole
+    make_drawable(drawn)
     raw, small = io.BytesIO(), io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        drawn.savefig(raw, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.08)
+    drawn.savefig(raw, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.08)
     image = Image.open(raw).convert("RGB").quantize(128, method=Image.Quantize.MAXCOVERAGE)
     image.save(small, format="png", optimize=True)
-    return Picture(alt=alt, png=small.getvalue(), width=round(image.width * _CSS_DPI / _DPI))
+    width = round(image.width * _CSS_DPI / _DPI)
+    texts = [text.get_text() for text in drawn.findobj(Text)]
+    return Picture(alt, small.getvalue(), width, transliterated_names(texts))

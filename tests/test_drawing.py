@@ -20,8 +20,12 @@ from lvkit.drawing import (
     luminance,
     picture,
     shown,
+    shown_apart,
     spaced_labels,
 )
+
+MISSING = "模型🙂"
+"""A name whose characters the fonts of most machines lack in part."""
 
 
 def drawn_text(name: str) -> str:
@@ -32,7 +36,7 @@ def drawn_text(name: str) -> str:
     return name.replace(r"\$", "$")
 
 
-@pytest.mark.parametrize("name", ["$x$", "cost_$5", "a^{2}", r"\alpha", "$$", "<b>&amp;", "日本"])
+@pytest.mark.parametrize("name", ["$x$", "cost_$5", "a^{2}", r"\alpha", "$$", "<b>&", "détente"])
 def test_a_name_is_never_read_as_mathematics(name: str) -> None:
     assert drawn_text(shown(name)) == name
 
@@ -147,12 +151,39 @@ def test_a_description_is_escaped_in_html() -> None:
     assert f'alt="{html.escape(nasty)}"' in text
 
 
-def test_a_sign_that_the_font_lacks_is_no_warning() -> None:
+def test_a_name_that_no_font_can_draw_is_transliterated_and_the_original_is_reported() -> None:
     ax = canvas(None)
-    ax.set_title("日本")
+    ax.set_title(MISSING)
+    ax.set_yticks([0, 1], shown_apart([MISSING, "plain"]))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert picture(ax, "A title.").png
+        warnings.simplefilter("error")  # matplotlib warns of a missing glyph
+        made = picture(ax, "A title.")
+    (latin,) = made.originals
+    assert latin.isascii()
+    assert made.originals == {latin: MISSING}
+    assert f"{html.escape(latin)} = {MISSING}" in made._repr_html_()
+
+
+def test_a_picture_of_plain_names_has_no_note() -> None:
+    assert "<p>" not in picture(canvas(None, xlabel="score"), "Empty axes.")._repr_html_()
+
+
+def test_labels_that_are_cut_stay_different() -> None:
+    names = [f"hendrycksTest-{a}_medicine" for a in ("clinical", "nautical", "political")]
+    for most in (10, 16, 20, 28):
+        labels = shown_apart(names, most)
+        assert len(set(labels)) == 3
+        assert max(map(len, labels)) <= most + 1
+    assert (
+        shown_apart(["a" * 60 + tail for tail in ("x" + "b" * 60, "y" + "b" * 60)], 20)[0]
+        != (shown_apart(["a" * 60 + tail for tail in ("y" + "b" * 60, "x" + "b" * 60)], 20)[0])
+    )
+
+
+def test_names_that_only_look_alike_are_numbered_and_a_repeated_name_is_not() -> None:
+    one, two = "x" * 20 + "-" + "y" * 50, "x" * 20 + "-" + "y" * 49 + "Y" + "y" * 20
+    assert len({*shown_apart([one, two, one], 8)}) == 2
+    assert shown_apart(["same", "same"]) == ["same", "same"]
 
 
 def test_a_picture_of_a_part_of_a_figure_is_of_all_of_it() -> None:

@@ -68,7 +68,7 @@ def plot_evaluations(
 
 def _names(plan: EvaluationPlan, labels: Mapping[str, str]) -> list[str]:
     """Return the steps' names, with what has been spent by then."""
-    names = [draw.shown(labels.get(name, name)) for name in plan.table["benchmark"]]
+    names = draw.shown_apart(labels.get(name, name) for name in plan.table["benchmark"])
     if plan.costs == "equal":
         return names
     return [

@@ -64,9 +64,10 @@ def plot_family_place(
     squares = _squares(ax, len(tables), columns, gap=0.1, high=0.8)
     ends = pd.concat([table[["lower", "upper"]] for table in tables.values()])
     widest = float(ends.abs().to_numpy().max())
-    for square, (skill, table) in zip(squares, tables.items(), strict=True):
+    names = draw.shown_apart(tables, 20)
+    for square, name, table in zip(squares, names, tables.values(), strict=True):
         _standings(square, table, family)
-        title = f"{draw.shown(skill, 20)}\nrank {int(table['rank'][family])} of {len(table)}"
+        title = f"{name}\nrank {int(table['rank'][family])} of {len(table)}"
         square.set_title(title, fontsize=8, pad=3)
         square.set(xlim=(-1.04 * widest, 1.04 * widest), yticks=[])
     _finish(ax, squares, ncols=2)
@@ -120,9 +121,10 @@ def plot_family_growth(fit: Fit, prediction: Prediction, *, ax: Axes | None = No
                      xlabel="parameters (billions)", ylabel=scale)  # fmt: skip
     squares = _squares(ax, len(groups), columns, gap=0.12, high=0.74)
     ends = float(table["params_b"].min()) / 1.5, float(table["params_b"].max()) * 1.5
-    for number, (square, (name, rows)) in enumerate(zip(squares, groups, strict=True)):
+    names = draw.shown_apart((prediction.labels[name] for name, _ in groups), 20)
+    for number, (square, (_, rows)) in enumerate(zip(squares, groups, strict=True)):
         _grown(square, rows)
-        square.set_title(draw.shown(prediction.labels[name], 20), fontsize=8, pad=3)
+        square.set_title(names[number], fontsize=8, pad=3)
         square.set(xscale="log", xlim=ends, ylim=(-0.03, 1.03), yticks=[0, 0.5, 1])
         draw.plain_ticks(square)
         square.minorticks_off()  # most of the time of drawing

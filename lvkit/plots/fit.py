@@ -230,7 +230,7 @@ def _ranked_families(fit: Fit, skill: str, top: int | None, ax: Axes | None) -> 
     bars = {"xerr": table["sd"], "fmt": "o", "ms": 5, "lw": 1.2, "color": draw.palette()[0]}
     ax.errorbar(table["standing"], places, **bars)
     ax.axvline(0, color=draw.INK, lw=0.8)
-    ax.set_yticks(places, [draw.shown(name) for name in table.index], fontsize=8)
+    ax.set_yticks(places, draw.shown_apart(table.index), fontsize=8)
     draw.tidy(ax, grid="x")
     return ax
 
@@ -260,6 +260,7 @@ def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
     rows, blue = -(-fitted.shape[1] // columns), draw.palette()[0]
     size = {"width": 1.0 + 1.75 * columns, "height": 0.6 + 1.95 * rows}
     ax = draw.canvas(ax, **size, xlabel="fitted score", ylabel="observed score")
+    names = draw.shown_apart((labels[str(name)] for name in fitted.columns), 20)
     for number, name in enumerate(fitted.columns):
         row, column = divmod(number, columns)
         square = ax.inset_axes(
@@ -267,7 +268,7 @@ def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
         )
         square.plot([0, 1], [0, 1], color=draw.GREY, lw=1)
         square.plot(fitted[name], observed[name], "o", color=blue, ms=3, alpha=0.5, mew=0)
-        title = f"{draw.shown(labels[str(name)], 20)}\nerror {errors[name]:.1f}"
+        title = f"{names[number]}\nerror {errors[name]:.1f}"
         square.set_title(title, fontsize=8, pad=3)
         square.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect=1)
         below = number + columns < fitted.shape[1]

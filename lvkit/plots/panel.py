@@ -77,7 +77,7 @@ def plot_scores(
     ax.set_xscale("log")
     draw.plain_ticks(ax)
     ax.yaxis.set_major_locator(MaxNLocator(6))
-    names = [draw.shown(family) for family in bright]
+    names = draw.shown_apart(bright)
     ax.legend(lines, names, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     draw.tidy(ax, grid="both")
     return ax
@@ -152,8 +152,8 @@ def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
     colours = ListedColormap(["#ececec", draw.palette()[0]])
     ax.pcolormesh(measured.T, cmap=colours, vmin=0, vmax=1, rasterized=True)
     labels = draw.benchmark_labels(panel)
-    counts = zip(panel.scores, measured.sum(axis=0), strict=True)
-    rows = [f"{draw.shown(labels[str(name)])}  {n}" for name, n in counts]
+    tests = draw.shown_apart(labels[str(name)] for name in panel.scores)
+    rows = [f"{name}  {n}" for name, n in zip(tests, measured.sum(axis=0), strict=True)]
     ax.set_yticks(np.arange(panel.n_benchmarks) + 0.5, rows, fontsize=8)
     ax.invert_yaxis()
     ax.vlines(edges[1:], 0, panel.n_benchmarks, color="white", lw=0.7)

@@ -78,7 +78,7 @@ def plot_prediction(
     rows = predicted(prediction, models, observed)
     labels = prediction.labels
     groups = list(rows.groupby("model", sort=False))
-    benchmarks = [draw.shown(labels[name], 20) for name in pd.unique(rows["benchmark"])]
+    benchmarks = draw.shown_apart((labels[name] for name in pd.unique(rows["benchmark"])), 20)
     columns = min(_COLUMNS, len(groups))
     down, margin = -(-len(groups) // columns), 0.3 + 0.065 * max(map(len, benchmarks))
     width, tall = margin + 2.1 * columns, 0.5 + 0.2 * len(benchmarks)
@@ -86,14 +86,15 @@ def plot_prediction(
     ax = draw.canvas(ax, width=width, height=0.7 + tall * down, xlabel=label, ylabel="benchmark")
     squares: list[Axes] = []
     start, high = margin / width, (tall - 0.4) / tall / down
-    for number, (name, table) in enumerate(groups):
+    titles = draw.shown_apart(name for name, _ in groups)
+    for number, (_, table) in enumerate(groups):
         row, column = divmod(number, columns)
         left = start + column * (1 - start) / columns
         place = (left, 1 - (row + 1) / down, 0.9 * (1 - start) / columns, high)
         square = ax.inset_axes(place)
         squares.append(square)
         _intervals(square, table)
-        square.set_title(_title(str(name), table), fontsize=8, pad=3)
+        square.set_title(_title(titles[number], table), fontsize=8, pad=3)
         square.set_yticks(range(len(table)), [] if column else benchmarks, fontsize=8)
         below = number + columns < len(groups)
         square.set_xticks([0, 0.5, 1], [] if below else ["0", "0.5", "1"], fontsize=8)
@@ -160,9 +161,8 @@ def plot_forecast_ground(prediction: Prediction, *, ax: Axes | None = None) -> A
     -------
     matplotlib Axes
     """
-    names = [
-        draw.shown(prediction.labels[name]) for name in pd.unique(prediction.table["benchmark"])
-    ]
+    tests = pd.unique(prediction.table["benchmark"])
+    names = draw.shown_apart(prediction.labels[name] for name in tests)
     height = 0.9 + 0.23 * len(names)
     ax = draw.canvas(ax, width=6.2, height=height, xlabel=_BLANK, ylabel="benchmark")
     _ruled(ax, len(names))
@@ -236,7 +236,7 @@ def _title(name: str, table: pd.DataFrame) -> str:
     """Return a model's name and how many of its measured scores are inside."""
     measured = int(table["observed"].notna().sum())
     inside = f"{int(table['inside'].sum())} of {measured} inside" if measured else "not measured"
-    return f"{draw.shown(name)}\n{inside}"
+    return f"{name}\n{inside}"
 
 
 def plot_backtest_calibration(test: Backtest, *, ax: Axes | None = None) -> Axes:
@@ -307,9 +307,8 @@ def plot_backtest_errors(test: Backtest, *, ax: Axes | None = None) -> Axes:
         ax.plot(values, np.full(len(values), place), "o", color=blue, alpha=0.4, ms=5, mew=0,
                 label="_one family" if place else "one family")  # fmt: skip
     ax.plot(errors.mean(), places, "D", color=orange, ms=7, mec="white", label="mean of families")
-    means = zip(errors.columns, errors.mean(), strict=True)
-    called = [(test.labels.get(str(name), str(name)), mean) for name, mean in means]
-    names = [f"{draw.shown(label)}  {mean:.1f}" for label, mean in called]
+    called = draw.shown_apart(test.labels.get(str(name), str(name)) for name in errors.columns)
+    names = [f"{name}  {mean:.1f}" for name, mean in zip(called, errors.mean(), strict=True)]
     ax.set_yticks(places, names, fontsize=8)
     ax.set_xlim(left=0)
     ax.invert_yaxis()

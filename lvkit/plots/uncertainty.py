@@ -78,11 +78,12 @@ def plot_loading_intervals(
 def _benchmark_names(fit: Fit, skill: str, table: pd.DataFrame) -> list[str]:
     """Return what to write beside each loading: its benchmark, and what is special about it."""
     labels, names = draw.benchmark_labels(fit.panel), []
-    for benchmark, row in table.iterrows():
+    plain = draw.shown_apart(labels[str(benchmark)] for benchmark in table.index)
+    for name, (benchmark, row) in zip(plain, table.iterrows(), strict=True):
         special = " (not determined)" if np.isnan(row["std_error"]) else ""
         special = " (0 by definition)" if row["fixed"] else special
         special = " (anchor)" if fit.anchors[skill] == benchmark and not special else special
-        names.append(draw.shown(labels[str(benchmark)]) + special)
+        names.append(name + special)
     return names
 
 
