@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lvkit.errors import LvkitError
 
@@ -66,7 +66,7 @@ def open_panel(
         panel = read_panel(
             data,
             family=_rule(family),
-            benchmarks=_told(benchmarks),
+            benchmarks=benchmarks or None,
             drop_invalid=drop_invalid,
         )
     elif family or benchmarks:
@@ -90,7 +90,7 @@ def check_opened(
     from lvkit.reading.readers import check_file
 
     return check_file(
-        data, family=_rule(family), benchmarks=_told(benchmarks), drop_invalid=drop_invalid
+        data, family=_rule(family), benchmarks=benchmarks or None, drop_invalid=drop_invalid
     )
 
 
@@ -99,12 +99,3 @@ def _rule(family: str | Mapping[str, str] | None) -> str | Mapping[str, str] | N
     from lvkit.reading.sidecars import family_rule
 
     return family_rule(family or None) if isinstance(family, str | None) else dict(family)
-
-
-def _told(benchmarks: str | os.PathLike[str] | Mapping[str, float | None] | None) -> Any:
-    """Return what the user says about benchmarks as the library takes it."""
-    from lvkit.reading.sidecars import read_benchmarks
-
-    if isinstance(benchmarks, str | os.PathLike) and os.fspath(benchmarks):
-        return read_benchmarks(benchmarks)
-    return benchmarks or None

@@ -26,6 +26,7 @@ from lvkit.reading.header import (
 )
 from lvkit.reading.leaderboard import convert, is_export
 from lvkit.reading.names import name_text
+from lvkit.reading.sidecars import read_benchmarks
 from lvkit.reading.tables import Table, is_parquet, open_table, parse_csv, with_types
 from lvkit.reading.unknown_columns import date_notes
 from lvkit.reading.validation import validated
@@ -76,7 +77,7 @@ def read_panel(
     path: str | os.PathLike[str],
     *,
     family: FamilyLike = None,
-    benchmarks: BenchmarksLike = None,
+    benchmarks: BenchmarksLike | str | os.PathLike[str] = None,
     layout: Layout = "auto",
     drop_invalid: bool = False,
 ) -> Panel:
@@ -88,9 +89,10 @@ def read_panel(
         A file whose name ends in ``.csv`` (UTF-8, commas), ``.parquet`` or ``.pq``.
     family : None, "from_name", str, mapping or callable
         Where the family comes from; see :meth:`lvkit.Panel.from_frame`.
-    benchmarks : mapping or DataFrame, optional
-        Benchmarks lvkit does not know, with their chance levels; None for a column that looks like
-        a benchmark and is a feature. See :meth:`lvkit.Panel.from_frame`.
+    benchmarks : mapping, DataFrame or path-like, optional
+        Benchmarks lvkit does not know, with their chance levels, or a CSV file with the columns
+        ``benchmark`` and ``chance``; None for a column that looks like a benchmark and is a
+        feature. See :meth:`lvkit.Panel.from_frame`.
     layout : "auto", "lvkit" or "leaderboard"
         lvkit's layout, or that of the Open LLM Leaderboard's exports; "auto" looks at the columns.
     drop_invalid : bool
@@ -125,7 +127,7 @@ def check_file(
     path: str | os.PathLike[str],
     *,
     family: FamilyLike = None,
-    benchmarks: BenchmarksLike = None,
+    benchmarks: BenchmarksLike | str | os.PathLike[str] = None,
     layout: Layout = "auto",
     drop_invalid: bool = False,
     content: bytes | None = None,
@@ -180,7 +182,7 @@ def panel_from_csv(text: str) -> Panel:
 def _read(
     path: str | os.PathLike[str],
     family: FamilyLike,
-    benchmarks: BenchmarksLike,
+    benchmarks: BenchmarksLike | str | os.PathLike[str],
     layout: Layout,
     drop_invalid: bool,
     content: bytes | None = None,
@@ -198,6 +200,8 @@ def _read(
             remedy="For a DataFrame use Panel.from_frame.",
         )
     path = Path(path)
+    if isinstance(benchmarks, str | os.PathLike):
+        benchmarks = read_benchmarks(benchmarks)
     table = open_table(path, content)
     notes: tuple[str, ...] = ()
     columns = [name_text(name) for name in table.frame.columns]

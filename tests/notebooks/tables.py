@@ -121,7 +121,7 @@ def run(notebook: Path, name: str, folder: Path) -> Any:
 
 
 def main(wanted: list[str]) -> int:
-    """Run every notebook on every table (or those that are named); return the number of failures."""
+    """Run every notebook on every table, or those that are named; return how many failed."""
     failures = 0
     for notebook in notebooks():
         for name in TABLES:
