@@ -24,7 +24,7 @@ $(shell for stamp in .venv*/.with-*; do \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help report lab apps test lint types test-minimum test-python bench study notebooks clean distclean
+.PHONY: help report lab apps test lint types test-minimum test-python bench study tables notebooks clean distclean
 
 help: ## list what can be made
 	@echo 'Usage: make TARGET'
@@ -69,6 +69,9 @@ bench: $(venv)/.with-test ## measure speed, growth and accuracy; ten minutes on 
 
 study: $(venv)/.with-test ## run the simulation study of docs/study.md; forty minutes on a quiet core
 	$(python) docs/study.py --jobs $(JOBS)
+
+tables: $(venv)/.with-test ## run every notebook on every unusual table of tests/notebooks/tables.py
+	$(python) tests/notebooks/tables.py
 
 notebooks: $(venv)/.with-test ## run the notebooks again and keep their outputs in them
 	$(python) -m jupyter nbconvert --to notebook --inplace --execute \

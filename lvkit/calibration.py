@@ -102,6 +102,17 @@ class Calibration:
         rows = self.records[self.records["keep"] == 0]
         return _Spread.learn(rows) if len(rows) else None
 
+    def covers(self, request: Request) -> bool:
+        """Return whether hold-outs of the kinds that the requested models need were learned from.
+
+        Models of an unknown family need whole families that were held out, all others need
+        families of which a part was.
+        """
+        needs = {
+            self.of_recipes if kind == "unknown" else self.of_families for kind in request.kinds
+        }
+        return None not in needs
+
     def normal_scores(self, probability: float, request: Request, own: Array) -> Array:
         """Return the normal scores at which calibrated quantiles lie.
 
@@ -135,8 +146,8 @@ class Calibration:
                 raise LvkitError(
                     "this calibration never held out " + what,
                     where="predict",
-                    remedy="Make one with fit.calibrate(keep=(0, 1, 2)), or ask for "
-                    'intervals="model".',
+                    remedy='Ask for intervals="model", or calibrate with hold-outs of that kind '
+                    "(fit.calibrate(keep=(0, 1, 2))), which needs families of two or more models.",
                 )
             distance = request.distance[rows, None]
             out[rows] = spread.normal_scores(probability, own[rows], distance)
@@ -325,6 +336,13 @@ def calibrate(
             bar.update()
     if not tables:
         raise LvkitError(f"no part of the data can be held out ({failed[0]})", where="calibrate")
+    if max(keeps) > 0 and not any(fold.keep for fold in tasks):
+        warnings.warn(
+            "no family has two or more models, so no part of a family can be held out: predictions "
+            "for unknown families are calibrated, all others keep the model's own intervals",
+            LvkitWarning,
+            stacklevel=3,
+        )
     if failed:
         warnings.warn(
             f"{len(failed)} of {len(tasks)} hold-outs could not be fitted ({failed[0]}); the "

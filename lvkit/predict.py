@@ -9,6 +9,7 @@ Three kinds of intervals, from the narrowest to the most honest:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ import pandas as pd
 from lvkit.calibration import own_residuals
 from lvkit.checks import check_level, check_whole
 from lvkit.drawing import benchmark_labels
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.panel import Panel
 from lvkit.predictive import Predictive, predictive
 from lvkit.request import Request, read_request
@@ -157,6 +158,13 @@ def predict(
     level, draws = check_level(level), check_whole(draws, "draws")
     seed, kind = check_whole(seed, "seed", 0), check_intervals(intervals, fit)
     request = read_request(fit, models, new_family)
+    if intervals is None and fit.calibration is not None and not fit.calibration.covers(request):
+        warnings.warn(
+            "the calibration held out nothing like these models: the intervals are the model's own",
+            LvkitWarning,
+            stacklevel=3,
+        )
+        kind = "model"
     if kind != "plugin" and not fit.converged:
         raise LvkitError(
             f"the fit did not converge ({fit.message}), so that its parameters' errors are unknown",

@@ -425,9 +425,27 @@ def test_what_was_never_held_out_is_refused(
     fit = replace(calibrated, calibration=Calibration(some))
     rows = pd.DataFrame({"model": ["x"], "family": [family], "params_b": [5.0]})
     with pytest.raises(lv.LvkitError) as caught:
-        fit.predict(rows, draws=100)
+        fit.predict(rows, draws=100, intervals="calibrated")
     assert f"this calibration never held out {words}" in str(caught.value)
-    assert 'fit.calibrate(keep=(0, 1, 2)), or ask for intervals="model"' in str(caught.value)
+    assert 'Ask for intervals="model"' in str(caught.value)
+    with pytest.warns(lv.LvkitWarning, match="held out nothing like these models"):
+        prediction = fit.predict(rows, draws=100, seed=1)
+    assert prediction.intervals == "model"
+    own = fit.predict(rows, draws=100, seed=1, intervals="model")
+    pd.testing.assert_frame_equal(prediction.table, own.table)
+
+
+def test_one_model_per_family_calibrates_unknown_families_only(known: lv.Panel) -> None:
+    largest = known.models.sort_values("params_b").groupby("family").tail(1).index
+    fit = fitted(known.select(models=largest))
+    with pytest.warns(lv.LvkitWarning, match="no family has two or more models"):
+        fit = fit.calibrate(seed=0)
+    assert set(table(fit)["keep"]) == {0}
+    rows = pd.DataFrame({"model": ["a", "b"], "family": [None, None], "params_b": [5.0, 9.0]})
+    assert fit.predict(rows, level=0.8, draws=100).intervals == "calibrated"
+    rows.loc[1, "family"] = known.models.loc[largest[0], "family"]
+    with pytest.warns(lv.LvkitWarning, match="held out nothing like these models"):
+        assert fit.predict(rows, draws=100).intervals == "model"
 
 
 def test_ten_lineages_leave_a_sixteenth_of_the_chance_for_something_unlike_them(

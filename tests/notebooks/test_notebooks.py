@@ -8,6 +8,8 @@ That every cell runs as it stands is shown by nbval, which `make test` calls apa
 from __future__ import annotations
 
 import re
+import sys
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,15 @@ import nbformat
 import papermill
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+import tables
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 PATH = sorted(FOLDER.glob("*.ipynb"))
 NOTEBOOKS = [*PATH, *sorted((FOLDER / "apps").glob("*.ipynb"))]
 WIDGET = "application/vnd.jupyter.widget-view+json"
+ROTATION = list(zip(PATH, cycle(tables.TABLES), strict=False))
+"""Each notebook with one table; ``make tables`` runs every notebook on every table."""
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
 
@@ -100,8 +107,20 @@ def test_a_notebook_was_run_from_top_to_bottom_or_not_at_all(path: Path) -> None
 
 
 @pytest.mark.slow
-@each_notebook
-def test_a_notebook_runs_on_a_users_file_with_other_settings(
+@pytest.mark.parametrize(("path", "table"), ROTATION, ids=[f"{p.stem}-{t}" for p, t in ROTATION])
+def test_a_notebook_runs_on_an_unusual_table(path: Path, table: str, tmp_path: Path) -> None:
+    done = tables.run(path, table, tmp_path)
+    assert [cell for cell in done.cells if "injected-parameters" in cell.metadata.get("tags", ())]
+
+
+def test_the_rotation_covers_every_notebook_and_every_table() -> None:
+    assert {path for path, _ in ROTATION} == set(PATH)
+    assert {table for _, table in ROTATION} == set(tables.TABLES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS[len(PATH) :], ids=lambda path: path.stem)
+def test_an_app_runs_on_a_users_file_with_other_settings(
     path: Path, small_file: Path, tmp_path: Path
 ) -> None:
     known = papermill.inspect_notebook(str(path))
