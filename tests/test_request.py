@@ -268,7 +268,7 @@ def test_a_table_of_names_alone_is_told_what_it_lacks(small_fit: lv.Fit) -> None
 @pytest.mark.parametrize("size", [7e9, -7.0, 0.0, "7B", np.inf])
 def test_a_size_that_is_none_is_refused_with_its_place(size: Any, small_fit: lv.Fit) -> None:
     text = refusal(small_fit, table({"params_b": size}))
-    assert text.startswith(f"model 'new-13b', column 'params_b': saw {size!r}; expected a positive")
+    assert text.startswith(f"model 'new-13b', column 'params_b': got {size!r}; expected a positive")
 
 
 @pytest.mark.parametrize("score", [1.2, -0.1, 55, "high", True, np.inf])
@@ -322,7 +322,7 @@ def test_a_category_that_was_not_fitted_is_refused(small_panel: lv.Panel) -> Non
     )
     fit = lv.LatentSkillModel(n_skills=1, features="log_tokens + kind").fit(panel)
     text = refusal(fit, table({"kind": "spars"}))
-    assert "model 'new-13b', column 'kind': saw 'spars'" in text
+    assert "model 'new-13b', column 'kind': got 'spars'" in text
     assert "Did you mean 'sparse'?" in text
 
 
