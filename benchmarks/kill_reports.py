@@ -59,7 +59,8 @@ def numbers(output: Path) -> dict[str, Any]:
 
 def damaged(output: Path) -> list[str]:
     """Return the files of a batch that are not what its records say, and those of no run."""
-    found = [str(path) for path in output.glob("runs/.lvkit-*")]
+    passing = [*output.glob("runs/.lvkit-*"), *output.glob(".lvkit-work-*")]
+    found = [str(path) for path in passing]
     for run in output.glob("runs/[!.]*"):
         try:
             record = json.loads((run / "run.json").read_text("utf-8"))

@@ -10,12 +10,16 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
 from lvkit.errors import LvkitError
 
-__all__ = ["make_folder", "shipped_notebooks", "write_whole"]
+__all__ = ["make_folder", "shipped_notebooks", "write_together", "write_whole"]
+
+_ELSEWHERE = "Choose a place you may write to, with room on its disk."
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes | str) -> Path:
@@ -69,6 +73,62 @@ def write_whole(path: str | os.PathLike[str], data: bytes | str) -> Path:
     return target
 
 
+def write_together(folder: Path, files: Mapping[str, bytes], staging: Path) -> None:
+    """Write files into a folder, so that all of them are new or all are as before.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where to; it must exist.
+    files : mapping
+        Content by file name. The last is the first that goes and the last that comes: where it is,
+        all are, even if the process is killed.
+    staging : pathlib.Path
+        An empty folder on the same disk, for the new files before they have their place and for
+        the old ones until all new ones have.
+
+    Raises
+    ------
+    LvkitError
+        If one of them cannot be written: a full disk, no permission, a folder of that name.
+    """
+    new, old = staging / "new", staging / "old"
+    for name in files:
+        if (folder / name).is_dir():
+            raise LvkitError("is a folder", where=f"'{folder / name}'", remedy=_ELSEWHERE)
+    try:
+        new.mkdir()
+        old.mkdir()
+        for name, content in files.items():
+            write_whole(new / name, content)
+            with suppress(FileNotFoundError):
+                (new / name).chmod(stat.S_IMODE((folder / name).stat().st_mode))
+        _exchange(folder, list(files), new, old)
+    except OSError as error:
+        raise LvkitError(
+            f"cannot write the files ({error.strerror or error}); what was there is there still",
+            where=f"'{folder}'",
+            remedy=_ELSEWHERE,
+        ) from error
+
+
+def _exchange(folder: Path, names: list[str], new: Path, old: Path) -> None:
+    """Give new files the places of the old ones; if one cannot have it, none has."""
+    try:
+        for name in reversed(names):
+            if os.path.lexists(folder / name):
+                os.replace(folder / name, old / name)
+        for name in names:
+            os.replace(new / name, folder / name)
+    except BaseException:
+        for name in names:
+            if not (new / name).exists():  # it has its place already
+                os.replace(folder / name, new / name)
+            if os.path.lexists(old / name):
+                os.replace(old / name, folder / name)
+        raise
+
+
 def _mode(target: Path) -> int | None:
     """Return the file's mode, or None where there is no such file yet."""
     try:
@@ -99,7 +159,7 @@ def _remedy(target: Path) -> str:
         return "That is a folder; give the name of a file in it."
     if not target.parent.is_dir():
         return f"Make the folder '{target.parent}' first, or choose another."
-    return "Choose a place you may write to, with room on its disk."
+    return _ELSEWHERE
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:

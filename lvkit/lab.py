@@ -23,6 +23,7 @@ from typing import Literal
 from lvkit.cards import CARDS_FILE, cards, own_cards
 from lvkit.errors import LvkitError
 from lvkit.files import make_folder, shipped_notebooks, write_whole
+from lvkit.workfolder import work_folder
 
 __all__ = [
     "COPYING",
@@ -183,9 +184,9 @@ def open_lab(folder: str | os.PathLike[str], options: Sequence[str] = ()) -> int
             where="the lab",
             remedy="pip install 'lvkit[lab]' brings JupyterLab and what the notebooks need in it.",
         )
-    with tempfile.TemporaryDirectory(prefix="lvkit-lab-") as place:
-        write_lab_files(Path(place))
-        paths = [place, os.environ.get("JUPYTER_PATH", "")]
+    with work_folder(Path(tempfile.gettempdir())) as place:
+        write_lab_files(place)
+        paths = [str(place), os.environ.get("JUPYTER_PATH", "")]
         environment = os.environ | {"JUPYTER_PATH": os.pathsep.join(filter(None, paths))}
         command = lab_command(Path(folder).resolve(), options)
         with subprocess.Popen(command, env=environment) as process:

@@ -9,22 +9,25 @@ notebook as far as it got is kept beside for those who want to see why.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lvkit.batch.content import data_digests
 from lvkit.batch.job import FAILED, REPORT, Failure, Job, Outcome, require_jupyter, run_job
 from lvkit.batch.preflight import completed_settings
 from lvkit.batch.source import open_template
 from lvkit.checks import check_path, check_whole
 from lvkit.errors import LvkitError
 from lvkit.features import DEFAULT_FEATURES
-from lvkit.files import make_folder, write_whole
+from lvkit.files import make_folder, write_together, write_whole
 from lvkit.outputs import check_output
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.reading.opening import open_panel
 from lvkit.seals import is_sealed, sealed
+from lvkit.workfolder import work_folder
 
 __all__ = ["ReportPaths", "run_report"]
 
@@ -141,6 +144,7 @@ def run_report(
         "seed": check_whole(seed, "seed", 0),
         "n_jobs": check_whole(n_jobs, "n_jobs"),
     }
+    data_read = data_digests([settings])
     opening = ("family", "benchmarks", "drop_invalid", "complete")
     panel = open_panel(settings["data"], **{name: settings[name] for name in opening})
     settings |= completed_settings(settings, panel, n_skills, max_skills)
@@ -151,10 +155,28 @@ def run_report(
     _check_folder(folder, [settings[name] for name in ("data", "family", "benchmarks")])
     source = open_template("report")
     title = f"{source.title}: {Path(path).name if path else 'Open LLM Leaderboard'}"
-    job = Job("report", title, source.text, settings, code, timeout)
-    with progress_bar(progress, total=source.n_cells, label="Report") as bar:
+    with (
+        _working_in(folder) as place,
+        progress_bar(progress, total=source.n_cells, label="Report") as bar,
+    ):
+        job = Job("report", title, source.text, settings, code, timeout, "", data_read, str(place))
         outcome = run_job(job, on_cell=bar.update)
-    return _written(outcome, folder)
+        return _written(outcome, folder, place)
+
+
+@contextmanager
+def _working_in(folder: Path) -> Generator[Path, None, None]:
+    """Have a working folder in a report's folder, or say why there is none."""
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(work_folder(folder))
+        except OSError as error:
+            raise LvkitError(
+                f"cannot write to the folder ({error.strerror or error})",
+                where=f"'{folder}'",
+                remedy="Choose a place you may write to, with room on its disk.",
+            ) from error
+        yield place
 
 
 def _check_folder(folder: Path, inputs: list[Any]) -> None:
@@ -170,13 +192,13 @@ def _absolute(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(text) if text and os.path.exists(text) else text
 
 
-def _written(outcome: Outcome, folder: Path) -> ReportPaths:
+def _written(outcome: Outcome, folder: Path, place: Path) -> ReportPaths:
     """Write a report's files and return where they are; if it failed, keep the notebook."""
     if outcome.failure is not None:
         raise _told(outcome.failure, outcome.files.get(FAILED), folder)
     page, notebook, numbers = REPORT
-    for name in (notebook, numbers, page):  # the page last: where it is, all are
-        write_whole(folder / name, sealed(name, outcome.files[name]))
+    files = {name: sealed(name, outcome.files[name]) for name in (notebook, numbers, page)}
+    write_together(folder, files, place)  # the page last: where it is, all are
     (folder / _FAILED).unlink(missing_ok=True)
     return ReportPaths(html=folder / page, notebook=folder / notebook, json=folder / numbers)
 

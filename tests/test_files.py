@@ -4,12 +4,14 @@ import errno
 import os
 import stat
 import threading
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lvkit.errors import LvkitError
-from lvkit.files import write_whole
+from lvkit.files import write_together, write_whole
 
 
 def test_text_is_written_in_utf8_with_its_line_ends(tmp_path: Path) -> None:
@@ -104,3 +106,75 @@ def test_a_named_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     reader.join(timeout=10)
     assert received == ["through"]
     assert pipe.is_fifo()
+
+
+# -- several files together ----------------------------------------------------------------------
+
+NAMES = ["a.ipynb", "a.json", "a.html"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder with two files of an older report, and a staging folder."""
+    folder, staging = tmp_path / "out", tmp_path / "out" / "staging"
+    staging.mkdir(parents=True)
+    for name in (NAMES[0], NAMES[2]):
+        (folder / name).write_text(f"old {name}")
+    return folder, staging
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+
+
+NEW = {name: f"new {name}".encode() for name in NAMES}
+
+
+def test_files_that_belong_together_are_written_together(place: tuple[Path, Path]) -> None:
+    folder, staging = place
+    (folder / NAMES[0]).chmod(0o640)
+    write_together(folder, NEW, staging)
+    assert content(folder) == {name: f"new {name}" for name in NAMES}
+    assert stat.S_IMODE((folder / NAMES[0]).stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+@pytest.mark.parametrize("call", ["fsync", "replace", "mkdir"])
+def test_where_one_cannot_be_written_all_are_as_before(
+    call: str, number: int, place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, staging = place
+    usual, calls = getattr(os, call), []
+
+    def full_once(*arguments: Any, **more: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == number:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return usual(*arguments, **more)
+
+    before = content(folder)
+    with monkeypatch.context() as full:
+        full.setattr(os, call, full_once)
+        with suppress(LvkitError):
+            write_together(folder, NEW, staging)
+    expected = before if len(calls) >= number else {name: f"new {name}" for name in NAMES}
+    assert content(folder) == expected
+
+
+def test_a_folder_in_the_place_of_a_file_is_not_replaced(place: tuple[Path, Path]) -> None:
+    folder, staging = place
+    (folder / NAMES[1]).mkdir()
+    before = content(folder)
+    with pytest.raises(LvkitError, match="a.json': is a folder"):
+        write_together(folder, NEW, staging)
+    assert content(folder) == before
+    assert (folder / NAMES[1]).is_dir()
+
+
+def test_a_link_is_replaced_and_not_followed(place: tuple[Path, Path], tmp_path: Path) -> None:
+    folder, staging = place
+    (tmp_path / "mine").write_text("mine")
+    (folder / NAMES[1]).symlink_to(tmp_path / "mine")
+    write_together(folder, NEW, staging)
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (folder / NAMES[1]).read_text() == "new a.json"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import html
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 
 import lvkit as lv
 from lvkit.batch import source
+from lvkit.batch.job import REPORT, Failure, Job, Outcome
 from lvkit.report import ReportPaths, run_report
 from lvkit.seals import is_sealed, sealed
 
@@ -340,3 +342,68 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_runs(tmp_
     (tmp_path / "report.json").mkdir()
     with pytest.raises(lv.LvkitError, match=r"report\.json': cannot write the file"):
         run_report(output=tmp_path)
+
+
+def faked(**settings: Any) -> Outcome:
+    notebook = b'{"metadata": {}, "cells": []}'
+    files = {"report.html": b"<p>new page</p>", "report.ipynb": notebook, "report.json": b"{}"}
+    return Outcome("report", **{"files": files, "failure": None} | settings)
+
+
+@pytest.mark.parametrize("number", range(1, 4))
+def test_a_disk_that_fills_up_leaves_the_whole_old_report(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {"report.html": sealed("report.html", b"<p>old</p>"),
+              "report.ipynb": sealed("report.ipynb", b'{"metadata": {}, "cells": []}')}  # fmt: skip
+    for name, content in before.items():
+        (tmp_path / name).write_bytes(content)
+    calls: list[int] = []
+
+    def full(file: int) -> None:
+        calls.append(file)
+        if len(calls) == number:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def run(*_: Any, **__: Any) -> Outcome:
+        calls.clear()
+        return faked()
+
+    monkeypatch.setattr("lvkit.report.run_job", run)
+    with monkeypatch.context() as small:
+        small.setattr(os, "fsync", full)
+        with pytest.raises(lv.LvkitError, match="No space left"):
+            run_report(output=tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    made = run_report(output=tmp_path)
+    assert b"new page" in made.html.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(REPORT)
+
+
+def test_a_report_works_beside_its_output_with_the_hashes_of_all_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[Job] = []
+
+    def run(job: Job, **_: Any) -> Outcome:
+        jobs.append(job)
+        return faked()
+
+    monkeypatch.setattr("lvkit.report.run_job", run)
+    table = users_table(tmp_path / "mine.csv")
+    (tmp_path / "chance.csv").write_text("benchmark,chance\nown,0.1\n")
+    settings: dict[str, Any] = {"family": "group", "features": "log_params", "n_skills": 1}
+    run_report(table, output=tmp_path / "out", benchmarks=tmp_path / "chance.csv", **settings)
+    assert Path(jobs[0].place).parent == tmp_path / "out"
+    assert {Path(path).name for path in jobs[0].data} == {"mine.csv", "chance.csv"}
+
+
+def test_a_report_on_data_that_changed_meanwhile_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = Failure("", "LvkitError", "'mine.csv': the file changed")
+    monkeypatch.setattr("lvkit.report.run_job", lambda *_, **__: faked(failure=changed, files={}))
+    (tmp_path / "report.html").write_bytes(sealed("report.html", b"<p>old</p>"))
+    with pytest.raises(lv.LvkitError, match="report: 'mine.csv': the file changed"):
+        run_report(output=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

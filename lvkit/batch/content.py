@@ -16,9 +16,18 @@ from typing import Any
 
 from lvkit.batch.source import Source
 from lvkit.documents import installed_versions
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, Problem
 
-__all__ = ["ASIDE", "content_key", "data_digests", "data_of", "digest", "file_digest", "versions"]
+__all__ = [
+    "ASIDE",
+    "check_unchanged",
+    "content_key",
+    "data_digests",
+    "data_of",
+    "digest",
+    "file_digest",
+    "versions",
+]
 
 # Parameters that change how a report is made, and none of its numbers.
 ASIDE = frozenset({"cache", "n_jobs"})
@@ -46,6 +55,37 @@ def data_digests(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         raise LvkitError(
             f"cannot read the file ({error.strerror})", where=f"'{error.filename}'"
         ) from error
+
+
+def check_unchanged(data: Mapping[str, str]) -> None:
+    """Refuse to go on with files that are not what they were.
+
+    Parameters
+    ----------
+    data : mapping
+        The hashes of files by path, from `data_digests`.
+
+    Raises
+    ------
+    LvkitError
+        If the content of a file is another one now, or cannot be read any more.
+    """
+    problems = []
+    for path, known in data.items():
+        try:
+            is_same = file_digest(path) == known
+        except OSError:
+            is_same = False
+        if not is_same:
+            problems.append(
+                Problem(
+                    "the file changed, or went away, after the hash of its content was recorded",
+                    f"'{path}'",
+                    remedy="Make the report again when nothing writes to the file any more.",
+                )
+            )
+    if problems:
+        raise LvkitError.from_problems(problems)
 
 
 def data_of(values: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, str]:

@@ -14,14 +14,17 @@ import math
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lvkit.batch.content import check_unchanged
 from lvkit.batch.source import TEMPLATES
 from lvkit.errors import LvkitError
+from lvkit.workfolder import work_folder
 
 if TYPE_CHECKING:
     from lvkit.reporting.kernel import Halt
@@ -61,6 +64,12 @@ class Job:
         Seconds that a cell may take.
     index : str
         Where the page that lists this one with others lies, seen from it; empty if there is none.
+    data : mapping
+        The hashes of the files that parameters name, by path. If one is another when the run begins
+        or ends, the run has failed: nobody knows what it was made from.
+    place : str
+        A folder to work in, which the asker removes; empty for one in the system's temporary
+        folder, as on another machine.
     """
 
     name: str
@@ -70,6 +79,8 @@ class Job:
     code: bool = False
     timeout: int | None = None
     index: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,9 +186,10 @@ def run_job(
     from lvkit.reporting.kernel import HaltedError, run_notebook
 
     begun, started = time.monotonic(), now()
-    with _place() as place:
-        target = Path(place) / "report.ipynb"
+    with _place(job) as place:
+        target = place / "report.ipynb"
         try:
+            check_unchanged(job.data)
             notebook = run_notebook(
                 job.text,
                 job.parameters,
@@ -186,32 +198,46 @@ def run_job(
                 halt=halt,
                 on_cell=on_cell,
             )
+            check_unchanged(job.data)
             files, highlights = _report(notebook, job)
             failure = None
         except HaltedError:
             raise
         except Exception as error:
-            _raise_if_the_machine_is_to_blame(error)
-            files = {FAILED: target.read_bytes()} if target.is_file() else {}
+            _raise_if_the_machine_is_to_blame(error, job)
+            files = {FAILED: target.read_bytes() if target.is_file() else job.text.encode()}
             failure, highlights = _failure(error, target, job), {}
     seconds = round(time.monotonic() - begun, 2)
     return Outcome(job.name, files, failure, highlights, started, now(), seconds)
 
 
-def _place() -> tempfile.TemporaryDirectory[str]:
-    """Return a folder that goes away with the job."""
-    try:
-        return tempfile.TemporaryDirectory(prefix="lvkit-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise _of_the_machine(error) from error
+@contextmanager
+def _place(job: Job) -> Generator[Path, None, None]:
+    """Have a folder that goes away with the job."""
+    with ExitStack() as stack:
+        try:
+            if job.place:
+                made = tempfile.TemporaryDirectory(dir=job.place, ignore_cleanup_errors=True)
+                place = Path(stack.enter_context(made))
+            else:
+                place = stack.enter_context(work_folder(Path(tempfile.gettempdir())))
+        except OSError as error:
+            raise _of_the_machine(error, job) from error
+        yield place
 
 
-def _raise_if_the_machine_is_to_blame(error: Exception) -> None:
+def _raise_if_the_machine_is_to_blame(error: Exception, job: Job) -> None:
     if isinstance(error, OSError) and error.errno in _MACHINE:
-        raise _of_the_machine(error) from error
+        raise _of_the_machine(error, job) from error
 
 
-def _of_the_machine(error: OSError) -> LvkitError:
+def _of_the_machine(error: OSError, job: Job) -> LvkitError:
+    if job.place:
+        return LvkitError(
+            f"cannot work in the output folder ({error.strerror or error})",
+            where=f"'{Path(job.place).parent}'",
+            remedy="Make room on its disk, or choose another output folder.",
+        )
     try:
         where = f"'{tempfile.gettempdir()}'"
     except OSError:  # there is none that can be used
@@ -310,6 +336,8 @@ def _cut(text: str) -> str:
 
 def _failure(error: Exception, target: Path, job: Job) -> Failure:
     """Return what went wrong in plain words."""
+    if isinstance(error, LvkitError):  # of this process: no cell has raised it
+        return Failure("", "LvkitError", _cut(str(error).rstrip(".")))
     section = _section(target)
     if isinstance(error, TimeoutError):
         return Failure(section, "TimeoutError", f"a cell took longer than {job.timeout} seconds")

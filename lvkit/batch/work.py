@@ -25,6 +25,7 @@ from lvkit.batch.source import Source
 from lvkit.batch.store import CACHE, Store
 from lvkit.errors import LvkitError
 from lvkit.progress import Progress, ProgressChoice, progress_bar
+from lvkit.workfolder import work_folder
 
 __all__ = ["Manner", "Work"]
 
@@ -105,9 +106,12 @@ class Work:
         with self._place(pending), self.store.open([run.name for run in pending]):
             pending = self._pending(pending, resume=resume)  # another batch may have ended by now
             self.runs |= {run.name: self._waiting(run) for run in pending}
-            with progress_bar(progress, total=len(self.planned), label="Reports") as bar:
+            with (
+                progress_bar(progress, total=len(self.planned), label="Reports") as bar,
+                work_folder(self.store.folder) as place,
+            ):
                 bar.update(len(self.planned) - len(pending))
-                self._run([self._job(run) for run in pending], bar)
+                self._run([self._job(run, place) for run in pending], bar)
         return self.batch
 
     def _place(self, pending: Sequence[PlannedRun]) -> AbstractContextManager[None]:
@@ -228,7 +232,7 @@ class Work:
         except (KeyError, TypeError, ValueError, OverflowError):  # written by something else
             return None
 
-    def _job(self, run: PlannedRun) -> Job:
+    def _job(self, run: PlannedRun, place: Path) -> Job:
         manner = self.manner
         return Job(
             run.name,
@@ -238,6 +242,8 @@ class Work:
             manner.code,
             manner.timeout,
             index="../../index.html",
+            data=self.runs[run.name].data,
+            place="" if manner.dask else str(place),
         )
 
     def _filled(self, run: PlannedRun) -> PlannedRun:

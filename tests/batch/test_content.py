@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,15 @@ from tiny import SHOW, write_notebook
 
 import lvkit as lv
 from lvkit.batch import content
-from lvkit.batch.content import content_key, data_digests, data_of, digest, file_digest, versions
+from lvkit.batch.content import (
+    check_unchanged,
+    content_key,
+    data_digests,
+    data_of,
+    digest,
+    file_digest,
+    versions,
+)
 from lvkit.batch.source import Source, open_notebook, open_template
 
 
@@ -102,3 +111,23 @@ def test_a_file_that_cannot_be_read_is_told(
 def test_versions_name_what_makes_reports() -> None:
     assert {"Python", "lvkit", "numpy", "papermill"} <= {*versions()}
     assert versions()["lvkit"] == lv.__version__
+
+
+def test_files_that_are_as_they_were_are_no_problem(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("abc")
+    data = data_digests([{"data": str(tmp_path / "a")}])
+    os.utime(tmp_path / "a", (1, 1))
+    check_unchanged(data)
+    check_unchanged({})
+
+
+def test_files_that_changed_or_went_away_are_all_reported(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).write_text("1")
+    data = data_digests([{"files": [str(tmp_path / name) for name in "abc"]}])
+    (tmp_path / "a").write_text("2")
+    (tmp_path / "b").unlink()
+    with pytest.raises(lv.LvkitError, match="changed, or went away") as caught:
+        check_unchanged(data)
+    places = [problem.where for problem in caught.value.problems]
+    assert places == [f"'{tmp_path / name}'" for name in "ab"]

@@ -12,6 +12,7 @@ from tiny import notebook_text
 
 import lvkit as lv
 from lvkit.batch import job as jobs
+from lvkit.batch.content import digest
 from lvkit.batch.job import (
     FAILED,
     REPORT,
@@ -83,7 +84,7 @@ def test_a_cell_that_hangs_is_stopped_and_told() -> None:
     assert FAILED in outcome.files
 
 
-def test_a_notebook_that_never_started_fails_without_a_notebook(
+def test_a_notebook_that_never_started_is_kept_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
@@ -92,7 +93,7 @@ def test_a_notebook_that_never_started_fails_without_a_notebook(
     monkeypatch.setattr(kernel, "run_notebook", refuse)
     outcome = run_job(job())
     assert outcome.failure == Failure("", "RuntimeError", "Kernel didn't respond in 60 seconds")
-    assert outcome.files == {}
+    assert json.loads(outcome.files[FAILED])["cells"]  # as it was before
 
 
 def test_a_job_that_is_stopped_has_no_outcome() -> None:
@@ -178,3 +179,37 @@ def test_the_family_that_a_report_is_about_stands_on_its_page() -> None:
     outcome = run_job(Job("a", "lvkit family report: a.csv", text, {"x": 1}))
     page = outcome.files["report.html"].decode()
     assert "<h1>lvkit family report: &lt;i&gt;opt&lt;/i&gt;, a.csv</h1>" in page
+
+
+def test_a_job_works_in_the_folder_it_is_given(tmp_path: Path) -> None:
+    show = "import os; print(os.getcwd())"
+    outcome = run_job(job(show, place=str(tmp_path)))
+    assert str(tmp_path) in outcome.files["report.html"].decode()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_whose_data_are_others_than_planned_does_not_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel, "run_notebook", lambda *_, **__: pytest.fail("it began"))
+    (tmp_path / "a.csv").write_text("2")
+    outcome = run_job(job(data={str(tmp_path / "a.csv"): "0" * 64}))
+    assert outcome.failure is not None
+    assert "a.csv': the file changed" in str(outcome.failure)
+    assert list(outcome.files) == [FAILED]
+
+
+def test_a_job_whose_data_change_meanwhile_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.csv").write_text("1")
+
+    def change(*_: Any, **__: Any) -> None:
+        (tmp_path / "a.csv").write_text("2")
+
+    monkeypatch.setattr(kernel, "run_notebook", change)
+    data = {str(tmp_path / "a.csv"): digest("1")}
+    outcome = run_job(job(data=data))
+    assert outcome.failure is not None
+    assert outcome.failure.section == ""
+    assert "the file changed" in str(outcome.failure)

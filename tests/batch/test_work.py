@@ -19,6 +19,7 @@ from tiny import SHOW, write_notebook
 
 import lvkit as lv
 from lvkit.batch import Batch, run_reports
+from lvkit.batch.content import digest
 from lvkit.batch.grid import planned_runs
 from lvkit.batch.source import open_notebook
 from lvkit.batch.work import Manner, Work
@@ -285,3 +286,60 @@ def test_a_record_that_lvkit_did_not_write_is_no_record(
     work = Work(notebook, planned_runs(notebook), tmp_path / "out", Manner())
     monkeypatch.setattr(work.store, "kept", lambda *_: RECORDS[damage])
     assert work._kept(work.planned[0]) is None
+
+
+# -- data that change, and batches that are killed ------------------------------------------------
+
+READ = """from pathlib import Path
+from IPython.display import display
+text = Path(data).read_text()
+display({"application/vnd.lvkit.key-numbers+json": {"highlights": {"read": text}}}, raw=True)
+if x == 2 and text == "A":
+    Path(data).write_text("B")"""
+
+
+def test_a_run_whose_data_changed_has_failed_and_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("A")
+    (tmp_path / "other.csv").write_text("C")
+    settings: dict[str, Any] = {
+        "notebook": write_notebook(tmp_path, READ, parameters="data: str\nx: int = 0"),
+        "output": tmp_path / "out",
+        "runs": [{"data": str(tmp_path / name), "x": x}
+                 for name, x in (("d.csv", 1), ("d.csv", 2), ("d.csv", 3), ("other.csv", 4))],
+        "n_jobs": 1,
+        "resume": True,
+    }  # fmt: skip
+    first = run_reports(**settings)
+    assert [run.status for run in first.runs] == ["done", "failed", "failed", "done"]
+    assert "d.csv': the file changed" in str(first.runs[1].failure)
+    assert (first.runs[2].folder / "failed.ipynb").exists()
+    (tmp_path / "d.csv").write_text("B")
+    second = run_reports(**settings)
+    assert [run.highlights["read"] for run in second.runs] == ["B", "B", "B", "C"]
+    assert [run.kept for run in second.runs] == [False, False, False, True]
+    for run in second.runs:
+        record = json.loads((run.folder / "run.json").read_text())
+        assert [*record["data"].values()] == [digest(str(run.highlights["read"]))]
+
+
+@pytest.mark.slow
+def test_a_killed_batch_leaves_its_working_folder_to_the_next_and_nothing_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LVKIT_TEST_MARK", mark := tmp_path.as_posix())
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    begun = tmp_path / "begun"
+    code = f"import pathlib, time\nfile = pathlib.Path({str(begun)!r})"
+    code += "\nif not file.exists():\n    file.write_text('')\n    time.sleep(600)"
+    notebook, folder = write_notebook(tmp_path, code), tmp_path / "out"
+    with start(folder, notebook, "1") as process:
+        wait_until(begun.exists)
+        process.kill()
+    wait_until(lambda: not [p for p in processes(mark) if int(p) != os.getpid()])
+    assert len([*folder.glob(".lvkit-work-*")]) == 2  # the folder and its lock
+    with start(folder, notebook, "1") as process:
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert [*folder.glob(".lvkit-work-*")] == []
+    assert [path.name for path in (tmp_path / "tmp").iterdir() if "lvkit" in path.name] == []
