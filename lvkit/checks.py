@@ -98,10 +98,11 @@ def check_path(data: object) -> str:
     if data is None or isinstance(data, str | os.PathLike):
         return os.fspath(data or "")
     kind = type(data).__name__
-    writes = {"Panel": "data.to_frame().to_csv", "DataFrame": "data.to_csv"}
-    remedy = (
-        f"Write the table with {writes[kind]}('scores.csv', index=False)." if kind in writes else ""
-    )
+    writes = {
+        "Panel": "data.write_csv('scores.csv')",
+        "DataFrame": "data.to_csv('scores.csv', index=False)",
+    }
+    remedy = f"Write the table with {writes[kind]}." if kind in writes else ""
     raise LvkitError(
         f"saw a {kind}",
         where="data",

@@ -18,6 +18,7 @@ import typer
 
 from lvkit.documents import check_document, fit_document, panel_document
 from lvkit.formula import DEFAULT_FEATURES
+from lvkit.spreadsheet import csv_text
 from lvkit.terminal.arguments import (
     CLIP,
     Anchors,
@@ -219,7 +220,7 @@ def select(
         progress=watching(),
     )
     if output is not None:
-        write_whole(output, selection.table.to_csv())
+        write_whole(output, csv_text(selection.table, index=True))
     best = {criterion: len(selection.best(criterion).skills) for criterion in ("aic", "bic")}
     document = {
         "panel": panel_document(panel),

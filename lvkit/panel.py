@@ -24,6 +24,7 @@ from lvkit.reading.cells import content_digest
 from lvkit.reading.header import BenchmarksLike, FamilyLike
 from lvkit.reading.names import name_text
 from lvkit.reading.validation import validated
+from lvkit.spreadsheet import csv_text
 
 __all__ = ["Panel"]
 
@@ -280,6 +281,9 @@ class Panel:
     def write_csv(self, path: str | Path) -> None:
         """Write the panel to a CSV file in lvkit's layout, whole or not at all.
 
+        A name that a spreadsheet would take for a formula is written with an apostrophe before it,
+        which :func:`lvkit.read_panel` takes away again.
+
         Parameters
         ----------
         path : str or Path
@@ -291,7 +295,7 @@ class Panel:
             If the file cannot be written, or exists and is not such a table.
         """
         check_output(path, kind="a table in lvkit's layout", ours=is_panel_table)
-        write_whole(path, self.to_frame().to_csv(index=False, lineterminator="\n"))
+        write_whole(path, csv_text(self.to_frame()))
 
     @classmethod
     def _rebuilt(

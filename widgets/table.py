@@ -14,6 +14,8 @@ from collections.abc import Mapping
 import ipywidgets
 import pandas as pd
 
+from lvkit.spreadsheet import csv_text
+
 __all__ = ["TableBox"]
 
 _CELL = "padding: 1px 10px 1px 0; border-bottom: 1px solid #ddd"
@@ -60,7 +62,8 @@ class TableBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no type
         Parameters
         ----------
         frame : DataFrame
-            What goes into the file; its index is left out.
+            What goes into the file; its index is left out, and no text in it begins like a formula
+            of a spreadsheet.
         caption : str
             What the table holds.
         file : str
@@ -71,7 +74,7 @@ class TableBox(ipywidgets.HTML):  # type: ignore[misc]  # ipywidgets has no type
             How to write the numbers of a column of what is shown, such as ``{"score": ".2f"}``;
             three digits otherwise.
         """
-        self.frame, self.csv = frame, frame.to_csv(index=False)
+        self.frame, self.csv = frame, csv_text(frame)
         data = base64.b64encode(self.csv.encode()).decode("ascii")
         self.value = (
             _table(frame if read is None else read, caption, formats or {})

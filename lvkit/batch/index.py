@@ -21,6 +21,7 @@ from lvkit.batch.content import digest, versions
 from lvkit.batch.job import FAILED, REPORT, now
 from lvkit.batch.results import Batch, Run
 from lvkit.batch.source import Source
+from lvkit.reporting.contentpolicy import content_policy
 
 __all__ = ["batch_document", "index_page", "manifest_text"]
 
@@ -47,8 +48,11 @@ def index_page(batch: Batch, title: str) -> str:
         HTML, complete in itself; everything from names, parameters and errors is escaped.
     """
     from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
-    file = resources.files("lvkit.reporting") / "templates" / "batch_index.html.j2"
+    folder = resources.files("lvkit.reporting") / "templates"
+    file, script = (folder / f"batch_index.{ending}" for ending in ("html.j2", "js"))
+    sorting = script.read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["shown"] = _shown
     environment.filters["sortable"] = _sortable
@@ -57,6 +61,8 @@ def index_page(batch: Batch, title: str) -> str:
     told, same_told = _parted([run.told for run in batch.runs])
     found, same_found = _parted([run.highlights for run in batch.runs if run.status == "done"])
     return environment.from_string(file.read_text("utf-8")).render(
+        policy=content_policy(sorting),
+        script=Markup(sorting),
         title=f"{title}: {len(batch.runs)} runs" if len(batch.runs) > 1 else title,
         batch=batch,
         told=told,

@@ -21,6 +21,7 @@ import pandas as pd
 from lvkit.errors import LvkitError, Problem, nearest
 from lvkit.reading.cells import Places, as_flags, is_blank, parse_number
 from lvkit.reading.names import name_text, plain_name
+from lvkit.spreadsheet import as_written
 
 __all__ = ["Table", "is_parquet", "open_table", "parse_csv", "with_types"]
 
@@ -128,7 +129,7 @@ def parse_csv(text: str) -> Table:
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                rows.append(row)
+                rows.append([as_written(cell) for cell in row])
                 lines.append(begins)
             begins = reader.line_num + 1
     except csv.Error as error:

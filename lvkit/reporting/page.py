@@ -17,6 +17,8 @@ from typing import Any
 
 from nbconvert import HTMLExporter
 
+from lvkit.reporting.contentpolicy import content_policy
+
 __all__ = ["contents_of", "html_page", "section_of"]
 
 _ASIDE = {"notebook-only"}
@@ -56,6 +58,7 @@ def html_page(notebook: Any, title: str, *, code: bool = False, index: str = "")
         if cell.cell_type != "markdown":
             cell.outputs = [output for output in cell.get("outputs", ()) if _can_be_shown(output)]
     told = {"title": title, "contents": contents_of(shown), "code": code, "index": index}
+    told["policy"] = content_policy()
     with resources.as_file(resources.files("lvkit.reporting") / "templates") as folder:
         exporter = HTMLExporter(  # type: ignore[no-untyped-call]
             template_name="lvkit_page", extra_template_basedirs=[str(folder)]

@@ -14,6 +14,7 @@ from lvkit.batch.job import Failure
 from lvkit.batch.results import Batch, Run
 from lvkit.batch.source import open_notebook
 from lvkit.documents import plain
+from lvkit.reporting.contentpolicy import content_policy
 
 NASTY = "<script>alert(1)</script>"
 
@@ -171,3 +172,13 @@ def test_a_long_text_is_cut_in_the_table() -> None:
     page = index_page(Batch(Path("out"), runs), "Mine")
     assert f">{'a' * 199}…</td>" in page
     assert len(page) < 30_000
+
+
+def test_the_only_script_of_the_index_is_the_one_its_policy_allows() -> None:
+    page = index_page(batch(), "Mine")
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
+    assert policy is not None
+    assert html.unescape(policy[1]) == content_policy(script)
+    assert page.index("Content-Security-Policy") < page.index("<style>")
+    assert re.findall(r"\son\w+=", page) == []

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 import lvkit as lv
 from lvkit.batch import run_reports
+from lvkit.reporting.page import html_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -148,3 +152,98 @@ def test_the_index_tells_of_failures_and_is_accessible_with_them(
     assert "ZeroDivisionError" in shown
     assert "Dividing" in shown
     assert not faults(offline)
+
+
+# -- the content security policy -----------------------------------------------------------------
+
+FAR = "https://example.org"
+HOSTILE = f"""<script>window.ran = 1</script>
+<img src="x" onerror="window.ran = 2"><svg onload="window.ran = 3"></svg>
+<a id="run" href="javascript:window.ran = 4">run</a>
+<base href="{FAR}/"><link rel="stylesheet" href="{FAR}/a.css"><img src="{FAR}/a.png">
+<iframe srcdoc="<script>parent.ran = 5</script>"></iframe><object data="{FAR}/a.pdf"></object>
+<style>p {{ background: url({FAR}/b.png) }}</style><form action="{FAR}/"></form>"""
+
+
+def page_of(*outputs: dict[str, str], texts: tuple[str, ...] = ()) -> str:
+    """A report's page with some outputs and prose, without a kernel."""
+    work = nbformat.v4.new_code_cell("print('<b>')")
+    work.outputs = [nbformat.v4.new_output("display_data", output) for output in outputs]
+    work.outputs += [nbformat.v4.new_output("stream", name="stdout", text="\x1b[31mred\x1b[0m")]
+    prose = [nbformat.v4.new_markdown_cell(text) for text in ("# T", "## Part", *texts)]
+    return html_page(nbformat.v4.new_notebook(cells=[*prose, work]), "T", code=True, index="i.html")
+
+
+def figure(kind: str) -> str:
+    from matplotlib.figure import Figure
+
+    drawn, stream = Figure(), io.BytesIO()
+    drawn.subplots().plot([1, 2])
+    drawn.savefig(stream, format=kind)
+    return (
+        base64.b64encode(stream.getvalue()).decode()
+        if kind == "png"
+        else stream.getvalue().decode()
+    )
+
+
+def test_tables_figures_mathematics_and_code_need_nothing_the_policy_forbids(
+    offline: Any, tmp_path: Path
+) -> None:
+    table = pd.DataFrame({"a": [1.0, -0.5]}, index=pd.Index(["x", "y"], name="who"))
+    styled = (
+        '<table style="color: rgb(1, 2, 3)"><tr><td style="text-align: right">1</td></tr></table>'
+    )
+    square = "<math><msup><mi>x</mi><mn>2</mn></msup></math>"
+    page = page_of(
+        {"text/html": table.to_html(border=1)},
+        {"text/html": f"<style>#own td {{ color: rgb(4, 5, 6) }}</style>{styled}"},
+        {"image/png": figure("png")},
+        {"image/svg+xml": figure("svg")},
+        {"text/html": square},
+        {"text/latex": "$x^2$"},
+        texts=("Energy is $E = m c^2$, and $$\\int x$$", f"[Part](#Part) {square}"),
+    )
+    (tmp_path / "page.html").write_text(page, "utf-8")
+    (tmp_path / "i.html").write_text("<title>index</title>", "utf-8")
+    offline.goto((tmp_path / "page.html").as_uri())  # the fixture fails on what the console says
+    assert (
+        offline.locator("img").evaluate_all("all => all.map(i => i.naturalWidth > 100)")
+        == [True] * 2
+    )
+    colour = "cells => getComputedStyle(cells[cells.length - 1]).color"
+    assert offline.locator("td").evaluate_all(colour) == "rgb(1, 2, 3)"
+    assert offline.locator("math").count() == 2
+    offline.get_by_role("link", name="All reports of this batch").click()
+    assert offline.title() == "index"
+
+
+@pytest.mark.parametrize(
+    "tolerated",
+    [
+        (
+            "Refused to",
+            "Loading",
+            "Executing",
+            "Applying",
+            "Framing",
+            "Sending",
+            "Running",
+            "Connecting",
+        )
+    ],
+    ids=["told by the console"],
+)
+def test_what_slips_into_a_page_runs_and_fetches_nothing(
+    page: Any, tolerated: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "page.html").write_text(page_of({"text/html": HOSTILE}), "utf-8")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "page.html").as_uri())
+    page.evaluate("document.getElementById('run').click()")
+    page.evaluate("document.forms[0].submit()")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.ran") is None
+    assert [url for url in asked if not url.startswith(("file:", "data:", "about:"))] == []
+    assert page.url.startswith("file:")

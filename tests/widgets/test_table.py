@@ -47,3 +47,13 @@ def test_what_is_read_may_differ_from_what_is_saved(box: TableBox) -> None:
 def test_a_cleared_table_shows_nothing(box: TableBox) -> None:
     box.clear()
     assert (box.value, box.csv, box.frame) == ("", "", None)
+
+
+def test_the_file_is_safe_to_open_in_a_spreadsheet() -> None:
+    box = TableBox()
+    frame = pd.DataFrame({"model": ["=1+1", "@a"], "-mmlu": [-0.5, 0.25]})
+    box.show(frame, caption="c", file="f.csv")
+    assert box.csv.splitlines() == ["model,'-mmlu", "'=1+1,-0.5", "'@a,0.25"]
+    link = re.search(r'base64,([^"]+)"', box.value)
+    assert link is not None
+    assert base64.b64decode(link[1]).decode() == box.csv
