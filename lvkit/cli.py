@@ -139,6 +139,7 @@ def fit(
     json: Json = False,
 ) -> None:
     """Fit the latent skill model and print what it found."""
+    from lvkit.fitting import fit_model
     from lvkit.model import LatentSkillModel
     from lvkit.outputs import check_output, is_saved_fit
     from lvkit.select import USUAL_SKILLS, skill_range
@@ -159,7 +160,8 @@ def fit(
     panel = panel_in(file, family, benchmarks, drop_invalid, complete)
     if model.k is None:
         model = replace(model, n_skills=skill_range(panel, model, most=USUAL_SKILLS)[-1])
-    fitted = model.fit(panel, seed=seed, starts=starts, n_jobs=jobs, progress=watching())
+    # The text and the document report what is not determined: no warnings beside them.
+    fitted = fit_model(model, panel, seed=seed, starts=starts, n_jobs=jobs, progress=watching())
     if output is not None:
         fitted.save(output)
     document = fit_document(fitted) | {"output": None if output is None else str(output)}

@@ -106,7 +106,9 @@ def check_document(report: CheckReport) -> dict[str, Any]:
 
 
 def fit_document(fit: Fit) -> dict[str, Any]:
-    """Return what a fit found, with the models it left out."""
+    """Return what a fit found, what the data leave open, and the models it left out."""
+    from lvkit.identifiability import unidentified
+
     return {
         "panel": panel_document(fit.panel),
         "method": fit.method,
@@ -120,6 +122,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "n_families": fit.n_families,
         "converged": fit.converged,
         "message": fit.message,
+        "unidentified": [asdict(record) for record in unidentified(fit, curvature=True)],
         "skills": list(fit.skills),
         "anchors": dict(fit.anchors),
         "loadings": fit.loadings,

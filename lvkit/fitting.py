@@ -30,7 +30,7 @@ from lvkit.estimation.starts import principal, shaken
 from lvkit.marginal import Marginal
 from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
-from lvkit.parameters import anchor, check_anchors, warn_if_alike
+from lvkit.parameters import anchor, check_anchors
 from lvkit.preparation import Prepared, prepare
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.results import Fit
@@ -213,6 +213,7 @@ def fit_model(
     n_jobs = check_workers(n_jobs)
     prepared = prepared_for(model, panel)
     if model.family_slopes is not None:
+        _check_slopes(prepared, model.family_slopes)
         model, objective, first = _with_slopes(model, panel, prepared, seed, n_jobs)
     else:
         objective = objective_for(model, prepared, model.k)
@@ -234,6 +235,17 @@ def fit_model(
             bar.set_postfix_str(f"log-likelihood {climb.loglik:.2f}")
     best = max(climbs, key=lambda climb: climb.loglik)
     return make_fit(model, panel, prepared, objective, climbs, best=best, method=method, seed=seed)
+
+
+def _check_slopes(prepared: Prepared, feature: str) -> None:
+    """Refuse slopes of the families' own on a feature that varies within no family."""
+    if prepared.n_varying == 0:
+        raise LvkitError(
+            f"'{feature}' is the same for all models of each family",
+            where="family_slopes",
+            expected="a feature that varies within families",
+            remedy="Fit without family_slopes: no family shows a slope of its own on it.",
+        )
 
 
 def _with_slopes(
@@ -321,8 +333,6 @@ def make_fit(
         anchors = suggest_anchors(frame, prepared.benchmarks, reliability, most=1).best
     positions = check_anchors(anchors, prepared.benchmarks)
     anchored = anchor(frame, positions, list(anchors.values())).read_only()
-    if model.anchors is not None:
-        warn_if_alike(anchored, tuple(anchors), stacklevel=4)
     return Fit(
         model=model,
         panel=panel,

@@ -198,6 +198,35 @@ class FreeParameters:
         )
         return lower, upper
 
+    def of_skill(self, skill: int) -> Mask:
+        """Return which parameters are measured in a skill's unit, or are its correlations.
+
+        Parameters
+        ----------
+        skill : int
+            Position of the skill.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_params,)
+
+        Examples
+        --------
+        >>> free = FreeParameters.of({"maths": "gsm8k"}, ["gsm8k", "mmlu"], ["size"])
+        >>> [name for name, own in zip(free.names, free.of_skill(0)) if own]
+        ['loading[gsm8k, maths]', 'loading[mmlu, maths]', 'slope[maths, size]']
+        """
+        kinds, skills = self.kinds, np.arange(self.free_loadings.shape[1])
+        out = np.zeros(len(kinds), dtype=bool)
+        out[np.isin(kinds, ("loading", "anchor"))] = np.nonzero(self.free_loadings)[1] == skill
+        slopes = kinds == "slope"
+        out[slopes] = np.repeat(skills, int(slopes.sum()) // len(skills)) == skill
+        later, earlier = self._pairs
+        out[kinds == "correlation"] = (later == skill) | (earlier == skill)
+        if (kinds == "slope_sd").any():
+            out[kinds == "slope_sd"] = skills == skill
+        return out
+
     @property
     def bounded(self) -> Mask:
         """Which parameters cannot take any value, shape (n_params,)."""

@@ -17,7 +17,7 @@ from lvkit.calibration import calibrate, records
 from lvkit.checks import check_level, check_whole, check_workers
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError
-from lvkit.fitting import prepared_for
+from lvkit.fitting import fit_model, prepared_for
 from lvkit.folds import Fold, folds
 from lvkit.model import LatentSkillModel
 from lvkit.panel import Panel
@@ -277,7 +277,7 @@ def _test(settings: _Settings, fold: Fold) -> tuple[pd.DataFrame | None, str]:
 def _tested(settings: _Settings, fold: Fold) -> tuple[pd.DataFrame, str]:
     """Fit without a fold's models, predict them, and put prediction beside score."""
     panel, seed = settings.panel, settings.seed
-    fit = settings.model.fit(panel.select(models=list(fold.train)), seed=seed)
+    fit = fit_model(settings.model, panel.select(models=list(fold.train)), seed=seed)
     kind = settings.intervals if fit.converged else "plugin"
     if kind == "calibrated":
         fit = calibrate(fit, keep=_CALIBRATION_KEEP if fold.keep else (0,), seed=seed)

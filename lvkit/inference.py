@@ -28,6 +28,7 @@ from lvkit.checks import check_level
 from lvkit.edges import at_edge, lean
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.freeparams import FreeParameters
+from lvkit.identifiability import concerned
 from lvkit.nodes import fine_nodes
 from lvkit.parameters import Parameters, anchor
 from lvkit.structure import Frame, MarkerChart
@@ -214,10 +215,13 @@ class Curvature:
         """Which free parameters the data do not determine, shape (n_params,).
 
         A parameter at the edge of its range counts: a floor at an end of its own, where the
-        likelihood has no maximum inside, a correlation of one, a spread of zero.
+        likelihood has no maximum inside, a correlation of one, a spread of zero. So does all that
+        :attr:`lvkit.Fit.unidentified` is about, such as what is measured in the unit of a skill on
+        which families do not differ.
         """
         edge = at_edge(self.free, self.fit.params, self.chart.floors.ceiling, self._free_errors)
-        return np.asarray(self.touched(self.free_jacobian) | edge)
+        meaningless = concerned(self.fit, self.fit.unidentified)
+        return np.asarray(self.touched(self.free_jacobian) | edge | meaningless)
 
     @cached_property
     def _free_errors(self) -> Array:
@@ -279,9 +283,10 @@ def survey(fit: Fit) -> Curvature:
     curvature = fit._measured.through(fit)
     lost = curvature.undetermined_names
     if lost:
+        why = [record.sentence for record in fit.unidentified]
+        remedy = " ".join(why) or "Use fewer skills, other anchors or more families."
         warnings.warn(
-            f"the data do not determine {_listed(lost)}: these have no standard errors. Use fewer "
-            "skills, other anchors or more families.",
+            f"the data do not determine {_listed(lost)}: these have no standard errors. {remedy}",
             LvkitWarning,
             stacklevel=6,  # the line that asked the fit
         )

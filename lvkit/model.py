@@ -171,7 +171,10 @@ class LatentSkillModel:
         (True, True)
         """
         from lvkit.fitting import fit_model
+        from lvkit.identifiability import warn_if_unidentified
 
-        return fit_model(
+        fit = fit_model(
             self, panel, method=method, seed=seed, starts=starts, n_jobs=n_jobs, progress=progress
         )
+        warn_if_unidentified(fit)
+        return fit

@@ -23,6 +23,9 @@ __all__ = ["Prepared", "prepare", "slope_position"]
 
 Array = npt.NDArray[np.float64]
 
+_SAME = 1e-9
+"""Values of a feature that differ by no more than this are one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
@@ -67,6 +70,14 @@ class Prepared:
         """
         design = self.table.design / np.append(1.0, self._design_scales)
         return replace(self.table, features=self.table.features / self.scales, design=design)
+
+    @property
+    def n_varying(self) -> int:
+        """Number of families whose models differ in the feature with slopes of their own."""
+        low, high = np.full((2, len(self.families)), np.inf)
+        np.minimum.at(low, self.table.family, self.table.design[:, -1])
+        np.minimum.at(high, self.table.family, -self.table.design[:, -1])
+        return int((-high - low > _SAME).sum())
 
     @property
     def _design_scales(self) -> Array:

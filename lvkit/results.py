@@ -31,6 +31,7 @@ from lvkit.structure import Frame
 if TYPE_CHECKING:
     from lvkit.anchors import AnchorSuggestions
     from lvkit.calibration import Calibration
+    from lvkit.identifiability import Unidentified
     from lvkit.inference import Covariance, Curvature
     from lvkit.posterior import FamilyPosterior
     from lvkit.predict import Prediction
@@ -218,6 +219,26 @@ class Fit:
         from lvkit.inference import measure
 
         return measure(self)
+
+    @cached_property
+    def unidentified(self) -> tuple[Unidentified, ...]:
+        """What the fit reports although the data do not determine it; empty where all is well.
+
+        Each record has a ``kind``, the ``names`` concerned, a ``value`` and a ``sentence``:
+
+        ``family_variance``: families do not differ on a skill beyond its features, so that its
+        unit, one standard deviation among families, is undefined;
+        ``correlation``: two skills that the data do not distinguish;
+        ``covariance``: one skill follows from several others;
+        ``few_families``: fewer families than variances and correlations;
+        ``family_slopes``: families' own slopes on a feature that hardly varies within families.
+
+        :meth:`lvkit.LatentSkillModel.fit` warns of each. Flat directions of the likelihood need its
+        curvature: :meth:`summary` and ``lvkit fit`` report them.
+        """
+        from lvkit.identifiability import unidentified
+
+        return unidentified(self)
 
     def summary(
         self, level: float | None = 0.95, *, kind: Covariance = "information"

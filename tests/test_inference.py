@@ -356,7 +356,7 @@ def test_a_correlation_of_one_is_named_and_has_no_error(
     families: int, correlation: float, seed: int
 ) -> None:
     panel = drawn(truth(n_skills=2, correlation=correlation), families, seed=seed)
-    with pytest.warns(lv.LvkitWarning, match="hardly two"):
+    with pytest.warns(lv.LvkitWarning, match="at its boundary"):
         fit = fitted(panel, n_skills=2)
     assert fit.correlation.loc["first", "second"] > 0.999
     with pytest.warns(lv.LvkitWarning, match=r"correlation\[first, second\]") as caught:

@@ -281,7 +281,7 @@ def in_words(plan: Plan, view: str) -> str:
         seen = f"Map of {what} over size and tokens, with the best points"
         return f"{seen} for budgets from {first} to {last}. {plan.words[0]}"
     row = plan.table.iloc[-1]
-    sure = "" if plan.level is None else (
+    sure = "" if not np.isfinite(row["lower"]) else (
         f" ({plan.level:.0%} interval {row['lower']:.3g} to {row['upper']:.3g})"
     )  # fmt: skip
     low = plan.table["value"].iloc[0]
@@ -314,6 +314,6 @@ def _with_interval(
     """Return numbers with their intervals, where there are any, as text."""
     low, high = ends or (f"{name}_lower", f"{name}_upper")
     return [
-        f"{value:.3g}" + ("" if np.isnan(lower) else f" ({lower:.3g} to {upper:.3g})")
+        f"{value:.3g}" + ("" if not np.isfinite(lower) else f" ({lower:.3g} to {upper:.3g})")
         for value, lower, upper in zip(table[name], table[low], table[high], strict=True)
     ]

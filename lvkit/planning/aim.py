@@ -118,6 +118,16 @@ class Aim:
         )
 
     @property
+    def without_unit(self) -> tuple[str, ...]:
+        """Skills of the target on which families do not differ: their unit is undefined."""
+        if self.target.kind != "skill":
+            return ()
+        undefined = {
+            record.names[0] for record in self.fit.unidentified if record.kind == "family_variance"
+        }
+        return tuple(name for name in self.target.names if name in undefined)
+
+    @property
     def closed_form(self) -> bool:
         """Whether the best size has a closed form."""
         form = self.centre.form(self.target)
@@ -134,7 +144,9 @@ class Aim:
         return float(bend(form)) if form is not None and self._parabolic else None
 
     def bend_interval(self, level: float) -> tuple[float, float]:
-        """Return the interval of :attr:`bend`."""
+        """Return the interval of :attr:`bend`; in the unit of the target, so without one NaN."""
+        if self.without_unit:
+            return float("nan"), float("nan")
         forms = self.draws.forms(self.target)
         assert forms is not None
         ends = [0.5 - 0.5 * level, 0.5 + 0.5 * level]

@@ -16,7 +16,7 @@ from lvkit.errors import LvkitError
 from lvkit.planning.aim import quantiles_of_draws
 from lvkit.planning.cost import Cost, log_ratio
 from lvkit.planning.limits import Limits
-from lvkit.planning.plan import Plan, plan_compute
+from lvkit.planning.plan import Plan, containing, plan_compute
 from lvkit.planning.words import amount, as_html, association, bound, flops
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ def _differences(plans: tuple[Plan, ...]) -> pd.DataFrame:
         rows = pd.DataFrame({"budget": first["budget"], "factor": factor})
         rows.insert(0, "first", names[a])
         rows.insert(1, "second", names[b])
-        rows["lower"], rows["upper"] = _interval(plans[a].level, drawn[a], drawn[b])
+        ends = _interval(plans[a].level, drawn[a], drawn[b])
+        rows["lower"], rows["upper"] = containing(factor.to_numpy(), *ends)
         rows["parts"] = (rows["lower"] > 1.0) | (rows["upper"] < 1.0)
         tables.append(rows)
     return pd.concat(tables, ignore_index=True)
@@ -216,8 +217,8 @@ def _drawn_ratios(plan: Plan) -> Array | None:
 
 def _interval(
     level: float | None, first: Array | None, second: Array | None
-) -> tuple[Array | float, Array | float]:
+) -> tuple[Array, Array]:
     if level is None or first is None or second is None:
-        return np.nan, np.nan
+        return np.array(np.nan), np.array(np.nan)
     ends = quantiles_of_draws(first - second, [0.5 - 0.5 * level, 0.5 + 0.5 * level], axis=0)
     return 10.0 ** ends[0], 10.0 ** ends[1]

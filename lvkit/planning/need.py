@@ -15,7 +15,15 @@ from lvkit.planning.aim import Aim, quantiles_of_draws
 from lvkit.planning.cost import Cost, log_ratio
 from lvkit.planning.limits import Limits
 from lvkit.planning.region import Region
-from lvkit.planning.words import amount, as_html, association, flops, size, tokens
+from lvkit.planning.words import (
+    amount,
+    as_html,
+    association,
+    flops,
+    size,
+    tokens,
+    undetermined,
+)
 
 if TYPE_CHECKING:
     from lvkit.results import Fit
@@ -84,7 +92,7 @@ class Need:
         )
         middle = [cornered] if "bracket" in self.corner else []
         middle += [outside] if self.extrapolates else []
-        return (self.reason, *middle, association(self.aim.fit))
+        return (self.reason, *middle, *undetermined(self.aim), association(self.aim.fit))
 
     def _repr_html_(self) -> str:
         import pandas as pd

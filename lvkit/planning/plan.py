@@ -29,7 +29,7 @@ from lvkit.planning.target import Target
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["Plan", "check_budgets", "plan_compute"]
+__all__ = ["Plan", "check_budgets", "containing", "plan_compute"]
 
 Array = npt.NDArray[np.float64]
 
@@ -38,6 +38,9 @@ _CORNER = 1e-6
 
 _MORE = 1.01
 """A little more of the budget, to see whether it raises the target."""
+
+_ROUNDING = 1e-9
+"""An estimate that lies outside an interval by less is at its end."""
 
 _LEAST_BUDGET, _MOST_BUDGET = 1e12, 1e35
 
@@ -65,7 +68,10 @@ class Plan:
         ``extrapolates`` and ``distance``: whether, and by how many powers of ten, the point lies
         outside the convex hull of the fitted models' log sizes and log tokens.
 
-        Columns that need draws are NaN with ``level=None``.
+        Columns that need draws are NaN with ``level=None``. So are the ends of an interval that
+        would not contain its estimate. Where the unit of ``value`` is undefined (a skill on which
+        families do not differ) its interval is unbounded, from minus infinity to infinity. In both
+        cases ``words`` says why.
     level : float or None
         Level of the intervals.
     aim : Aim
@@ -285,7 +291,7 @@ def _drawn(
     """Return everything that needs draws, column by column."""
     low, high = 0.5 - 0.5 * level, 0.5 + 0.5 * level
     inside = (sizes > span.low + _CORNER) & (sizes < span.high - _CORNER)
-    lower, upper = quantiles_of_draws(sizes, [low, high], axis=0)
+    lower, upper = containing(s, *quantiles_of_draws(sizes, [low, high], axis=0))
     out: dict[str, Array] = {"interior": inside.mean(axis=0)}
     few: dict[str, Array] = {}
     many: dict[str, Array] = {}
@@ -295,8 +301,27 @@ def _drawn(
     for name in ("tokens_t", "tokens_per_param"):  # fall as the size grows
         out[name + "_lower"], out[name + "_upper"] = many[name], few[name]
     values = quantiles_of_draws(aim.drawn_values(s, t), [0.5, low, high], axis=1)
-    out["median"], out["lower"], out["upper"] = values
+    if aim.without_unit:
+        values = np.stack([np.full(len(s), end) for end in (np.nan, -np.inf, np.inf)])
+    out["median"] = values[0]
+    out["lower"], out["upper"] = containing(aim.centre.value(aim.target, s, t), *values[1:])
     return out
+
+
+def containing(estimate: Array, lower: Array, upper: Array) -> tuple[Array, Array]:
+    """Return the ends of intervals, NaN where an interval does not contain its estimate.
+
+    Such an interval comes from draws that hardly ever come near the estimate: the normal
+    approximation of the parameters' errors does not hold.
+
+    Examples
+    --------
+    >>> containing(np.array([1.0, 9.0]), np.array([0.0, 0.0]), np.array([2.0, 2.0]))
+    (array([ 0., nan]), array([ 2., nan]))
+    """
+    slack = _ROUNDING * np.maximum(1.0, np.abs(estimate))
+    out = ~((lower <= estimate + slack) & (estimate <= upper + slack))
+    return np.where(out, np.nan, lower), np.where(out, np.nan, upper)
 
 
 def _corners(aim: Aim, span: Span, s: Array, t: Array) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from lvkit.planning.aim import Aim
     from lvkit.planning.plan import Plan
     from lvkit.results import Fit
 
@@ -23,6 +25,7 @@ __all__ = [
     "plan_words",
     "size",
     "tokens",
+    "undetermined",
 ]
 
 _SAME = 1e-6
@@ -107,8 +110,35 @@ def association(fit: Fit) -> str:
 def plan_words(plan: Plan) -> tuple[str, ...]:
     """Return what a plan says, in sentences."""
     said = [*_best(plan), *_constant(plan), *_corners(plan), *_unsure(plan), *_unspent(plan)]
-    said += [*_falling(plan), *_outside(plan), association(plan.fit)]
-    return tuple(said)
+    said += [*_falling(plan), *_outside(plan), *undetermined(plan.aim), *_withheld(plan)]
+    return (*said, association(plan.fit))
+
+
+def undetermined(aim: Aim) -> Iterable[str]:
+    """Return what the data do not determine about a skill that is aimed at."""
+    if aim.target.kind != "skill":
+        return
+    for record in aim.fit.unidentified:
+        if record.kind in ("few_families", "family_slopes") or {*record.names} & {
+            *aim.target.names
+        }:
+            yield record.sentence
+
+
+def _withheld(plan: Plan) -> Iterable[str]:
+    """Say which intervals are left out because they do not contain their estimates."""
+    if plan.level is None:
+        return
+    for rows, what in (
+        (plan.table["tokens_per_param_lower"].isna(), "the best size and tokens"),
+        (plan.table["lower"].isna(), plan.target.label),
+    ):
+        if rows.any():
+            yield (
+                f"{_these(plan, plan.table[rows])}, no interval is given for {what}: that from the "
+                "draws does not contain the estimate, so the errors of the parameters are not "
+                "known well enough."
+            )
 
 
 def _whose(plan: Plan) -> str:
@@ -132,6 +162,8 @@ def _best(plan: Plan) -> Iterable[str]:
 
 def _interval(plan: Plan, lower: float, upper: float) -> str:
     """Return an interval of tokens per parameter, and whether it ends where the plan does."""
+    if math.isnan(lower):
+        return "without an interval"
     if upper / lower - 1.0 < _SAME:
         return "held there by the limits"
     open_ended = ", where the plan stops looking" if any(open_ends(plan, lower, upper)) else ""
@@ -208,7 +240,7 @@ def _bends_up(plan: Plan) -> bool:
     """Whether the target may have no best point inside, limits or none."""
     if plan.level is None:
         return (plan.aim.bend or 0.0) >= 0.0
-    return plan.aim.bend_interval(plan.level)[1] >= 0.0
+    return not plan.aim.bend_interval(plan.level)[1] < 0.0  # nor where it is not determined
 
 
 def _interplay(plan: Plan) -> str:
@@ -222,6 +254,8 @@ def _interplay(plan: Plan) -> str:
         known = "bends down" if bend < 0.0 else "does not bend down"
         return f" Along a budget the target {known}, by {bend:.2g}."
     lower, upper = plan.aim.bend_interval(plan.level)
+    if not lower <= bend <= upper:  # NaN without a unit
+        return " How the target bends along a budget is not determined."
     told = "is" if upper < 0.0 or lower > 0.0 else "is not"
     return (
         f" How the target bends along a budget ({bend:.2g}, {plan.level:.0%} interval {lower:.2g} "
@@ -237,6 +271,8 @@ def _unsure(plan: Plan) -> Iterable[str]:
     wide = float(
         (plan.table["tokens_per_param_upper"] / plan.table["tokens_per_param_lower"]).max()
     )
+    if math.isnan(wide):
+        return
     lowest = float(plan.table["tokens_per_param_lower"].min())
     highest = float(plan.table["tokens_per_param_upper"].max())
     least = "at least " if any(open_ends(plan, lowest, highest)) else ""

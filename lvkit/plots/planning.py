@@ -238,7 +238,8 @@ def _path(ax: Axes, plan: Plan) -> None:
     table, colour = plan.table.sort_values("budget"), draw.palette()[3]
     ax.plot(table["params_b"], table["tokens_t"], "-", color=colour, lw=2.0, label="_path")
     best_dots(ax, table, table["params_b"], table["tokens_t"], colour)
-    if plan.level is None:
+    table = table[table["params_b_lower"].notna()]
+    if table.empty:
         return
     ends = table[["params_b_lower", "params_b_upper"]].to_numpy(dtype=float)
     spent = table["spent"].to_numpy(dtype=float)
@@ -301,7 +302,7 @@ def plot_plan_value(plan: Plan, *, ax: Axes | None = None) -> Axes:
     what = f"{draw.shown(target_name(plan), 48)} ({plan.target.unit})"
     ax = draw.canvas(ax, width=6.4, height=4.0, xlabel="budget (FLOPs)", ylabel=what)
     table, colour = plan.table.sort_values("budget"), draw.palette()[0]
-    if plan.level is not None:
+    if plan.level is not None and np.isfinite(table["lower"]).all():
         label = f"{plan.level:.0%} interval"
         if len(table) > 1:
             ax.fill_between(table["budget"], table["lower"], table["upper"], color=colour,

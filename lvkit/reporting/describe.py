@@ -319,7 +319,8 @@ def describe_plan_value(plan: Plan) -> str:
     table = plan.table.sort_values("budget")
     ends = [f"{row['value']:.2f} on {flops(row['budget'])}" for _, row in table.iterrows()]
     way = ends[0] if len(ends) == 1 else f"from {ends[0]} to {ends[-1]}"
-    doubt = "" if plan.level is None else f", with {plan.level:.0%} intervals"
+    drawn = plan.level is not None and bool(np.isfinite(table["lower"]).all())
+    doubt = f", with {plan.level:.0%} intervals" if drawn else ""
     outside = int(table["extrapolates"].sum())
     open_dots = f" {count(outside, 'budget')} of {len(table)} outside the fitted models."
     return (
@@ -335,7 +336,7 @@ def describe_plan_comparison(comparison: PlanComparison) -> str:
     told = []
     for plan in comparison.plans:
         row = plan.table.iloc[int(plan.table["budget"].to_numpy().argmax())]
-        ends = ["lower", "upper"] if plan.level is not None else []
+        ends = ["lower", "upper"] if pd.notna(row["tokens_per_param_lower"]) else []
         ends = [amount(float(row[f"tokens_per_param_{end}"])) for end in ends]
         span, best = f" ({' to '.join(ends)})" if ends else "", amount(row["tokens_per_param"])
         corner = str(row["corner"]).removesuffix(" (bracket)")

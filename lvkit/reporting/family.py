@@ -202,7 +202,7 @@ def _caution(fit: Fit, family: str, places: pd.DataFrame) -> str:
         )
     if own == 1:
         text += " How its scores grow with size is taken from all families, as it has one model."
-    return text
+    return " ".join([text, *(record.sentence for record in fit.unidentified)])
 
 
 def places_table(fit: Fit, family: str, *, level: float = 0.95) -> pd.DataFrame:

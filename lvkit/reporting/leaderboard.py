@@ -112,10 +112,12 @@ def _searches(selection: Selection) -> str:
 
 
 def _undetermined(fit: Fit) -> str:
+    sentences = [str(record) for record in fit.unidentified]
     if not fit.converged:
-        return "The fit did not converge, so that the errors of its parameters are unknown."
-    lost = fit.curvature.undetermined_names
-    return f"The data do not determine {some(lost)}." if lost else ""
+        sentences += ["The fit did not converge, so that the errors of its parameters are unknown."]
+    elif lost := fit.curvature.undetermined_names:
+        sentences += [f"The data do not determine {some(lost)}."]
+    return " ".join(sentences)
 
 
 def _alike(fit: Fit) -> str:

@@ -6,6 +6,7 @@ instead of failing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -179,7 +180,8 @@ def _column(plan: Plan) -> dict[str, str]:
     notes = ["no best point inside"] if nowhere else []
     notes += ["outside the fitted models"] if row["extrapolates"] else []
     told = {words: "–" if nowhere else _told(plan, name) for name, words in _ROWS.items()}
-    ends = "" if plan.level is None else f" ({row['lower']:.2f} to {row['upper']:.2f})"
+    withheld = plan.level is None or not math.isfinite(row["lower"])
+    ends = "" if withheld else f" ({row['lower']:.2f} to {row['upper']:.2f})"
     value = "–" if nowhere else f"{row['value']:.2f}{ends}"
     return {**told, f"reached ({plan.target.unit})": value, "mind": ", ".join(notes) or "–"}
 
@@ -188,7 +190,7 @@ def _told(plan: Plan, name: str) -> str:
     """Return a number of a plan with its interval, if it has one."""
     row = plan.table.iloc[0]
     value = amount(float(row[name]))
-    if plan.level is None:
+    if plan.level is None or math.isnan(row[f"{name}_lower"]):
         return value
     return f"{value} ({amount(row[f'{name}_lower'])} to {amount(row[f'{name}_upper'])})"
 

@@ -196,6 +196,7 @@ def _trust(fit: Fit) -> str:
         else f"The search for the best parameters did NOT converge ({fit.message}); more starts "
         "may help."
     )
+    search = " ".join([search, *(str(record) for record in fit.unidentified)])
     return (
         f"{search} The errors above are for the scores the model learned from; new models will be "
         "missed by more. Families with few scores are drawn towards the average."

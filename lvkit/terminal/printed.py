@@ -5,6 +5,7 @@ The text is for reading at a glance; :mod:`lvkit.documents` has all of it for a 
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from lvkit.terminal.options import in_options
@@ -48,13 +49,17 @@ def check_text(report: CheckReport) -> str:
 
 def fit_text(fit: Fit) -> str:
     """Return what a fit found: how well it fits, what loads on what, what was left out."""
+    from lvkit.identifiability import unidentified
+
     converged = "yes" if fit.converged else "NO"
+    undetermined = [in_options(str(r)) for r in unidentified(fit, curvature=True)]
     parts = [
         f"Fitted to {fit.n_scores:,} scores of {fit.n_models:,} models in {fit.n_families:,} "
         f"families{_left_out(fit.dropped)}.",
         f"Log-likelihood {fit.loglik:.1f}, AIC {fit.aic:.1f}, BIC {fit.bic:.1f}, "
         f"{fit.n_params} parameters.",
         f"Converged: {converged} ({fit.message.removeprefix('converged: ')})",
+        *(f"Not determined: {sentence}" for sentence in undetermined),
         "",
         "Loadings (each skill's anchor loads on that skill alone)",
         table(fit.loadings),
@@ -84,7 +89,9 @@ def plan_text(plan: Plan) -> str:
     columns = {"tokens_per_param": "tokens_per_param_", "value": ""}
     for name, start in columns.items():
         shown[f"{name} ({plan.level:.0%})"] = [
-            f"{amount(a) if a > 0 else f'{a:.3g}'} to {amount(b) if b > 0 else f'{b:.3g}'}"
+            "none"
+            if not isfinite(a)
+            else f"{amount(a) if a > 0 else f'{a:.3g}'} to {amount(b) if b > 0 else f'{b:.3g}'}"
             for a, b in zip(plan.table[start + "lower"], plan.table[start + "upper"], strict=True)
         ]
     shown["corner"] = plan.table["corner"]
