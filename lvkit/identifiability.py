@@ -55,6 +55,9 @@ likelihood ratio against no variance is about n / 2."""
 _LEAST_SHARE = 0.25
 """With few families that is too much to ask; then they must be worth this share of their number."""
 
+_SINGULAR = 0.1
+"""In a direction worth fewer families than this the covariance is singular but for rounding."""
+
 _Z_ERROR = 1.0
 """A standard error of Fisher's z above this leaves all correlations from -0.96 to 0.96 open."""
 
@@ -245,7 +248,7 @@ def _covariance(fit: Fit) -> Iterator[Unidentified]:
             yield _no_correlation(fit, later, earlier)
     learned = np.eye(n_skills) - posterior
     weakest = float(np.linalg.eigvalsh(np.einsum("lij,ljk->ik", learned, learned))[0])
-    if weakest < least and not alike.any() and not pairs:
+    if weakest < _SINGULAR and not alike.any() and not pairs:
         yield Unidentified(
             "covariance",
             fit.skills,

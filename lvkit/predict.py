@@ -22,6 +22,7 @@ from lvkit.calibration import own_residuals
 from lvkit.checks import check_level, check_whole
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError, LvkitWarning
+from lvkit.extrapolation import warn_if_far
 from lvkit.panel import Panel
 from lvkit.predictive import Predictive, predictive
 from lvkit.request import Request, read_request
@@ -50,7 +51,9 @@ class Prediction:
         ``median``, ``lower``, ``upper``, ``family_kind`` (known, new or unknown), ``known_score``
         (what was given, NaN if nothing), ``n_known`` (models of its family that are known) and
         ``distance`` (how far the model lies outside their sizes, in powers of ten; NaN for unknown
-        recipes).
+        recipes), ``outside`` (the column in which the model lies farthest outside the range of all
+        fitted models, "" if it lies inside) and ``outside_factor`` (by which factor, 1 inside; see
+        :class:`lvkit.extrapolation.Beyond`).
     level : float
         Level of the intervals from ``lower`` to ``upper``.
     intervals : {"plugin", "model", "calibrated"}
@@ -184,6 +187,9 @@ def predict(
     table["n_known"] = np.repeat(request.n_known, repeat)
     table["distance"] = np.repeat(request.distance, repeat)
     table["known_score"] = request.scores.ravel()
+    columns, factors = request.outside
+    table["outside"] = np.repeat(np.array(columns, dtype=object), repeat)
+    table["outside_factor"] = np.repeat(factors, repeat)
     return prediction
 
 
@@ -210,6 +216,7 @@ def predict_skills(
     """Predict skills; see :meth:`lvkit.results.Fit.predict_skills`."""
     level, draws = check_level(level), check_whole(draws, "draws")
     request = read_request(fit, models, new_family)
+    warn_if_far(request.beyond, stacklevel=3)  # the line that asked the fit
     seed = check_whole(seed, "seed", 0)
     found = predictive(fit, request, draws=draws, seed=seed, curvature=fit.curvature)
     skills = found.skills

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.errors import LvkitError, nearest
+from lvkit.extrapolation import Beyond, beyond
 from lvkit.panel import Panel
 from lvkit.preparation import slope_position
 from lvkit.reading.cells import is_blank, parse_number, without_rounding
@@ -65,6 +66,8 @@ class Request:
         Number of models in the evidence of each model's family.
     keys : tuple of str, length n
         What a model's latent vector goes by: its family, or its own name where it has none.
+    beyond : tuple of Beyond
+        Values outside the range of the fitted models.
     """
 
     models: tuple[str, ...]
@@ -79,6 +82,21 @@ class Request:
     distance: Array
     n_known: Index
     keys: tuple[str, ...]
+    beyond: tuple[Beyond, ...]
+
+    @property
+    def outside(self) -> tuple[list[str], Array]:
+        """For each model the column in which it lies farthest outside the fit, and the factor.
+
+        An empty name and 1 where it lies inside in all of them.
+        """
+        names, factors = [""] * self.size, np.ones(self.size)
+        place = {model: at for at, model in enumerate(self.models)}
+        for value in self.beyond:
+            at = place[value.model]
+            if value.factor > factors[at]:
+                names[at], factors[at] = value.column, value.factor
+        return names, factors
 
     @property
     def size(self) -> int:
@@ -144,6 +162,7 @@ def read_request(fit: Fit, models: pd.DataFrame | Panel, new_family: str) -> Req
         _distances(fit, described, group, evidence, evidence_models),
         _counts(group, evidence),
         tuple(key or f"\x00{name}" for key, name in zip(keys, names, strict=True)),
+        beyond(fit, described),
     )
 
 

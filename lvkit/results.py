@@ -438,8 +438,11 @@ class Fit:
         Warns
         -----
         LvkitWarning
-            If the level is higher than the lineages of the calibration can vouch for.
+            If the level is higher than the lineages of the calibration can vouch for, and for
+            sizes, tokens or other numbers that lie outside those of the fitted models by a factor
+            above 5.
         """
+        from lvkit.extrapolation import warn_if_far
         from lvkit.predict import predict
 
         found = predict(
@@ -451,6 +454,7 @@ class Fit:
             draws=draws,
             seed=seed,
         )
+        warn_if_far(found.request.beyond)
         if self.calibration is not None and found.intervals == "calibrated":
             self.calibration.warn_beyond(found.level, found.request)
         return found

@@ -19,6 +19,7 @@ from lvkit.planning.words import (
     amount,
     as_html,
     association,
+    attributes_outside,
     flops,
     size,
     tokens,
@@ -92,7 +93,8 @@ class Need:
         )
         middle = [cornered] if "bracket" in self.corner else []
         middle += [outside] if self.extrapolates else []
-        return (self.reason, *middle, *undetermined(self.aim), association(self.aim.fit))
+        middle += [*attributes_outside(self.aim), *undetermined(self.aim)]
+        return (self.reason, *middle, association(self.aim.fit))
 
     def _repr_html_(self) -> str:
         import pandas as pd

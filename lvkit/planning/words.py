@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lvkit.extrapolation import UNITS, beyond
+
 if TYPE_CHECKING:
     from lvkit.planning.aim import Aim
     from lvkit.planning.plan import Plan
@@ -19,6 +21,7 @@ __all__ = [
     "amount",
     "as_html",
     "association",
+    "attributes_outside",
     "bound",
     "flops",
     "open_ends",
@@ -110,8 +113,22 @@ def association(fit: Fit) -> str:
 def plan_words(plan: Plan) -> tuple[str, ...]:
     """Return what a plan says, in sentences."""
     said = [*_best(plan), *_constant(plan), *_corners(plan), *_unsure(plan), *_unspent(plan)]
-    said += [*_falling(plan), *_outside(plan), *undetermined(plan.aim), *_withheld(plan)]
+    said += [
+        *_falling(plan),
+        *_outside(plan),
+        *attributes_outside(plan.aim),
+        *undetermined(plan.aim),
+        *_withheld(plan),
+    ]
     return (*said, association(plan.fit))
+
+
+def attributes_outside(aim: Aim) -> Iterable[str]:
+    """Return which of the planned models' other columns are far outside the fitted ones'."""
+    columns = {**dict.fromkeys(UNITS, math.nan), **aim.surface.attributes}
+    for value in beyond(aim.fit, pd.DataFrame(columns, index=["the planned models"])):
+        if value.far:
+            yield f"{value.sentence}."
 
 
 def undetermined(aim: Aim) -> Iterable[str]:
