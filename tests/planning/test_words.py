@@ -193,7 +193,7 @@ def test_a_family_with_a_dangerous_name_is_shown_harmlessly(curved_fit: lv.Fit) 
     name = "<script>alert(1)</script>"
     fit: Any = SimpleNamespace(
         families=(name,), model=curved_fit.model, panel=curved_fit.panel,
-        prepared=curved_fit.prepared, n_families=1,
+        prepared=curved_fit.prepared, n_families=1, unidentified=(),
     )  # fmt: skip
     page = replace(plan, aim=replace(plan.aim, fit=fit, family=name))._repr_html_()
     assert "<script>" not in page
