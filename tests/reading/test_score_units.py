@@ -106,7 +106,8 @@ def test_percent_signs_are_one_problem(drop_invalid: bool) -> None:
 
 
 def test_rounding_errors_at_either_end_are_scores() -> None:
-    frame = table(mmlu=[1.0000000000000002, *MMLU[1:]], gsm8k=[-1e-17, *GSM8K[1:]])
+    high = [1.0000000000000002, 0.97, *MMLU[2:]]
+    frame = table(mmlu=high, gsm8k=[-1e-17, *GSM8K[1:]])
     result: Checked = validated(frame)
     assert result.scores["mmlu"].max() == 1.0
     assert result.scores["gsm8k"].min() == 0.0
