@@ -8,6 +8,7 @@ numpy lets run side by side while it works on its arrays.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -71,15 +72,22 @@ def in_threads(
     if count == 1 or len(tasks) < 2:
         return [function(*task) for task in tasks]
     settings = np.geterr()
+    failed = threading.Event()
 
-    def one(task: tuple[Any, ...]) -> Result:
-        with np.errstate(**settings):
-            return function(*task)
+    def one(task: tuple[Any, ...]) -> Result | None:
+        if failed.is_set():
+            return None  # never returned to the caller, who gets the error
+        try:
+            with np.errstate(**settings):
+                return function(*task)
+        except BaseException:
+            failed.set()
+            raise
 
     with ThreadPoolExecutor(min(count, len(tasks))) as threads:
         waiting = [threads.submit(one, task) for task in tasks]
         try:
-            return [future.result() for future in waiting]
+            return [future.result() for future in waiting]  # type: ignore[misc]
         finally:
             for future in waiting:
                 future.cancel()

@@ -22,6 +22,7 @@ import scipy
 from distributed import Client, LocalCluster
 from distributed.client import FutureCancelledError
 from threadpoolctl import threadpool_info, threadpool_limits
+from waiting import PATIENCE, until
 
 import lvkit as lv
 from lvkit import cluster
@@ -44,6 +45,12 @@ def address() -> Iterator[str]:
         silence_logs=logging.ERROR,
     ) as local:
         yield local.scheduler_address
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take more than seconds to answer."""
+    monkeypatch.setattr(cluster, "_PATIENCE", PATIENCE)
 
 
 # -- reaching it ---------------------------------------------------------------------------------
@@ -78,7 +85,8 @@ def test_without_distributed_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_scheduler_without_workers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 0.5)
+    wait = Client.wait_for_workers
+    monkeypatch.setattr(Client, "wait_for_workers", lambda client, n, **_: wait(client, n, 0.1))
     with (
         LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=":0") as local,
         pytest.raises(lv.LvkitError, match=f"Start some: 'dask worker {local.scheduler_address}'"),
@@ -163,34 +171,25 @@ def test_an_error_on_a_worker_reaches_the_caller(address: str) -> None:
 
 
 def test_who_leaves_early_leaves_no_task_on_the_cluster(address: str, tmp_path: Path) -> None:
-    with dask_cluster(address), closing(run(nap_in(tmp_path), list_of(60), -1)) as found:
+    with dask_cluster(address), closing(run(waiting_in(tmp_path), list_of(60), -1)) as found:
         assert next(found) == 0
     with Client(address, set_as_default=False) as client:
-        deadline = time.monotonic() + 10.0
-        while tasks_of(client) and time.monotonic() < deadline:
+        until(lambda: tasks_of(client) == 0, "an empty scheduler")
+        (tmp_path / "go").touch()
+        until(lambda: running_on(client) == 0, "idle workers")
+    assert len(list(tmp_path.glob("task-*"))) <= 3  # the first, and one on each worker
+
+
+def waiting_in(folder: Path) -> Callable[[int], int]:
+    """A task that leaves a mark in a folder; all but the first then wait for a file in it."""
+
+    def task(number: int) -> int:
+        (folder / f"task-{number}").touch()
+        while number > 0 and not (folder / "go").exists():
             time.sleep(0.02)
-        assert tasks_of(client) == 0
-    assert settled(tmp_path) < 60
-
-
-def settled(folder: Path) -> int:
-    """How many marks there are in a folder when no more have come for a second."""
-    before = -1
-    while before < (now := len(list(folder.iterdir()))):
-        before = now
-        time.sleep(1.0)
-    return now
-
-
-def nap_in(folder: Path) -> Callable[[int], int]:
-    """A task that leaves a mark in a folder when it begins."""
-
-    def nap(number: int) -> int:
-        (folder / str(number)).touch()
-        time.sleep(0.05)
         return number
 
-    return nap
+    return task
 
 
 def list_of(count: int) -> list[tuple[int]]:
@@ -201,6 +200,12 @@ def tasks_of(client: Client) -> int:
     """How many tasks the scheduler still knows."""
     count: int = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
     return count
+
+
+def running_on(client: Client) -> int:
+    """How many tasks the workers still run, for anybody or nobody."""
+    counts = client.run(lambda dask_worker: dask_worker.state.executing_count)
+    return int(sum(counts.values()))
 
 
 # -- the same numbers everywhere -----------------------------------------------------------------

@@ -1,26 +1,31 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
 from joblib import parallel_config
+from waiting import PATIENCE
 
 from lvkit.threads import in_threads, thread_count
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_results_come_in_the_order_of_the_tasks(count: int) -> None:
-    def late(number: int) -> int:
-        time.sleep(0.01 * (5 - number))
+    second_done = threading.Event()
+
+    def work(number: int) -> int:
+        if number == 0 and count > 1:
+            assert second_done.wait(PATIENCE)
+        if number == 1:
+            second_done.set()
         return number
 
-    assert in_threads(late, [(number,) for number in range(5)], count) == list(range(5))
+    assert in_threads(work, [(number,) for number in range(5)], count) == list(range(5))
 
 
 def test_tasks_run_side_by_side() -> None:
-    meet = threading.Barrier(2, timeout=10.0)
+    meet = threading.Barrier(2, timeout=PATIENCE)
     assert sorted(in_threads(lambda _: meet.wait(), [(0,), (1,)], 2)) == [0, 1]
 
 
@@ -39,17 +44,17 @@ def test_threads_keep_what_the_caller_says_of_overflows() -> None:
 
 
 def test_an_error_is_raised_and_what_waits_is_dropped() -> None:
-    done = []
+    begun: list[int] = []
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     def work(number: int) -> None:
-        if number == 0:
-            raise ValueError("the first task")
-        time.sleep(0.05)
-        done.append(number)
+        begun.append(number)
+        both.wait()
+        raise ValueError(f"task {number}")
 
-    with pytest.raises(ValueError, match="the first task"):
+    with pytest.raises(ValueError, match="task 0"):
         in_threads(work, [(number,) for number in range(50)], 2)
-    assert len(done) < 10
+    assert sorted(begun) == [0, 1]
 
 
 def test_none_means_what_the_users_joblib_says_but_no_more_than_the_cores(

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import warnings
+from collections.abc import Callable
 from contextlib import closing
 
 import joblib
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
+from waiting import PATIENCE
 
 from lvkit.workers import run
 
 
-def slow_first(number: int) -> int:
-    """Return the number; the first one takes longest."""
-    time.sleep(0.05 if number == 0 else 0.0)
-    return number
+def last_first(n_jobs: int) -> Callable[[int], int]:
+    """A task that returns its number; where several run at once, the first ends after another."""
+    another_ended = threading.Event()
+
+    def task(number: int) -> int:
+        if number == 0 and n_jobs != 1:
+            assert another_ended.wait(PATIENCE)
+        if number == 1:
+            another_ended.set()
+        return number
+
+    return task
 
 
 def threads_of_blas(_: int) -> int:
@@ -28,10 +37,10 @@ def threads_of_blas(_: int) -> int:
     return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2, -1])
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
 def test_results_come_in_the_order_of_the_tasks(n_jobs: int) -> None:
     with joblib.parallel_config(backend="threading"):
-        found = list(run(slow_first, [(number,) for number in range(6)], n_jobs))
+        found = list(run(last_first(n_jobs), [(number,) for number in range(6)], n_jobs))
     assert found == list(range(6))
 
 
@@ -89,10 +98,12 @@ def test_an_error_reaches_the_caller_after_the_results_before_it() -> None:
 
 def test_who_leaves_early_leaves_no_task_waiting_no_limit_and_no_warning() -> None:
     begun: list[int] = []
+    others_may_end = threading.Event()
 
     def task(number: int) -> int:
         begun.append(number)
-        time.sleep(0.002)
+        if number > 0:
+            assert others_may_end.wait(PATIENCE)
         return number
 
     tasks = [(number,) for number in range(200)]
@@ -103,10 +114,11 @@ def test_who_leaves_early_leaves_no_task_waiting_no_limit_and_no_warning() -> No
     ):
         warnings.simplefilter("error")
         before = threads_of_blas(0)
+        threads = set(threading.enumerate())
         with closing(run(task, tasks, 2)) as found:
             assert next(found) == 0
-        waiting = len(begun)
-        time.sleep(0.05)  # tasks that had begun end
         assert threads_of_blas(0) == before
-    assert waiting < 200
-    assert len(begun) <= waiting + 2
+        others_may_end.set()
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(PATIENCE)
+    assert len(begun) <= 5  # two at once, and as many again that wait for their turn

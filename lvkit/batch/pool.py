@@ -55,13 +55,14 @@ def run_jobs(
 def _here(jobs: Sequence[Job], n_jobs: int) -> Generator[Outcome, None, None]:
     from concurrent.futures import ThreadPoolExecutor, as_completed
 
-    from lvkit.reporting.kernel import Halt
+    from lvkit.reporting.kernel import Halt, HaltedError
 
     halt = Halt()
     pool = ThreadPoolExecutor(n_jobs, thread_name_prefix="lvkit-report")
     try:
         for future in as_completed([pool.submit(_in_thread, job, halt) for job in jobs]):
-            yield future.result()
+            if not isinstance(future.exception(), HaltedError):  # raised with its cause elsewhere
+                yield future.result()
     except BaseException:
         halt.pull()
         raise
@@ -70,13 +71,23 @@ def _here(jobs: Sequence[Job], n_jobs: int) -> Generator[Outcome, None, None]:
 
 
 def _in_thread(job: Job, halt: Halt) -> Outcome:
-    """Do a job in a thread of its own, and close the event loop that Jupyter leaves open there."""
+    """Do a job in a thread of its own, and close the event loop that Jupyter leaves open there.
+
+    A job that cannot go on stops the others from here: none begins after it, even if the
+    thread that collects the outcomes learns of it late.
+    """
     import asyncio
 
     from jupyter_core.utils import ensure_event_loop
 
+    halt.check()
     try:
-        return run_job(job, halt=halt)
+        outcome = run_job(job, halt=halt)
+        halt.check()  # the kernel may have been killed: its failure is not the notebook's
+        return outcome
+    except BaseException:
+        halt.pull()
+        raise
     finally:
         loop = ensure_event_loop()
         waiting = asyncio.all_tasks(loop)  # what a cell that was stopped has left

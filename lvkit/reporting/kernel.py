@@ -29,6 +29,7 @@ __all__ = ["Halt", "HaltedError", "OwnKernelManager", "run_notebook"]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _ATTEMPTS = 3
 _START_SECONDS = 60
+_OUTPUT_SECONDS = 60  # outputs may arrive after their cell has ended; nbclient allows them 4
 _SILENT = logging.NullHandler()
 
 
@@ -204,6 +205,7 @@ def _execute(
         language="python",
         start_timeout=_START_SECONDS,
         execution_timeout=timeout,
+        iopub_timeout=_OUTPUT_SECONDS,
         kernel_manager_class=manager,
         resources={"metadata": {"path": os.fspath(target.parent)}},
         extra_arguments=[f"--ipython-dir={target.parent / 'ipython'}", "--log-level=CRITICAL"],

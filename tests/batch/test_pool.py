@@ -4,7 +4,6 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,12 +13,14 @@ import pytest
 from distributed import LocalCluster
 from distributed.client import FutureCancelledError
 from tiny import notebook_text, write_notebook
+from waiting import PATIENCE, until
 
 import lvkit as lv
 from lvkit.batch import pool
-from lvkit.batch.job import Job, Outcome
+from lvkit.batch.job import Failure, Job, Outcome
 from lvkit.batch.pool import run_jobs
 from lvkit.cluster import dask_cluster
+from lvkit.reporting.kernel import Halt, HaltedError
 
 
 def jobs(*names: str, code: str = "pass") -> list[Job]:
@@ -31,7 +32,7 @@ def test_outcomes_come_as_they_are_ready(monkeypatch: pytest.MonkeyPatch) -> Non
 
     def run(job: Job, **_: Any) -> Outcome:
         if job.name == "first":
-            assert first_may_end.wait(30)
+            assert first_may_end.wait(PATIENCE)
         return Outcome(job.name, {}, None)
 
     monkeypatch.setattr(pool, "run_job", run)
@@ -58,7 +59,36 @@ def test_a_machine_that_cannot_go_on_stops_the_others(monkeypatch: pytest.Monkey
     monkeypatch.setattr(pool, "run_job", run)
     with pytest.raises(lv.LvkitError, match="the disk is full"):
         list(run_jobs(jobs(*"abcdefghij"), 1))
-    assert len(begun) < 10
+    assert begun == ["a"]
+
+
+def stopped(halt: Halt) -> bool:
+    try:
+        halt.check()
+    except HaltedError:
+        return True
+    return False
+
+
+def test_a_job_that_was_running_when_another_stopped_it_has_no_outcome(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[str] = []
+    both = threading.Barrier(2, timeout=PATIENCE)
+
+    def run(job: Job, *, halt: Any) -> Outcome:
+        begun.append(job.name)
+        both.wait()
+        if job.name == "a":
+            raise lv.LvkitError("the disk is full")
+        until(lambda: stopped(halt), "the stop")
+        return Outcome(job.name, {}, Failure("", "DeadKernelError", "Kernel died"))
+
+    monkeypatch.setattr(pool, "run_job", run)
+    outcomes = run_jobs(jobs(*"bacdefghij"), 2)
+    with pytest.raises(lv.LvkitError, match="the disk is full"):
+        next(outcomes)
+    assert sorted(begun) == ["a", "b"]
 
 
 def kernels() -> list[str]:
@@ -70,8 +100,11 @@ def kernels() -> list[str]:
     ]  # fmt: skip
 
 
-def test_who_stops_listening_stops_the_kernels_also_hanging_ones() -> None:
-    hanging = jobs("b", "c", code="import time; time.sleep(600)")
+def test_who_stops_listening_stops_the_kernels_also_hanging_ones(tmp_path: Path) -> None:
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    code = "import pathlib, time\npathlib.Path({!r}).touch()\ntime.sleep(600)\n"
+    code += "pathlib.Path({!r}).touch()"
+    hanging = jobs("b", "c", code=code.format(str(begun), str(ended)))
 
     def outcomes() -> Iterator[Outcome]:
         with closing(run_jobs(jobs("a") + hanging, 2)) as found:
@@ -80,19 +113,19 @@ def test_who_stops_listening_stops_the_kernels_also_hanging_ones() -> None:
 
     listening = outcomes()
     assert next(listening).name == "a"
+    until(begun.exists, "a notebook that hangs")
     assert kernels()
-    begun = time.monotonic()
     listening.close()  # type: ignore[attr-defined]
     assert kernels() == []
-    assert time.monotonic() - begun < 60
+    assert not ended.exists()
 
 
 @pytest.mark.slow
 def test_a_cell_that_hangs_leaves_no_lines_of_other_libraries(tmp_path: Path) -> None:
-    notebook = write_notebook(tmp_path, "import time; time.sleep(99)")
+    notebook = write_notebook(tmp_path, "while True: pass")
     command = [sys.executable, "-m", "lvkit", "report", "--notebook", str(notebook)]
     command += ["--timeout", "1", "--output", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
     assert "TimeoutError: a cell took longer than 1 seconds" in done.stdout
     assert done.stderr == ""

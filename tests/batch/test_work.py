@@ -9,13 +9,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tiny import SHOW, write_notebook
+from waiting import PATIENCE, until
 
 import lvkit as lv
 from lvkit.batch import Batch, run_reports
@@ -182,14 +181,6 @@ def start(folder: Path, notebook: Path, xs: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_until(reached: Callable[[], object]) -> None:
-    for _ in range(1200):
-        if reached():
-            return
-        time.sleep(0.1)
-    raise AssertionError("waited for two minutes")
-
-
 def processes(mark: str) -> list[str]:
     """The processes that have a variable of ours in their environment: kernels inherit it."""
     found = []
@@ -209,9 +200,9 @@ def test_after_ctrl_c_kernels_are_gone_and_what_is_done_is_whole(
     notebook = write_notebook(tmp_path, SHOW, "import time\nif x > 1: time.sleep(600)")
     folder = tmp_path / "out"
     with start(folder, notebook, "1,2,3,4") as process:
-        wait_until(lambda: (folder / "index.html").exists())
+        until((folder / "index.html").exists, "the index")
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     (told,) = json.loads(out)["error"]["problems"]
     assert told["seen"] == "interrupted"
@@ -233,13 +224,14 @@ def test_a_batch_that_is_killed_goes_on_and_nothing_is_damaged(
     notebook, folder = write_notebook(tmp_path), tmp_path / "out"
     for there in (0, 1, 3):
         with start(folder, notebook, "1,2,3,4") as process:
-            wait_until(lambda n=there: len([*folder.glob("runs/x-*")]) >= n and folder.exists())
+            until(folder.exists, "the output")
+            until(lambda n=there: len([*folder.glob("runs/x-*")]) >= n, f"{there} reports")
             process.kill()
         for page in folder.glob("runs/x-*/report.html"):
             assert page.read_text().endswith("</html>\n")
-    wait_until(lambda: not [p for p in processes(mark) if int(p) != os.getpid()])
+    until(lambda: set(processes(mark)) <= {str(os.getpid())}, "the end of the kernels")
     with start(folder, notebook, "1,2,3,4") as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert sum(run["kept"] for run in json.loads(out)["runs"]) >= 3
     assert numbers(folder) == {f"x-{n}": {"double": 2 * n} for n in (1, 2, 3, 4)}

@@ -16,6 +16,7 @@ from typing import Any
 import nbformat
 import papermill
 import pytest
+from waiting import PATIENCE
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tables
@@ -128,7 +129,14 @@ def test_an_app_runs_on_a_users_file_with_other_settings(
     given = {name: value for name, value in wanted.items() if name in known}
     done = tmp_path / path.name
     papermill.execute_notebook(
-        str(path), str(done), given, progress_bar=False, cwd=str(tmp_path), execution_timeout=600
+        str(path),
+        str(done),
+        given,
+        progress_bar=False,
+        cwd=str(tmp_path),
+        execution_timeout=600,
+        start_timeout=PATIENCE,
+        iopub_timeout=PATIENCE,
     )
     assert len(cells(done, "injected-parameters")) == 1
 
@@ -155,7 +163,14 @@ def test_a_report_on_hard_names_without_tokens_is_harmless(name: str, tmp_path: 
     source, done = FOLDER / f"{name}.ipynb", tmp_path / "done.ipynb"
     given = {key: wanted[key] for key in wanted if key in papermill.inspect_notebook(str(source))}
     papermill.execute_notebook(
-        str(source), str(done), given, progress_bar=False, cwd=str(tmp_path), execution_timeout=600
+        str(source),
+        str(done),
+        given,
+        progress_bar=False,
+        cwd=str(tmp_path),
+        execution_timeout=600,
+        start_timeout=PATIENCE,
+        iopub_timeout=PATIENCE,
     )
     page = html_page(nbformat.read(done, as_version=4), ODD[0])
     assert "&lt;script&gt;alert(" in page

@@ -4,6 +4,7 @@ import threading
 import warnings
 
 import pytest
+from waiting import PATIENCE
 
 from lvkit.errors import LvkitWarning
 from lvkit.widgets.listening import listening
@@ -31,7 +32,7 @@ def test_what_is_not_lvkits_goes_where_it_went_before() -> None:
 
 def test_threads_hear_their_own() -> None:
     heard_there: list[str] = []
-    both, said = threading.Barrier(2, timeout=10), threading.Barrier(2, timeout=10)
+    both, said = threading.Barrier(2, timeout=PATIENCE), threading.Barrier(2, timeout=PATIENCE)
 
     def there() -> None:
         with listening() as heard:
@@ -46,7 +47,7 @@ def test_threads_hear_their_own() -> None:
         both.wait()
         warnings.warn("here", LvkitWarning, stacklevel=1)
         said.wait()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert (heard, heard_there) == (["here"], ["there"])
 
 

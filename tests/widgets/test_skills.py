@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets
 import matplotlib as mpl
 import pytest
+from waiting import PATIENCE, until
 
 import lvkit as lv
 from lvkit.widgets import choose_skills
@@ -153,13 +154,19 @@ def test_an_interrupted_cell_stops_the_search(
     widget = chooser(panel)
     real = widget.work.wait
 
+    def after_the_stop(fit: lv.Fit) -> lv.Fit:
+        until(lambda: widget.work.stop_button.disabled, "the stop")
+        return fit
+
+    after_each_fit(monkeypatch, after_the_stop)
+
     def interrupted(timeout: float | None = None) -> bool:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(widget.work, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         widget.run()
-    assert real(60)
+    assert real(PATIENCE)
     assert widget.work.outcome == "stopped"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets
 import pytest
 from driving import check_controls, control
+from waiting import PATIENCE
 
 import lvkit as lv
 from lvkit.widgets.tool import Tool, labelled, settable
@@ -181,7 +182,7 @@ def test_another_thread_waits_for_its_turn(tool: Tool) -> None:
 
     def slow(_: Any) -> None:
         inside.set()
-        go.wait(10)
+        go.wait(PATIENCE)
         order.append("first")
 
     def second() -> None:
@@ -190,9 +191,9 @@ def test_another_thread_waits_for_its_turn(tool: Tool) -> None:
 
     thread = threading.Thread(target=tool.call, args=(slow, None))
     thread.start()
-    inside.wait(10)
+    inside.wait(PATIENCE)
     second()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert order == ["first", "second"]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets
 import pytest
+from waiting import PATIENCE
 
 import lvkit as lv
 from lvkit.progress import progress_bar
@@ -25,7 +26,7 @@ class Steps:
         with progress_bar(progress, total=3, label="Steps") as bar:
             self.begun.set()
             for number in range(1, 4):
-                assert self.go.acquire(timeout=10)
+                assert self.go.acquire(timeout=PATIENCE)
                 self.done.append(number)
                 bar.set_postfix_str(f"number <{number}>")
                 bar.update()
@@ -50,7 +51,7 @@ def button() -> Any:
 def work(tool: Tool, button: Any) -> Iterator[Work]:
     work = Work(tool, locked=[button])
     yield work
-    assert work.wait(10)
+    assert work.wait(PATIENCE)
     assert "lvkit work" not in [thread.name for thread in threading.enumerate()]
 
 
@@ -58,7 +59,7 @@ def test_work_returns_its_result_and_shows_its_progress(work: Work) -> None:
     steps = Steps()
     steps.allow()
     work.start(steps)
-    assert work.wait(10)
+    assert work.wait(PATIENCE)
     assert (work.result, work.outcome, work.running) == ("all", "done", False)
     assert (work.bar.value, work.bar.max, work.words.value) == (3, 3, "Done.")
 
@@ -69,7 +70,7 @@ def test_start_returns_at_once_and_locks_the_controls(work: Work, button: Any) -
     assert (work.running, button.disabled, work.stop_button.disabled) == (True, True, False)
     assert work.wait(0) is False
     steps.allow()
-    assert work.wait(10)
+    assert work.wait(PATIENCE)
     assert (button.disabled, work.stop_button.disabled) == (False, True)
 
 
@@ -82,18 +83,18 @@ def test_words_of_the_work_are_shown_as_they_are(work: Work) -> None:
 
     seen: list[str] = []
     work.start(task)
-    work.wait(10)
+    work.wait(PATIENCE)
     assert seen == ["A &amp; B: &lt;i&gt;"]
 
 
 def test_stopped_work_keeps_what_is_done(work: Work, tool: Tool) -> None:
     steps = Steps()
     work.start(steps)
-    steps.begun.wait(10)
+    steps.begun.wait(PATIENCE)
     tool.press(work.stop_button)
     assert work.stop_button.disabled
     steps.allow()
-    assert work.wait(10)
+    assert work.wait(PATIENCE)
     assert (steps.done, work.outcome, work.result) == ([1], "stopped", None)
     assert tool.notice.text == "Stopped. What was done before is kept."
 
@@ -103,11 +104,11 @@ def test_work_can_be_started_again_after_a_stop(work: Work, tool: Tool) -> None:
     work.start(steps)
     work.stop()
     steps.allow()
-    work.wait(10)
+    work.wait(PATIENCE)
     steps = Steps()
     steps.allow()
     work.start(steps)
-    assert work.wait(10)
+    assert work.wait(PATIENCE)
     assert (steps.done, work.outcome) == ([1, 2, 3], "done")
 
 
@@ -124,11 +125,11 @@ def test_work_that_fails_is_told_and_can_be_repeated(work: Work, tool: Tool, but
         raise lv.LvkitError("too few scores")
 
     work.start(fails)
-    assert work.wait(10)
+    assert work.wait(PATIENCE)
     assert (work.outcome, work.result, tool.notice.text) == ("failed", None, "too few scores.")
     assert not button.disabled
     work.start(lambda progress: 5)
-    work.wait(10)
+    work.wait(PATIENCE)
     assert (work.outcome, work.result) == ("done", 5)
 
 
@@ -136,9 +137,9 @@ def test_waiting_raises_the_fault_once_when_asked(work: Work, tool: Tool) -> Non
     tool.raise_on_exception = True
     work.start(lambda progress: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        work.wait(10)
+        work.wait(PATIENCE)
     assert "ZeroDivisionError" in tool.notice.text
-    assert work.wait(10)
+    assert work.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("task", [lambda progress: 1, lambda progress: 1 / 0])
@@ -146,7 +147,7 @@ def test_the_widget_is_told_however_work_ends(tool: Tool, task: Any) -> None:
     ended: list[tuple[str, Any]] = []
     work = Work(tool, finished=lambda work: ended.append((work.outcome, work.result)))
     work.start(task)
-    work.wait(10)
+    work.wait(PATIENCE)
     assert ended in ([("done", 1)], [("failed", None)])
 
 
@@ -155,13 +156,13 @@ def test_a_fault_after_the_work_is_told_too(tool: Tool) -> None:
     work = Work(tool, finished=lambda work: {}["lost"])
     work.start(lambda progress: 1)
     with pytest.raises(KeyError, match="lost"):
-        work.wait(10)
+        work.wait(PATIENCE)
     assert (work.outcome, work.result) == ("done", 1)
 
 
 def test_what_lvkit_warns_of_is_said_at_the_end(work: Work, tool: Tool) -> None:
     work.start(lambda progress: warnings.warn("few scores", lv.LvkitWarning, stacklevel=1))
-    work.wait(10)
+    work.wait(PATIENCE)
     assert tool.notice.text == "few scores"
 
 
@@ -174,7 +175,7 @@ def test_a_library_function_is_stopped_between_its_steps(work: Work, small_panel
 
     work.start(lambda progress: lv.select_skills(small_panel, [1, 2], progress=progress,
                                                  report=report))  # fmt: skip
-    work.wait(60)
+    work.wait(PATIENCE)
     assert work.outcome == "stopped"
     assert [list(selection.fits) for selection in kept] == [[1]]
 
