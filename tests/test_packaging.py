@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from wheels import built_wheel, fresh_environment
 
+import lvkit
 from lvkit.cards import cards, fresh_copy
 from lvkit.files import shipped_notebooks
 
@@ -67,6 +69,28 @@ def test_binder_installs_lvkit_itself_with_its_cards() -> None:
     assert os.access(script, os.X_OK)
     subprocess.run(["sh", "-n", script], check=True)
     assert "\npython -m pip install --no-deps .\n" in script.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (["-c", "import lvkit as lv; print(len(lv.load_leaderboard().models))"], "197"),
+        (
+            ["-c", "from lvkit.widgets import plan_budget; print(plan_budget.__name__)"],
+            "plan_budget",
+        ),
+        (["-m", "lvkit", "--version"], f"lvkit {lvkit.__version__}"),
+    ],
+)
+def test_lvkit_is_imported_in_the_parent_folder_of_a_clone_named_lvkit(
+    arguments: list[str], printed: str, tmp_path: Path
+) -> None:
+    """Where this fails, the environment was made before `setup.py` last changed: install again."""
+    (tmp_path / "lvkit").symlink_to(ROOT)
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{printed}\n"
 
 
 @pytest.fixture(scope="module")
