@@ -3,14 +3,22 @@
 PYTHON ?= python3
 JOBS ?= 2
 LAB ?= lab
-BROWSER ?= yes
+BROWSER ?= auto
+NOTEBOOKS ?= notebooks
 
 venv := .venv
 python := $(venv)/bin/python
-sources := pyproject.toml .ci/venv .ci/find-python
+sources := pyproject.toml setup.py .ci/venv .ci/find-python
 
-# The browser tests need Chromium: `make test BROWSER=no` runs the others.
-without-browser := $(if $(filter no,$(BROWSER)),-m 'not browser')
+# Browser tests: yes requires a browser, no leaves them out, auto skips them where there is none.
+# In the environment, other values name the user's web browser, which is none of our business.
+browser := $(filter auto yes no,$(BROWSER))
+ifeq ($(browser),)
+browser := auto
+ifeq ($(origin BROWSER),command line)
+$(error got BROWSER=$(BROWSER); expected auto, yes or no)
+endif
+endif
 
 # Many small problems: one thread of linear algebra for each process is the fastest.
 export OMP_NUM_THREADS ?= 1
@@ -41,10 +49,15 @@ apps: $(venv)/.with-lab ## show the planner and the skills as pages without code
 		--VoilaConfiguration.extension_allowlist=@voila-dashboards/widgets-manager8 \
 		--VoilaConfiguration.extension_allowlist=@jupyter-widgets/jupyterlab-manager
 
-test: $(venv)/.with-test ## run all tests: library, doctests, notebooks, browser (BROWSER=no), coverage
-	$(python) -m pytest -n $(JOBS) --dist loadfile --cov $(without-browser)
-	$(python) -m pytest --override-ini addopts= -W default -p no:cacheprovider \
-		--nbval-lax --nbval-current-env --nbval-cell-timeout=600 notebooks
+# Both halves run, whatever becomes of the first.
+test: $(venv)/.with-test ## run all tests: notebooks, library, doctests, browser (BROWSER=yes, no), coverage
+	@trap 'exit 130' INT; failed=; \
+	$(python) -m pytest --override-ini addopts= -W default -p no:cacheprovider --nbval-lax \
+		--nbval-current-env --nbval-cell-timeout=600 --nbval-kernel-startup-timeout=300 \
+		$(NOTEBOOKS) || failed='the notebooks'; \
+	$(python) -m pytest -n $(JOBS) --dist loadfile --browser-tests=$(browser) \
+		$(or $(TESTS),--cov) || failed="$${failed:+$$failed and }the tests"; \
+	if [ -n "$$failed" ]; then echo "Failed: $$failed (see above)." >&2; exit 1; fi
 
 lint: $(venv)/.with-dev ## check the style of the code
 	$(python) -m ruff check .

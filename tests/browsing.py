@@ -13,15 +13,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from waiting import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -34,26 +32,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 90  # seconds; a shared machine is sometimes slow
-NO_BROWSER = (
-    "No Chromium was found, nor Chrome. On Debian and Ubuntu: apt-get install chromium. To leave "
-    "these tests out: make test BROWSER=no."
-)
-
-
-def find_browser() -> str | None:
-    """Where Chromium, or a browser of its kind, is."""
-    found = subprocess.run([ROOT / ".ci" / "find-chromium"], capture_output=True, text=True)
-    return found.stdout.strip() or None
-
-
-def until(true: Callable[[], Any], what: str, *, seconds: float = PATIENCE) -> Any:
-    """Wait until something is true, and return it."""
-    end = time.monotonic() + seconds
-    while not (value := true()):
-        assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.1)
-    return value
 
 
 def at_home(home: Path) -> dict[str, str]:
@@ -94,7 +72,7 @@ def running(
             pids = [json.loads(file.read_text())["pid"] for file in servers] or [process.pid]
             for pid in pids:  # `lvkit lab` ends when the server it started has ended
                 os.kill(pid, signal.SIGTERM)
-            process.wait(60)
+            process.wait(PATIENCE)
 
 
 def free_port() -> int:
@@ -110,6 +88,7 @@ def jupyterlab(home: Path, command: Sequence[str], **more: str) -> Iterator[str]
         "--no-browser",
         "--allow-root",
         f"--port={free_port()}",
+        "--LabApp.expose_app_in_browser=True",  # so that a test can wait for the end of a command
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     home.mkdir(parents=True, exist_ok=True)
@@ -132,23 +111,16 @@ def apps_in(home: Path) -> Iterator[str]:
     makefile = MAKEFILE.replace("\\\n", " ")
     recipe = re.search(r"^apps:.*\n\tJUPYTER_PATH=(\S+) \$\(python\) (.*)$", makefile, re.MULTILINE)
     assert recipe is not None
-    url = f"http://localhost:{(port := free_port())}/"
     home.mkdir(parents=True, exist_ok=True)
     # From the project's folder, as make does; the home is only for what is written.
-    command = [sys.executable, *recipe[2].split(), "--no-browser", f"--port={port}"]
+    command = [sys.executable, *recipe[2].split(), "--no-browser", f"--port={free_port()}"]
     with running(command, home, cwd=ROOT, JUPYTER_PATH=str(ROOT / recipe[1])):
-        until(lambda: answers(url), "Voila")
-        yield url
-
-
-def answers(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url).close()
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
+        log = home / "server.log"
+        shown = until(
+            lambda: re.search(r" is running at:\n(http\S+)\n", log.read_text("utf-8", "replace")),
+            "Voila",
+        )
+        yield str(shown[1])
 
 
 def write_notebook(path: Path, *cells: str) -> None:
@@ -190,9 +162,8 @@ class Lab:
         until(lambda: idle.count() == 1 and waiting.count() == 0, "an idle kernel")
 
     def run_all(self) -> None:
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        self.page.wait_for_timeout(500)
+        """Do what Run > Run All Cells does, to the end of the last cell."""
+        self.page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
         self.wait_idle()
 
     def save(self) -> None:

@@ -19,11 +19,29 @@ import lvkit as lv
 
 sys.path.insert(0, str(Path(__file__).parent))  # cases.py and independent.py, for some tests
 
-# A shared machine is sometimes slow, so examples have no deadline. They are the same each time,
+# A shared machine is sometimes slow, so no example is too slow. They are the same each time,
 # except with LVKIT_NIGHTLY=1: ten times as many, drawn anew.
-hypothesis.settings.register_profile("lvkit", deadline=None, derandomize=True)
-hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000)
+any_time = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("lvkit", any_time, derandomize=True)
+hypothesis.settings.register_profile("nightly", any_time, max_examples=1000)
 hypothesis.settings.load_profile("nightly" if os.environ.get("LVKIT_NIGHTLY") else "lvkit")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--browser-tests",
+        choices=["auto", "yes", "no"],
+        default="auto",
+        help="run the tests that use a browser: where there is one (auto), always, or never",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from browser_tests import BrowserTests
+
+    config.pluginmanager.register(BrowserTests(config.getoption("--browser-tests")))
 
 
 @pytest.fixture(scope="session")
