@@ -124,7 +124,7 @@ def test_only_other_environments_leave_out_slow_tests() -> None:
 def test_the_commands_the_readme_names_exist() -> None:
     readme = (ROOT / "README.md").read_text()
     targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, flags=re.MULTILINE))
-    named = set(re.findall(r"^    make (\S+)", readme, flags=re.MULTILINE))
+    named = set(re.findall(r"^make (\S+)", readme, flags=re.MULTILINE))
     assert named == {"report", "test"}
     assert named <= targets
 
