@@ -81,7 +81,38 @@ def test_a_command_line_that_makes_no_sense_ends_with_2(
     arguments: list[str], capsys: Captured
 ) -> None:
     assert main(arguments) == 2
-    assert "lists what it takes" in capsys.readouterr().err
+    assert "lists the options of the command" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["fit", "--skills", "four"], "--skills: got 'four'; expected a whole number."),
+        (["fit", "--clip=tiny"], "--clip: got 'tiny'; expected a number."),
+        (["select", "--starts", "2.5"], "--starts: got '2.5'; expected a whole number."),
+        (
+            ["fit", "--floor", "zero"],
+            "--floor: got 'zero'; expected one of none, chance, estimate.",
+        ),
+        (
+            ["plan", "--target", "mmlu", "--budget", "1e23,1e24"],
+            "--budget: got '1e23,1e24'; expected a number (repeat the option for several).",
+        ),
+        (["report", "--jobs", "all"], "--jobs: got 'all'; expected a whole number."),
+    ],
+)
+def test_a_value_that_is_not_of_its_kind_is_reported_as_typed(
+    arguments: list[str], sentence: str, capsys: Captured
+) -> None:
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.splitlines()[0] == f"lvkit: {sentence}"
+    assert err.splitlines()[1].startswith(f"'lvkit {arguments[0]} --help'")
+
+
+def test_help_of_the_command_is_named_where_an_option_lacks_its_value(capsys: Captured) -> None:
+    assert main(["report", "--grid"]) == 2
+    assert "'lvkit report --help'" in capsys.readouterr().err
 
 
 def test_python_m_lvkit_is_the_same_command(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Any, TextIO
+from dataclasses import asdict, replace
+from typing import Any, Literal, TextIO, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -68,7 +68,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
         told = LvkitError.from_problems([problem_in_options(p) for p in error.problems])
         return _refuse(told.problems, str(told), as_json=as_json, code=1)
     except _UsageError as error:
-        return _misunderstood(error, as_json=as_json)
+        return _misunderstood(error, app, arguments, as_json=as_json)
     except InterruptError as stop:
         return _interrupted(str(stop), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
@@ -126,15 +126,61 @@ def _interrupted(left: str, *, as_json: bool) -> int:
     return _refuse([problem], str(problem), as_json=as_json, code=130)
 
 
-def _misunderstood(error: Exception, *, as_json: bool) -> int:
+def _misunderstood(
+    error: Exception, app: typer.Typer, arguments: Sequence[str], *, as_json: bool
+) -> int:
     """Say what in the command line was not understood, and where help is."""
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "lvkit"
-    message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
-    remedy = f"'{command} --help' lists what it takes."
-    end = "" if message.endswith("?") else "."
-    problem = Problem(message, where="command line", remedy=remedy)
-    return _refuse([problem], f"{message}{end}\n{remedy}", as_json=as_json, code=2)
+    names = {command.name or command.callback.__name__ for command in app.registered_commands}
+    first = next((argument for argument in arguments if argument in names), "")
+    command = context.command_path if context is not None else f"lvkit {first}".strip()
+    remedy = f"'{command} --help' lists the options of the command."
+    problem = _unreadable_value(error, arguments)
+    if problem is None:
+        message = str(getattr(error, "format_message", error.__str__)()).rstrip(".")
+        end = "" if message.endswith("?") else "."
+        problem, text = Problem(message, where="command line"), f"{message}{end}"
+    else:
+        text = str(problem)
+    return _refuse([replace(problem, remedy=remedy)], f"{text}\n{remedy}", as_json=as_json, code=2)
+
+
+def _unreadable_value(error: Exception, arguments: Sequence[str]) -> Problem | None:
+    """Return what is wrong with the value of an option; None where that is not the error.
+
+    The framework's own sentences differ between its versions and name types of Python.
+    """
+    parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
+    options = [option for option in getattr(parameter, "opts", ()) if option.startswith("--")]
+    values = [value for option in options for value in _values_of(option, arguments)]
+    expected = _expected(context, parameter.name) if options and context is not None else ""
+    if not values or not expected:
+        return None
+    return Problem(f"got '{values[-1]}'", where=options[0], expected=expected)
+
+
+def _values_of(option: str, arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the values that an option was given on the command line."""
+    for argument, following in zip(arguments, (*arguments[1:], ""), strict=True):
+        if argument == option:
+            yield following
+        elif argument.startswith(f"{option}="):
+            yield argument.partition("=")[2]
+
+
+def _expected(context: Any, name: str) -> str:
+    """Return what an option of a command takes, in words; empty if any text will do."""
+    hint = get_type_hints(context.command.callback).get(name, str)
+    choices = [choice for part in (hint, *get_args(hint)) if get_origin(part) is Literal
+               for choice in get_args(part)]  # fmt: skip
+    kinds = {hint, *get_args(hint)}
+    if choices:
+        return f"one of {', '.join(map(str, choices))}"
+    several = get_origin(hint) is list or list in {get_origin(part) for part in get_args(hint)}
+    if several:
+        kinds |= {kind for part in (hint, *get_args(hint)) for kind in get_args(part)}
+    words = "a whole number" if int in kinds else "a number" if float in kinds else ""
+    return f"{words} (repeat the option for several)" if words and several else words
 
 
 @contextmanager

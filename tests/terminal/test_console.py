@@ -126,7 +126,7 @@ def test_a_command_line_not_understood_ends_with_2_and_points_to_help(
     assert run(app, arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert "--help' lists what it takes." in err
+    assert "--help' lists the options of the command." in err
     assert "?." not in err
 
 
