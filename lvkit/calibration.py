@@ -39,7 +39,7 @@ import pandas as pd
 
 from lvkit.beta import response
 from lvkit.checks import check_whole, check_workers
-from lvkit.errors import LvkitError, LvkitWarning
+from lvkit.errors import LvkitError, LvkitWarning, count
 from lvkit.folds import Fold, folds
 from lvkit.inference import hand_over
 from lvkit.predictive import Predictive, latent_posteriors, predictive
@@ -160,9 +160,9 @@ class Calibration:
         for asked, spread in ((unknown, self.of_recipes), (known, self.of_families)):
             if asked and spread is not None and level > spread.highest_level:
                 warnings.warn(
-                    f"the calibration was learned from {spread.n_lineages} lineages, which can "
-                    f"vouch for levels up to {spread.highest_level:.2f}: intervals of level "
-                    f"{level:g} may be too narrow",
+                    f"calibrated on only {count(spread.n_lineages, 'lineage')}: levels up to "
+                    f"{spread.highest_level:.2f} are supported, and intervals of level {level:g} "
+                    "may be too narrow",
                     LvkitWarning,
                     stacklevel=3,
                 )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, count
 from lvkit.results import Fit
 
 __all__ = ["compare", "criteria"]
@@ -52,7 +52,7 @@ def compare(fits: Iterable[Fit]) -> pd.DataFrame:
             )
         if _data_of(fit) != first:
             raise LvkitError(
-                f"{fit.n_scores} scores of {fit.n_models} models",
+                f"{count(fit.n_scores, 'score')} of {count(fit.n_models, 'model')}",
                 where=f"fit {number}",
                 expected=f"the scores of fit 0: {fits[0].n_scores} of {fits[0].n_models} models",
                 remedy="Fit the models to the same panel; features decide which models take part.",

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["LvkitError", "LvkitWarning", "Problem", "nearest", "show_value"]
+__all__ = ["LvkitError", "LvkitWarning", "Problem", "count", "nearest", "show_value"]
 
 
 @dataclass(frozen=True)
@@ -119,3 +119,15 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     known = {str(choice).lower(): str(choice) for choice in choices if str(choice) != str(name)}
     close = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0.6)
     return f" Did you mean '{known[close[0]]}'?" if close else ""
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the singular or the plural.
+
+    Examples
+    --------
+    >>> count(1, "model"), count(2000, "model"), count(0, "family")
+    ('1 model', '2,000 models', '0 families')
+    """
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"

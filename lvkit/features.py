@@ -18,7 +18,7 @@ import pandas as pd
 
 from lvkit.categories import as_categories, check_learned, is_text
 from lvkit.design_matrix import State, design_matrix
-from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.errors import LvkitError, Problem, count, nearest
 from lvkit.formula import (
     DEFAULT_FEATURES,
     ParsedFormula,
@@ -338,7 +338,7 @@ def _check_independent(
     scale = np.sqrt(len(centred)) * np.maximum(np.abs(means), 1e-12)
     for constant in np.flatnonzero(length <= 1e-10 * scale):
         raise LvkitError(
-            f"feature '{names[constant]}' is the same for all {len(centred)} models",
+            f"feature '{names[constant]}' is the same for all {count(len(centred), 'model')}",
             where=f"features '{formula}'",
             remedy="Leave it out: nothing can be learned from it.",
         )

@@ -17,7 +17,7 @@ import pandas as pd
 
 from lvkit.anchors import anchor_reliability, suggest_anchors
 from lvkit.checks import check_whole, check_workers
-from lvkit.errors import LvkitError, LvkitWarning, nearest
+from lvkit.errors import LvkitError, LvkitWarning, count, nearest
 from lvkit.estimation import (
     Ascent,
     Estimator,
@@ -112,9 +112,9 @@ def _check_skills(prepared: Prepared, n_skills: int | None) -> int:
         )
     if n_skills > len(prepared.benchmarks):
         raise LvkitError(
-            f"saw {n_skills} skills for {len(prepared.benchmarks)} benchmarks",
+            f"got {n_skills} skills for {count(len(prepared.benchmarks), 'benchmark')}",
             where="n_skills",
-            expected="at most one skill for each benchmark",
+            expected=f"at most {len(prepared.benchmarks)}, one skill per benchmark",
         )
     return n_skills
 
@@ -143,19 +143,19 @@ def objective_for(model: LatentSkillModel, prepared: Prepared, n_skills: int | N
     chart = MarkerChart.intercepts(np.arange(n_skills), n_benchmarks, p, floors)
     if chart.size >= prepared.table.n_scores:
         raise LvkitError(
-            f"saw {prepared.table.n_scores} scores for {chart.size} parameters",
+            f"got {count(prepared.table.n_scores, 'score')} for {chart.size} parameters",
             where="panel",
             expected="more scores than parameters",
             remedy="Use fewer skills or features, or add models.",
         )
-    own = n_skills + 2
+    least = n_skills + 2
     counts = np.bincount(prepared.table.benchmark, minlength=n_benchmarks)
-    for benchmark, count in zip(prepared.benchmarks, counts, strict=True):
-        if count < own:
+    for benchmark, own in zip(prepared.benchmarks, counts.tolist(), strict=True):
+        if own < least:
             raise LvkitError(
-                f"saw {count} scores for its {n_skills} loadings, intercept and precision",
+                f"got {count(own, 'score')} for its loadings, intercept and precision",
                 where=f"benchmark '{benchmark}'",
-                expected=f"at least {own} scores with {n_skills} skills",
+                expected=f"at least {least} scores with {count(n_skills, 'skill')}",
                 remedy="Leave it out (panel.select(benchmarks=...)), or use fewer skills.",
             )
     return Objective(prepared.search_table, chart)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lvkit.checks import check_names, check_whole
-from lvkit.errors import LvkitError, nearest
+from lvkit.errors import LvkitError, count, nearest
 from lvkit.features import DEFAULT_FEATURES
 from lvkit.panel import Panel
 from lvkit.progress import ProgressChoice
@@ -81,7 +81,7 @@ class LatentSkillModel:
             object.__setattr__(self, "anchors", anchors)
             if self.n_skills is not None and self.n_skills != len(anchors):
                 raise LvkitError(
-                    f"saw {len(anchors)} anchors and n_skills={self.n_skills}",
+                    f"got {count(len(anchors), 'anchor')} and n_skills={self.n_skills}",
                     where="anchors",
                     expected="one anchor for each skill",
                     remedy="Leave n_skills out, or give as many anchors.",

@@ -23,7 +23,7 @@ import pandas as pd
 
 from lvkit.checks import check_level, check_whole
 from lvkit.diagnostics import ess_bulk, ess_tail, r_hat
-from lvkit.errors import LvkitError, LvkitWarning, nearest
+from lvkit.errors import LvkitError, LvkitWarning, count, nearest
 from lvkit.metropolis import draw_latent
 from lvkit.structure import read_only
 
@@ -210,7 +210,8 @@ class FamilyPosterior:
     def __repr__(self) -> str:
         agree, worth = self._agreement
         return (
-            f"FamilyPosterior({len(self.families)} families, {len(self.skills)} skills, "
+            f"FamilyPosterior({count(len(self.families), 'family')}, "
+            f"{count(len(self.skills), 'skill')}, "
             f"{self.draws.shape[1]} draws in {self.chains} chains: R-hat up to "
             f"{agree.max():.3f}, effective sample size from {worth.min():.0f})"
         )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, count
 from lvkit.facts import checked_names
 from lvkit.panel import Panel
 from lvkit.reading.cells import without_rounding
@@ -72,7 +72,7 @@ def predicted(
     names = held[:MOST_MODELS] if models is None else checked_names(models, held, what="model")
     if not 0 < len(names) <= MOST_MODELS or len(set(names)) < len(names):
         raise LvkitError(
-            f"saw {len(names)} models, {len(set(names))} of them different",
+            f"got {count(len(names), 'model')}, {len(set(names))} of them different",
             where="argument 'models'",
             expected=f"one to {MOST_MODELS} different models",
         )

@@ -19,7 +19,7 @@ import pandas as pd
 
 from lvkit import expected
 from lvkit.checks import check_level, check_names, check_whole
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, count
 from lvkit.freeparams import FreeParameters
 from lvkit.model import ANCHORS_EXAMPLE, LatentSkillModel
 from lvkit.panel import Panel
@@ -534,7 +534,7 @@ class Fit:
         anchors = check_names(anchors, "reanchor", ANCHORS_EXAMPLE)
         if len(anchors) != len(self.skills):
             raise LvkitError(
-                f"saw {len(anchors)} anchors",
+                f"got {count(len(anchors), 'anchor')}",
                 where="reanchor",
                 expected=f"{len(self.skills)}, one for each skill",
             )
@@ -584,9 +584,9 @@ class Fit:
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT converged"
         return (
-            f"Fit({len(self.skills)} skills, {self.n_models} models, {self.n_families} families, "
-            f"{self.n_scores} scores: log-likelihood {self.loglik:.2f}, AIC {self.aic:.1f}, "
-            f"{state})"
+            f"Fit({count(len(self.skills), 'skill')}, {count(self.n_models, 'model')}, "
+            f"{count(self.n_families, 'family')}, {count(self.n_scores, 'score')}: "
+            f"log-likelihood {self.loglik:.2f}, AIC {self.aic:.1f}, {state})"
         )
 
     def _repr_html_(self) -> str:

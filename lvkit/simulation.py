@@ -15,7 +15,7 @@ import pandas as pd
 
 from lvkit.beta import response
 from lvkit.checks import check_whole
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, count
 from lvkit.features import DEFAULT_FEATURES, FeatureMap
 from lvkit.panel import Panel
 from lvkit.parameters import Parameters
@@ -175,15 +175,15 @@ def simulate(
     return panel.with_truth(truth)
 
 
-def _checked_names(benchmarks: Sequence[str] | None, count: int) -> list[str]:
+def _checked_names(benchmarks: Sequence[str] | None, number: int) -> list[str]:
     """Return the benchmarks' names, one for each row of the loadings."""
     if benchmarks is None:
-        return [f"bench_{j + 1}" for j in range(count)]
-    if len(benchmarks) != count:
+        return [f"bench_{j + 1}" for j in range(number)]
+    if len(benchmarks) != number:
         raise LvkitError(
-            f"saw {len(benchmarks)} names",
+            f"got {count(len(benchmarks), 'name')}",
             where="benchmarks",
-            expected=f"{count}, one for each row of params.loadings",
+            expected=f"{number}, one for each row of params.loadings",
         )
     return list(benchmarks)
 

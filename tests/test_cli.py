@@ -89,7 +89,6 @@ def test_a_command_line_that_makes_no_sense_ends_with_2(
     [
         (["fit", "--skills", "four"], "--skills: got 'four'; expected a whole number."),
         (["fit", "--clip=tiny"], "--clip: got 'tiny'; expected a number."),
-        (["select", "--starts", "2.5"], "--starts: got '2.5'; expected a whole number."),
         (
             ["fit", "--floor", "zero"],
             "--floor: got 'zero'; expected one of none, chance, estimate.",
@@ -537,3 +536,10 @@ def test_a_report_of_a_faulty_file_ends_with_1(
 ) -> None:
     assert main(["report", str(faulty_file), "--output", str(tmp_path / "out")]) == 1
     assert "params_b" in capsys.readouterr().err
+
+
+def test_numbers_agree_with_their_nouns(tmp_path: Path, capsys: Captured) -> None:
+    file = tmp_path / "one.csv"
+    file.write_text("model,family,params_b,tokens_t,mmlu\na,f,1,1,0.5\n")
+    assert main(["check", str(file)]) == 0
+    assert "1 model in 1 family, 1 benchmark, 1 score\n" in capsys.readouterr().out

@@ -15,12 +15,11 @@ import ipywidgets
 import pandas as pd
 
 from lvkit.drawing import benchmark_labels
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, count
 from lvkit.plots.prediction import plot_forecast_ground, plot_forecast_intervals
 from lvkit.predict import INTERVALS, Prediction, check_intervals
 from lvkit.prediction_facts import KINDS
 from lvkit.reporting.describe import describe_prediction
-from lvkit.reporting.words import count
 
 from .features import as_in_family, beyond, feature_controls, fitted_ranges, set_controls
 from .layers import LayeredBox

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lvkit.anchors import automatic_names
 from lvkit.batch.grid import PlannedRun
 from lvkit.checks import check_level, check_whole
-from lvkit.errors import LvkitError, Problem, nearest
+from lvkit.errors import LvkitError, Problem, count, nearest
 from lvkit.facts import PAPER_ANCHORS
 from lvkit.fitting import objective_for, prepared_for
 from lvkit.model import LatentSkillModel
@@ -224,7 +224,7 @@ def _check_about(
     if about and about not in families:
         there = about in panel.families
         remedy = "The fit leaves out its models, which lack a feature." if there else (
-            f"The fit has {len(families)} families{_like(about, panel, families)}"
+            f"The fit has {count(len(families), 'family')}{_like(about, panel, families)}"
         )  # fmt: skip
         expected = "a family in the fit"
         problems.append(Problem(f"saw '{about}'", "parameter 'about'", expected, remedy))

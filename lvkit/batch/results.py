@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lvkit.batch.job import REPORT, Failure
+from lvkit.errors import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +115,8 @@ class Batch:
     def __str__(self) -> str:
         counts = [sum(run.status == status for run in self.runs) for status in ("done", "failed")]
         kept = sum(run.kept for run in self.runs)
-        text = f"{counts[0]} of {len(self.runs)} reports are there"
+        verb = "is" if counts[0] == 1 else "are"
+        text = f"{counts[0]} of {count(len(self.runs), 'report')} {verb} there"
         text += f" ({kept} unchanged from before)" if kept else ""
         return text + (f", {counts[1]} failed" if counts[1] else "") + "."
 

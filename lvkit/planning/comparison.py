@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, count
 from lvkit.planning.aim import quantiles_of_draws
 from lvkit.planning.cost import Cost, log_ratio
 from lvkit.planning.limits import Limits
@@ -137,7 +137,7 @@ def compare_plans(
     whose = _several(families)
     if len(chosen) * len(whose) < 2:
         raise LvkitError(
-            f"saw {len(chosen)} target and {len(whose)} family",
+            f"got {count(len(chosen), 'target')} and {count(len(whose), 'family')}",
             where="compare_plans",
             expected="two or more targets, or two or more families",
             remedy="Use lv.plan_compute for one.",

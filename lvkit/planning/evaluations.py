@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.checks import check_whole
-from lvkit.errors import LvkitError, nearest
+from lvkit.errors import LvkitError, count, nearest
 from lvkit.planning.gain import Candidates, Quantity
 from lvkit.planning.target import read_target
 from lvkit.predictive import latent_posteriors
@@ -173,8 +173,8 @@ def plan_evaluations(
         fit.frame.coefficients(), request.design[0], request.features[0], latent, fit.model.clip
     )
     label, unit, quantity = _wanted(fit, request, target, candidates, latent)
-    count = len(left) if most is None else min(check_whole(most, "most"), len(left))
-    table, first = _greedy(fit, candidates, quantity, latent[1], left, prices, count)
+    number = len(left) if most is None else min(check_whole(most, "most"), len(left))
+    table, first = _greedy(fit, candidates, quantity, latent[1], left, prices, number)
     words = _words(request, label, unit, known, table, remark or _SAID[kind])
     return EvaluationPlan(table, first, words, request.models[0], label, unit, known, kind)
 
@@ -291,14 +291,14 @@ def _greedy(
     covariance: Array,
     left: list[str],
     prices: Array,
-    count: int,
+    number: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the steps, and all benchmarks as the first step sees them."""
     price = dict(zip(left, prices, strict=True))
     rows: list[pd.Series] = []
     first: pd.DataFrame | None = None
     before = quantity.left(covariance)
-    for _ in range(count):
+    for _ in range(number):
         taken = {row["benchmark"] for row in rows}
         after = {
             name: candidates.after(covariance, fit.benchmarks.index(name))
@@ -331,8 +331,8 @@ def _words(
     """Return the plan in plain sentences."""
     start = table["sd_before"].iloc[0]
     whose = _KINDS[request.kinds[0]].format(request.families[0])
-    count = f"{len(known)} known score{'s' * (len(known) > 1)}"
-    given = f" and {count} of its own" if known else ""
+    scores = count(len(known), "known score")
+    given = f" and {scores} of its own" if known else ""
     sentences = [
         f"{request.models[0]}, judged by {whose}{given}: the standard deviation of {label} is "
         f"{start:.3g} ({unit})."
@@ -345,5 +345,7 @@ def _words(
         )
     if len(table) > _IN_WORDS:
         end = table["sd_after"].iloc[-1]
-        sentences.append(f"After all {len(table)} benchmarks of the plan {end:.3g} would be left.")
+        sentences.append(
+            f"After all {count(len(table), 'benchmark')} of the plan {end:.3g} would be left."
+        )
     return (*sentences, costs)

@@ -59,7 +59,7 @@ class Limits:
     --------
     >>> Limits(min_params_b=70, max_tokens_t=1, min_tokens_per_param=20)
     Traceback (most recent call last):
-    lvkit.errors.LvkitError: Limits: saw limits that exclude each other: 70 billion parameters with
+    lvkit.errors.LvkitError: Limits: got limits that exclude each other: 70 billion parameters with
     20 tokens each are 1.4 trillion tokens, above max_tokens_t=1...
     """
 
@@ -164,7 +164,7 @@ class Limits:
 
 def _excluded(what: str) -> LvkitError:
     return LvkitError(
-        f"saw limits that exclude each other: {what}",
+        f"got limits that exclude each other: {what}",
         where="Limits",
         expected="limits that leave something between them",
         remedy="Widen one of them.",

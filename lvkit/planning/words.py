@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lvkit.errors import count
 from lvkit.extrapolation import UNITS, beyond
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ def association(fit: Fit) -> str:
     varying = int((models.groupby("family")["tokens_t"].nunique() > 1).sum())
     return (
         f"This describes fitted models, it is no experiment: tokens differ within {varying} of "
-        f"{fit.n_families} families only, so that the slope of tokens mostly compares recipes "
-        "(lv.within_between tells them apart)."
+        f"{count(fit.n_families, 'family')} only, so that the slope of tokens mostly compares "
+        "recipes (lv.within_between tells them apart)."
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from lvkit.data import known_benchmarks
-from lvkit.errors import LvkitError, Problem
+from lvkit.errors import LvkitError, Problem, count
 from lvkit.reading.cells import Places, column_numbers, is_blank, show_number
 from lvkit.reading.names import name_text
 from lvkit.reading.score_units import ScoreUnit, as_fractions, score_units
@@ -313,7 +313,7 @@ def _one_row_each(frame: pd.DataFrame, names: list[str]) -> tuple[list[int], tup
     several = list(dict.fromkeys(lost))
     shown = ", ".join(several[:5]) + (", …" if len(several) > 5 else "")
     note = (
-        f"left out {len(lost)} further row(s) of {len(several)} model(s) evaluated several times "
-        f"({shown}); kept the most precise, then the one submitted last"
+        f"left out {count(len(lost), 'further row')} of {count(len(several), 'model')} evaluated "
+        f"several times ({shown}); kept the most precise, then the one submitted last"
     )
     return list(keep), (note,)

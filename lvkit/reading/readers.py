@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lvkit.errors import LvkitError, LvkitWarning, Problem
+from lvkit.errors import LvkitError, LvkitWarning, Problem, count
 from lvkit.panel import Panel
 from lvkit.reading.header import (
     NAME_COLUMNS,
@@ -167,7 +167,7 @@ def check_panel(panel: Panel, name: str = "panel") -> CheckReport:
     --------
     >>> import lvkit as lv
     >>> check_panel(lv.load_leaderboard()).notes
-    ('13 model(s) without tokens_t: left out of fits that use log_tokens', ...)
+    ('13 models without tokens_t: left out of fits that use log_tokens', ...)
     """
     return CheckReport(name, panel, (), tuple(_remarks(panel)))
 
@@ -228,7 +228,7 @@ def _remarks(panel: Panel) -> Iterator[str]:
     if "tokens_t" not in models:
         yield "no column tokens_t: fit with features='log_params'"
     elif lacking := int(models["tokens_t"].isna().sum()):
-        yield f"{lacking} model(s) without tokens_t: left out of fits that use log_tokens"
+        yield f"{count(lacking, 'model')} without tokens_t: left out of fits that use log_tokens"
     layout = ("family", "lineage", "params_b", "tokens_t")
     others = [str(name) for name in models if name not in layout]
     if others:

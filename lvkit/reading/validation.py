@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.errors import LvkitError, Problem
+from lvkit.errors import LvkitError, Problem, count
 from lvkit.reading.cells import (
     Places,
     as_flags,
@@ -215,7 +215,7 @@ class _Reader:
             for i in sorted(self.bad_rows)
         ]
         more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-        return f"left out {len(rows)} unusable row(s): " + "; ".join(rows[:_SHOWN]) + more
+        return f"left out {count(len(rows), 'unusable row')}: " + "; ".join(rows[:_SHOWN]) + more
 
     def without_bad_rows(self, family: FamilyLike) -> _Reader:
         """Return a reader of the rows without an unusable cell."""

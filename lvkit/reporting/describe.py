@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lvkit.drawing import benchmark_labels
+from lvkit.errors import count
 from lvkit.facts import (
     TOP_FAMILIES,
     checked_names,
@@ -31,7 +32,7 @@ from lvkit.prediction_facts import (
     own_coverage,
     predicted,
 )
-from lvkit.reporting.words import company, count, errors, extremes, features_of, listed, pairs
+from lvkit.reporting.words import company, errors, extremes, features_of, listed, pairs
 
 if TYPE_CHECKING:
     from lvkit.curve import ResponseCurve

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lvkit.drawing import benchmark_labels
+from lvkit.errors import count
 from lvkit.facts import checked_names
 from lvkit.family_facts import (
     FACTORS,
@@ -21,7 +22,7 @@ from lvkit.family_facts import (
 )
 from lvkit.planning.words import amount, size, tokens
 from lvkit.prediction_facts import KINDS
-from lvkit.reporting.words import Prose, count, features_of, listed, signed
+from lvkit.reporting.words import Prose, features_of, listed, signed
 
 if TYPE_CHECKING:
     from lvkit.predict import Prediction
@@ -67,7 +68,7 @@ def _sizes(models: pd.DataFrame) -> str:
     """Say how many models there are, how large, and on how many tokens."""
     low, high = models["params_b"].min(), models["params_b"].max()
     span = _span(size(low), size(high))
-    many = "One model" if len(models) == 1 else f"{len(models)} models"
+    many = count(len(models), "model")
     known = models.get("tokens_t", pd.Series(dtype=float)).dropna()
     told = f"{many}, {span}"
     if known.empty:
@@ -109,7 +110,7 @@ def _measured(fit: Fit, measured: pd.DataFrame) -> str:
     some = counts[(counts > 0) & (counts < len(measured))].sort_values(kind="stable")
     for value, names in some.groupby(some):
         told = listed(labels[str(name)] for name in names.index)
-        text += f" On {value} of {len(measured)} models: {told}."
+        text += f" On {value} of {count(len(measured), 'model')}: {told}."
     if never:
         text += f" Never measured: {listed(never)}."
     return text
@@ -281,7 +282,7 @@ def _present(fit: Fit, prediction: Prediction) -> str:
     known = table[table["observed"].notna()]
     points = 100.0 * float((known["median"] - known["observed"]).abs().mean())
     return (
-        f"{int(known['inside'].sum())} of {len(known)} measured scores lie inside their "
+        f"{int(known['inside'].sum())} of {count(len(known), 'measured score')} lie inside their "
         f"{prediction.level:.0%} intervals, and the medians miss them by {points:.1f} points of "
         "100 on average. The model has learned from these very scores; it will miss new ones by "
         "more."

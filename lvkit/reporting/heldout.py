@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lvkit.drawing import Picture, picture
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, count
 from lvkit.fitting import prepared_for
 from lvkit.holdout import Backtest, backtest
 from lvkit.prediction_facts import KINDS, errors_by_family, interval_coverage
 from lvkit.reporting.describe import describe_backtest_calibration, describe_backtest_errors
-from lvkit.reporting.words import Prose, count, some
+from lvkit.reporting.words import Prose, some
 
 if TYPE_CHECKING:
     from lvkit.model import LatentSkillModel
@@ -77,7 +77,7 @@ class HeldOut:
         kept = "its smallest model" if test.keep == 1 else f"its {test.keep} smallest models"
         text = (
             f"{count(table['lineage'].nunique(), 'lineage')} in turn: each of their "
-            f"{count(table['family'].nunique(), 'family', 'families')} kept {kept}, the model was "
+            f"{count(table['family'].nunique(), 'family')} kept {kept}, the model was "
             f"fitted without the larger ones, and their {len(table):,} scores were predicted."
         )
         if not test.keep:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lvkit.documents import fit_document, installed_versions, plain, plan_document
+from lvkit.errors import count
 from lvkit.family_facts import family_places
 from lvkit.reporting.steps import read_through, report_fit
 
@@ -217,7 +218,7 @@ def _fit_rows(fit: Fit) -> list[tuple[str, str]]:
     return [
         ("data", f"sha256 {fit.panel.digest}"),
         ("scores in the fit", f"{fit.n_scores:,}"),
-        ("models in the fit", f"{fit.n_models:,} in {fit.n_families:,} families"),
+        ("models in the fit", f"{fit.n_models:,} in {count(fit.n_families, 'family')}"),
         ("models left out", f"{len(fit.dropped):,}"),
         ("method", f"{fit.method}, seed {fit.seed}"),
         ("anchors", ", ".join(f"{skill}: {name}" for skill, name in fit.anchors.items())),

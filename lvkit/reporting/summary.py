@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lvkit.drawing import benchmark_labels
+from lvkit.errors import count
 from lvkit.facts import (
     PAPER_ANCHORS,
     bic_by_families,
@@ -19,7 +20,6 @@ from lvkit.facts import (
 from lvkit.reporting.words import (
     Prose,
     company,
-    count,
     errors,
     extremes,
     features_of,
@@ -78,8 +78,9 @@ def _data(fit: Fit) -> str:
     number = count(len(fit.dropped), "model")
     left = f"{number} stayed out of it ({why})." if why else "No model stayed out of it."
     return (
-        f"The model was fitted to {fit.n_scores:,} scores of {count(fit.n_models, 'model')} in "
-        f"{fit.n_families:,} families on {count(len(fit.benchmarks), 'benchmark')}. {left}"
+        f"The model was fitted to {count(fit.n_scores, 'score')} of "
+        f"{count(fit.n_models, 'model')} in {count(fit.n_families, 'family')} on "
+        f"{count(len(fit.benchmarks), 'benchmark')}. {left}"
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lvkit.drawing import benchmark_labels
+from lvkit.errors import count
 from lvkit.facts import SCALE_FEATURES, fitted_errors, main_skills, scale_effects
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Prose",
     "company",
-    "count",
     "errors",
     "extremes",
     "features_of",
@@ -65,11 +65,6 @@ class Prose:
             for subject, text in self.paragraphs
         ]
         return "\n\n".join(parts)
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Return ``1 model``, ``2 models``; or ``2 families``, if that is the plural."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def listed(items: Iterable[object], word: str = "and") -> str:

@@ -131,7 +131,7 @@ def _misunderstood(
 ) -> int:
     """Say what in the command line was not understood, and where help is."""
     context = getattr(error, "ctx", None)
-    names = {command.name or command.callback.__name__ for command in app.registered_commands}
+    names = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
     first = next((argument for argument in arguments if argument in names), "")
     command = context.command_path if context is not None else f"lvkit {first}".strip()
     remedy = f"'{command} --help' lists the options of the command."
@@ -153,8 +153,10 @@ def _unreadable_value(error: Exception, arguments: Sequence[str]) -> Problem | N
     parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
     options = [option for option in getattr(parameter, "opts", ()) if option.startswith("--")]
     values = [value for option in options for value in _values_of(option, arguments)]
-    expected = _expected(context, parameter.name) if options and context is not None else ""
-    if not values or not expected:
+    if parameter is None or context is None or not values:
+        return None
+    expected = _expected(context, parameter.name)
+    if not expected:
         return None
     return Problem(f"got '{values[-1]}'", where=options[0], expected=expected)
 

@@ -32,7 +32,14 @@ _OPTIONS = {
     "family_slopes": "--family-slopes",
     "features": "--features",
     "floor": "--floor",
+    "level": "--level",
+    "max_params_b": "--max-params-b",
     "max_skills": "--max-skills",
+    "max_tokens_per_param": "--max-tokens-per-param",
+    "max_tokens_t": "--max-tokens-t",
+    "min_params_b": "--min-params-b",
+    "min_tokens_per_param": "--min-tokens-per-param",
+    "min_tokens_t": "--min-tokens-t",
     "n_jobs": "--jobs",
     "n_skills": "--skills",
     "notebook": "--notebook",
@@ -53,12 +60,16 @@ _PHRASES = {
     "(panel.select(benchmarks=...))": "(delete its column)",
     "fit.suggest_anchors() ranks them": "without --anchors lvkit chooses them",
     "Leave n_skills out": "Leave --skills out",
+    "None for a new recipe": "no --family for a new recipe",
     "family={model: family}": "--family FILE (columns model and family)",
 }
-_VALUE = r"""'[^']*'|"[^"]*"|\{[^{}]*\}|True|\d+(?:\.\d+)?"""
+_VALUE = r"""'[^']*'|"[^"]*"|\{[^{}]*\}|True|\d+(?:\.\d+)?(?:e[+-]?\d+)?"""
 _QUOTES = "'\""
 _UNQUOTED = str.maketrans("", "", _QUOTES)
 _SETTING = re.compile(rf"\b({'|'.join(_OPTIONS)})=({_VALUE})")
+_LIMIT = re.compile(
+    rf"(?<![\w-])({'|'.join(name for name in _OPTIONS if name[:4] in {'min_', 'max_'})})\b"
+)
 _PLACE = re.compile(rf"^({'|'.join(_OPTIONS)})(?=$|[ ,:])")
 
 
@@ -74,7 +85,8 @@ def in_options(text: str) -> str:
     """
     for phrase, said in _PHRASES.items():
         text = text.replace(phrase, said)
-    return _SETTING.sub(lambda match: _option(match[1], match[2]), text)
+    text = _SETTING.sub(lambda match: _option(match[1], match[2]), text)
+    return _LIMIT.sub(lambda match: _OPTIONS[match[1]], text)
 
 
 def problem_in_options(problem: Problem) -> Problem:

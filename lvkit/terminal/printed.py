@@ -8,6 +8,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from lvkit.errors import count
 from lvkit.terminal.options import in_options
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def table(frame: pd.DataFrame, *, digits: int = 2) -> str:
 def panel_text(panel: Panel) -> str:
     """Return a panel's size in a line."""
     return (
-        f"{panel.n_models:,} models in {panel.n_families:,} families, "
-        f"{panel.n_benchmarks:,} benchmarks, {panel.n_scores:,} scores"
+        f"{count(panel.n_models, 'model')} in {count(panel.n_families, 'family')}, "
+        f"{count(panel.n_benchmarks, 'benchmark')}, {count(panel.n_scores, 'score')}"
     )
 
 
@@ -42,9 +43,9 @@ def check_text(report: CheckReport) -> str:
     if report.panel is not None:
         notes = [f"  Note: {note}." for note in report.notes]
         return "\n".join([f"{report.path}: {panel_text(report.panel)}", *notes])
-    count = f"{len(report.problems)} problem" + ("s" if len(report.problems) > 1 else "")
+    heading = count(len(report.problems), "problem")
     faults = [f"  {n}. {problem}" for n, problem in enumerate(report.problems, start=1)]
-    return "\n".join([f"{report.path}: {count}", *faults])
+    return "\n".join([f"{report.path}: {heading}", *faults])
 
 
 def fit_text(fit: Fit) -> str:
@@ -54,8 +55,8 @@ def fit_text(fit: Fit) -> str:
     converged = "yes" if fit.converged else "NO"
     undetermined = [in_options(str(r)) for r in unidentified(fit, curvature=True)]
     parts = [
-        f"Fitted to {fit.n_scores:,} scores of {fit.n_models:,} models in {fit.n_families:,} "
-        f"families{_left_out(fit.dropped)}.",
+        f"Fitted to {count(fit.n_scores, 'score')} of {count(fit.n_models, 'model')} in "
+        f"{count(fit.n_families, 'family')}{_left_out(fit.dropped)}.",
         f"Log-likelihood {fit.loglik:.1f}, AIC {fit.aic:.1f}, BIC {fit.bic:.1f}, "
         f"{fit.n_params} parameters.",
         f"Converged: {converged} ({fit.message.removeprefix('converged: ')})",
@@ -77,8 +78,8 @@ def _left_out(dropped: pd.DataFrame) -> str:
     if dropped.empty:
         return ""
     reasons = dropped["reason"].value_counts()
-    why = ", ".join(f"{reason}: {count:,}" for reason, count in reasons.items())
-    return f"; {len(dropped):,} models left out ({why})"
+    why = ", ".join(f"{reason}: {number:,}" for reason, number in reasons.items())
+    return f"; {count(len(dropped), 'model')} left out ({why})"
 
 
 def plan_text(plan: Plan) -> str:

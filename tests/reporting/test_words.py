@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
+from lvkit.errors import count
 from lvkit.reporting.words import (
     Prose,
     company,
-    count,
     errors,
     extremes,
     features_of,
@@ -88,7 +88,7 @@ def test_names_are_text_in_the_markdown_of_prose(name: str) -> None:
 
 
 def test_a_plural_of_its_own_is_used() -> None:
-    assert [count(n, "family", "families") for n in (1, 2)] == ["1 family", "2 families"]
+    assert [count(n, "family") for n in (1, 2)] == ["1 family", "2 families"]
 
 
 def test_standings_have_a_sign_unless_they_are_zero() -> None:

@@ -78,3 +78,22 @@ def test_every_option_that_is_named_exists() -> None:
     there = {name for c in commands.values() for p in c.params for name in p.opts}
     assert set(options._OPTIONS.values()) <= there
     assert "--anchors" in re.findall(r"--\w+", " ".join(options._PHRASES.values()))
+
+
+@pytest.mark.parametrize(
+    ("text", "in_a_shell"),
+    [
+        ("min_params_b=10 is above max_params_b=5", "--min-params-b 10 is above --max-params-b 5"),
+        ("max_tokens_t=1e+03", "--max-tokens-t 1e+03"),
+        ("looked at without min_tokens_per_param", "looked at without --min-tokens-per-param"),
+        ("--max-params-b stays", "--max-params-b stays"),
+        ("a fitted family, None for a new recipe", "a fitted family, no --family for a new recipe"),
+    ],
+)
+def test_arguments_of_plans_are_named_as_options(text: str, in_a_shell: str) -> None:
+    assert in_options(text) == in_a_shell
+
+
+def test_a_level_is_named_as_its_option() -> None:
+    problem = problem_in_options(Problem("got 95", where="level"))
+    assert problem.where == "--level"
