@@ -207,7 +207,7 @@ def test_what_is_no_model_or_panel_is_refused(panel: lv.Panel, tmp_path: Path) -
 def test_an_error_keeps_nothing_and_holds_no_lock(panel: lv.Panel, tmp_path: Path) -> None:
     many = lv.LatentSkillModel(n_skills=9)
     for _ in range(2):
-        with pytest.raises(lv.LvkitError, match="saw 9 skills"):
+        with pytest.raises(lv.LvkitError, match="got 9 skills"):
             FitCache(tmp_path).fit(many, panel)
     assert entries(tmp_path) == []
 

@@ -245,7 +245,7 @@ def test_who_follows_the_advice_is_told_no_more(
         (["--family-slopes", "vintage"], "--family-slopes: saw 'vintage'"),
         (["--clip", "0.7"], "--clip: saw 0.7"),
         (["--anchors", "a=mmlu,b=mmlu"], "--anchors: 'mmlu' anchors 2 skills"),
-        (["--skills", "9"], "number of skills: saw 9 skills for 3 benchmarks"),
+        (["--skills", "9"], "number of skills: got 9 skills for 3 benchmarks"),
     ],
 )
 def test_what_is_refused_is_told_in_options(
@@ -277,7 +277,7 @@ def test_select_without_a_largest_number_stops_at_the_number_of_benchmarks(
     assert list(printed(capsys, "select", str(doubtful_file))["table"]) == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize(("option", "told"), [("--min", "saw 5 skills"), ("--max", "saw 4 skills")])
+@pytest.mark.parametrize(("option", "told"), [("--min", "got 5 skills"), ("--max", "got 4 skills")])
 def test_a_number_that_is_too_large_is_refused_by_select(
     option: str, told: str, doubtful_file: Path, capsys: Captured
 ) -> None:

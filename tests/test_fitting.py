@@ -112,7 +112,7 @@ def test_no_number_of_skills_is_refused_with_the_remedy(small_panel: lv.Panel) -
 
 def test_more_skills_than_benchmarks_are_refused(small_panel: lv.Panel) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(n_skills=7))
-    assert "n_skills: saw 7 skills for 6 benchmarks" in text
+    assert "n_skills: got 7 skills for 6 benchmarks" in text
 
 
 def test_benchmarks_without_scores_do_not_count_for_the_number_of_skills(
@@ -122,7 +122,7 @@ def test_benchmarks_without_scores_do_not_count_for_the_number_of_skills(
     n_measured = int(panel.scores.notna().any().sum())
     assert n_measured == 6
     text = refusal(panel, lv.LatentSkillModel(n_skills=7, features="log_params"))
-    assert "saw 7 skills for 6 benchmarks" in text
+    assert "got 7 skills for 6 benchmarks" in text
 
 
 def test_an_unknown_anchor_is_refused_with_the_nearest_name(small_panel: lv.Panel) -> None:

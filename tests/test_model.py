@@ -77,7 +77,7 @@ def test_anchors_without_names_are_refused(anchors: Any) -> None:
 
 def test_anchors_and_another_number_of_skills_are_refused() -> None:
     text = refusal(anchors={"a": "mmlu"}, n_skills=2)
-    assert "saw 1 anchors and n_skills=2" in text
+    assert "got 1 anchor and n_skills=2" in text
     assert "Leave n_skills out" in text
 
 

@@ -260,7 +260,7 @@ def test_too_many_skills_are_refused_before_anything_is_fitted(
         raise AssertionError("a fit began, and would have been lost")
 
     monkeypatch.setattr("lvkit.select.climb_from", never)
-    with pytest.raises(lv.LvkitError, match="saw 7 skills for 6 benchmarks"):
+    with pytest.raises(lv.LvkitError, match="got 7 skills for 6 benchmarks"):
         lv.select_skills(small_panel, range(1, 8), lv.LatentSkillModel(features="log_params"))
 
 

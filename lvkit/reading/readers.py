@@ -156,7 +156,7 @@ def check_file(
         panel, notes = _read(path, family, benchmarks, layout, drop_invalid, content)
     except LvkitError as error:
         return CheckReport(str(path), None, error.problems)
-    dates = date_notes(panel.models, asked_features(benchmarks))
+    dates = date_notes(panel.models, asked_features(_benchmark_table(benchmarks)))
     return CheckReport(str(path), panel, (), (*notes, *dates, *_remarks(panel)))
 
 
@@ -200,8 +200,7 @@ def _read(
             remedy="For a DataFrame use Panel.from_frame.",
         )
     path = Path(path)
-    if isinstance(benchmarks, str | os.PathLike):
-        benchmarks = read_benchmarks(benchmarks)
+    benchmarks = _benchmark_table(benchmarks)
     table = open_table(path, content)
     notes: tuple[str, ...] = ()
     columns = [name_text(name) for name in table.frame.columns]
@@ -233,3 +232,8 @@ def _remarks(panel: Panel) -> Iterator[str]:
     others = [str(name) for name in models if name not in layout]
     if others:
         yield f"columns that are features, not scores: {', '.join(others)}"
+
+
+def _benchmark_table(benchmarks: BenchmarksLike | str | os.PathLike[str]) -> BenchmarksLike:
+    """Return what is known of further benchmarks, read from its file where it is one."""
+    return read_benchmarks(benchmarks) if isinstance(benchmarks, str | os.PathLike) else benchmarks

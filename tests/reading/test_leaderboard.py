@@ -213,7 +213,7 @@ def test_of_several_evaluations_the_most_precise_and_then_the_last_stays(tmp_pat
     frame["Precision"] = ["bfloat16"] * 3 + ["4bit"] * 3 + ["float16"] * 3 + ["8bit"] * 3
     frame["Submission Date"] = ["2024-06-01"] * 3 + ["2024-09-01"] * 3 + ["2024-07-01"] * 6
     frame["IFEval Raw"] = np.arange(12) / 20
-    with pytest.warns(LvkitWarning, match=r"left out 9 further row\(s\) of 3 model\(s\)") as caught:
+    with pytest.warns(LvkitWarning, match=r"left out 9 further rows of 3 models") as caught:
         panel = read(tmp_path, frame)
     assert panel.scores["ifeval"].tolist() == [0.3, 0.35, 0.4]
     assert "zero/yi-34b" in str(caught[0].message)
@@ -225,7 +225,7 @@ def test_without_dates_the_last_row_stays(tmp_path: Path) -> None:
     report = check_file(tmp_path / "export.csv", family="from_name")
     assert report.panel is not None
     assert report.panel.scores["arc"].tolist() == [0.5, 0.51]
-    assert report.notes[0].startswith("left out 2 further row(s)")
+    assert report.notes[0].startswith("left out 2 further rows")
 
 
 def test_rows_keep_their_lines_when_others_are_left_out(tmp_path: Path) -> None:

@@ -301,7 +301,7 @@ def test_the_report_on_a_good_file_holds_its_panel(tmp_path: Path) -> None:
     assert isinstance(report.panel, Panel)
     assert report.problems == ()
     text = "\n".join(report.notes)
-    assert "1 model(s) without tokens_t" in text
+    assert "1 model without tokens_t" in text
     assert "columns that are features, not scores: chess" in text
     assert "column 'chess': numbers from 0 to 1 but no chance level" in text
     assert "benchmarks={'chess': 0.25}" in text
@@ -329,7 +329,7 @@ def test_the_report_on_a_bad_file_holds_its_problems(tmp_path: Path) -> None:
 def test_the_report_tells_what_was_left_out(tmp_path: Path) -> None:
     report = check_file(written(tmp_path, BAD), drop_invalid=True)
     assert report.ok
-    assert report.notes[0].startswith("left out 4 unusable row(s)")
+    assert report.notes[0].startswith("left out 4 unusable rows")
 
 
 def test_an_upload_is_checked_as_the_file_is(tmp_path: Path) -> None:

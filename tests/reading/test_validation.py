@@ -65,7 +65,7 @@ def test_left_out_rows_are_told_each_with_one_reason() -> None:
     checked = validated(frame, drop_invalid=True)
     assert list(checked.scores.index) == ["ant-1b", "bee-2b"]
     (note,) = checked.notes
-    assert note.startswith("left out 1 unusable row(s): row 3 (model 'ant-3b'): saw ")
+    assert note.startswith("left out 1 unusable row: row 3 (model 'ant-3b'): saw ")
 
 
 def test_of_two_rows_of_one_name_the_first_stays() -> None:

@@ -32,7 +32,7 @@ def test_the_embedded_data_are_explored_without_a_panel(leaderboard: lv.Panel) -
     widget = explore_panel()
     assert widget.panel == leaderboard
     assert control(widget, "Data").value == "embedded leaderboard"
-    assert "13 model(s) without tokens_t" in widget.report.notes[0]
+    assert "13 models without tokens_t" in widget.report.notes[0]
 
 
 def test_a_panel_of_the_users_comes_first(widget: Any, small_panel: lv.Panel) -> None:
