@@ -28,6 +28,9 @@ UNITS = {"params_b": "billions", "tokens_t": "trillions"}
 _FAR = 5.0
 """A model further outside the fit's range than by this factor is far outside."""
 
+_ANOTHER_UNIT = 30.0
+"""From this factor on another unit is likelier than a model that large or small."""
+
 _UNIT = 1_000.0
 """Factor between neighbouring units."""
 
@@ -67,7 +70,9 @@ class Beyond:
         end, name = (self.high, "largest") if self.value > self.high else (self.low, "smallest")
         if self.column in UNITS:
             ratio = self.value / end if self.value > end else end / self.value
-            away = f"{ratio:.3g} times {'above' if self.value > end else 'below'} the {name}"
+            above = self.value > end
+            away = f"{ratio:.3g} times the" if above else f"a factor of {ratio:.3g} below the"
+            away = f"{away} {name}"
         else:
             away = f"far {'above' if self.value > end else 'below'} the {name}"
         return (
@@ -77,7 +82,7 @@ class Beyond:
 
     def _unit(self) -> str:
         """Suggest the value in the column's unit, where that would be inside."""
-        if self.column not in UNITS:
+        if self.column not in UNITS or self.factor < _ANOTHER_UNIT:
             return ""
         meant = self.value / _UNIT if self.value > self.high else self.value * _UNIT
         if not self.low / 2.0 <= meant <= self.high * 2.0:

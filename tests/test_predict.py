@@ -17,7 +17,7 @@ from lvkit.predict import Prediction
 
 COLUMNS = [
     "model", "family", "benchmark", "mean", "median", "lower", "upper", "family_kind", "n_known",
-    "distance", "known_score",
+    "distance", "known_score", "outside", "outside_factor",
 ]  # fmt: skip
 
 ROWS = pd.DataFrame(
@@ -224,6 +224,7 @@ def test_half_of_the_draws_lie_below_the_median(plugin: Prediction) -> None:
     np.testing.assert_allclose(below, 0.5, atol=0.04)
 
 
+@pytest.mark.filterwarnings("ignore:(params_b|tokens_t) of")  # far outside, on purpose
 def test_scores_within_the_clip_are_told_as_zero_or_one(small_fit: lv.Fit) -> None:
     weak = ROWS.iloc[[3]].assign(params_b=0.01, tokens_t=0.01)
     strong = ROWS.iloc[[3]].assign(model="strong", params_b=1e4, tokens_t=1e3)
@@ -294,6 +295,7 @@ def test_reading_the_fit_through_other_anchors_changes_no_plug_in_prediction(
 # -- other models --------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:(params_b|tokens_t) of")  # far outside, on purpose
 def test_slopes_that_differ_between_families_widen_far_predictions(small_panel: lv.Panel) -> None:
     model = lv.LatentSkillModel(n_skills=1, features="log_params", family_slopes="log_params")
     fit = model.fit(small_panel)
@@ -307,6 +309,7 @@ def test_slopes_that_differ_between_families_widen_far_predictions(small_panel: 
     assert steep[1].std() / steep[0].std() > plain[1].std() / plain[0].std()
 
 
+@pytest.mark.filterwarnings("ignore:(params_b|tokens_t) of")  # far outside, on purpose
 def test_no_expected_score_falls_below_an_estimated_floor(small_panel: lv.Panel) -> None:
     model = lv.LatentSkillModel(n_skills=1, features="log_params", floor="estimate")
     fit = model.fit(small_panel)
