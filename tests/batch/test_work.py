@@ -326,12 +326,12 @@ def test_a_killed_batch_leaves_its_working_folder_to_the_next_and_nothing_elsewh
     code += "\nif not file.exists():\n    file.write_text('')\n    time.sleep(600)"
     notebook, folder = write_notebook(tmp_path, code), tmp_path / "out"
     with start(folder, notebook, "1") as process:
-        wait_until(begun.exists)
+        until(begun.exists, "a notebook that hangs")
         process.kill()
-    wait_until(lambda: not [p for p in processes(mark) if int(p) != os.getpid()])
+    until(lambda: set(processes(mark)) <= {str(os.getpid())}, "the end of the kernels")
     assert len([*folder.glob(".lvkit-work-*")]) == 2  # the folder and its lock
     with start(folder, notebook, "1") as process:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert [*folder.glob(".lvkit-work-*")] == []
     assert [path.name for path in (tmp_path / "tmp").iterdir() if "lvkit" in path.name] == []
