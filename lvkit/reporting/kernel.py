@@ -171,6 +171,7 @@ def run_notebook(
     """
     # What goes wrong is told by the error; without a handler, Python prints it a second time.
     logging.getLogger("papermill").addHandler(_SILENT)
+    target = target.absolute()  # the kernel works in its folder, not in ours
     (target.parent / "ipython").mkdir(exist_ok=True)
     manager = type("HaltingKernelManager", (OwnKernelManager,), {"halt": halt})
     for attempt in range(1, _ATTEMPTS + 1):

@@ -44,6 +44,14 @@ def test_a_notebook_runs_in_this_interpreter_on_one_thread(tmp_path: Path) -> No
     assert len(cells) == 3
 
 
+def test_the_place_may_be_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    done = run_notebook(source("x = 1", "print(x)"), {}, Path("below") / "run.ipynb")
+    assert printed(done) == "1\n"
+    assert (tmp_path / "below" / "run.ipynb").is_file()
+
+
 def test_no_registered_kernel_is_needed() -> None:
     spec = OwnKernelManager(kernel_name="no such kernel").kernel_spec
     assert spec.argv[0] == sys.executable
