@@ -251,7 +251,7 @@ def _key(kind: str, model: LatentSkillModel, panel: Panel) -> Key:
 
     for name, value, needed in (("model", model, LatentSkillModel), ("panel", panel, Panel)):
         if not isinstance(value, needed):
-            raise LvkitError(f"saw {value!r}", where=name, expected=f"a {needed.__name__}")
+            raise LvkitError(f"got {value!r}", where=name, expected=f"a {needed.__name__}")
     anchors = None if model.anchors is None else [list(pair) for pair in model.anchors.items()]
     return {
         "kind": kind,

@@ -358,7 +358,7 @@ def _check_keep(keep: object) -> list[int]:
     """Return the numbers of models to be kept, in ascending order."""
     if not isinstance(keep, Iterable) or isinstance(keep, str) or not (each := list(keep)):
         raise LvkitError(
-            f"saw {keep!r}", where="keep", expected="one or more whole numbers, such as (0, 1, 2)"
+            f"got {keep!r}", where="keep", expected="one or more whole numbers, such as (0, 1, 2)"
         )
     return sorted({check_whole(k, "keep", 0) for k in each})
 

@@ -25,12 +25,12 @@ def check_whole(value: object, name: str, least: int = 1) -> int:
     3
     >>> check_whole(True, "starts")
     Traceback (most recent call last):
-    lvkit.errors.LvkitError: starts: saw True; expected a whole number from 1.
+    lvkit.errors.LvkitError: starts: got True; expected a whole number from 1.
     """
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or int(value) < least:  # type: ignore[call-overload]
         raise LvkitError(
-            f"saw {show_value(value)}", where=name, expected=f"a whole number from {least}"
+            f"got {show_value(value)}", where=name, expected=f"a whole number from {least}"
         )
     return int(value)  # type: ignore[call-overload, no-any-return]
 
@@ -44,12 +44,12 @@ def check_level(level: object, name: str = "level") -> float:
     0.95
     >>> check_level(95)
     Traceback (most recent call last):
-    lvkit.errors.LvkitError: level: saw 95; expected a number between 0 and 1, such as 0.95.
+    lvkit.errors.LvkitError: level: got 95; expected a number between 0 and 1, such as 0.95.
     """
     number = isinstance(level, int | float | np.integer | np.floating)
     if not number or not 0.0 < level < 1.0:  # type: ignore[operator]
         raise LvkitError(
-            f"saw {show_value(level)}",
+            f"got {show_value(level)}",
             where=name,
             expected="a number between 0 and 1, such as 0.95",
         )
@@ -63,7 +63,7 @@ def check_workers(n_jobs: object) -> int | None:
     whole = isinstance(n_jobs, int | np.integer) and not isinstance(n_jobs, bool)
     if not whole or n_jobs == 0:
         raise LvkitError(
-            f"saw {show_value(n_jobs)}",
+            f"got {show_value(n_jobs)}",
             where="n_jobs",
             expected="a number of workers: 1, 2, ...; or -1 for all cores",
         )
@@ -73,11 +73,11 @@ def check_workers(n_jobs: object) -> int | None:
 def check_names(names: object, where: str, example: str) -> dict[str, str]:
     """Return a mapping of names to names, not empty, none of them blank."""
     if not isinstance(names, Mapping) or not names:
-        raise LvkitError(f"saw {show_value(names)}", where=where, expected=f"a mapping {example}")
+        raise LvkitError(f"got {show_value(names)}", where=where, expected=f"a mapping {example}")
     for key, value in names.items():
         if not (isinstance(key, str) and key.strip() and isinstance(value, str) and value.strip()):
             raise LvkitError(
-                f"saw {show_value(key)}: {show_value(value)}",
+                f"got {show_value(key)}: {show_value(value)}",
                 where=where,
                 expected=f"names, in a mapping {example}",
             )
@@ -93,7 +93,7 @@ def check_path(data: object) -> str:
     ('scores.csv', '')
     >>> check_path({})
     Traceback (most recent call last):
-    lvkit.errors.LvkitError: data: saw a dict; expected the path of a table.
+    lvkit.errors.LvkitError: data: got a dict; expected the path of a table.
     """
     if data is None or isinstance(data, str | os.PathLike):
         return os.fspath(data or "")
@@ -104,7 +104,7 @@ def check_path(data: object) -> str:
     }
     remedy = f"Write the table with {writes[kind]}." if kind in writes else ""
     raise LvkitError(
-        f"saw a {kind}",
+        f"got a {kind}",
         where="data",
         expected="the path of a table",
         remedy=remedy,

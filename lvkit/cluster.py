@@ -104,7 +104,7 @@ def _client(address: str) -> Any:
         ) from error
     if not isinstance(address, str) or not address.strip():
         raise LvkitError(
-            f"saw {address!r}",
+            f"got {address!r}",
             where="dask_cluster",
             expected="the address of a scheduler, such as 'tcp://10.0.0.1:8786'",
         )

@@ -38,9 +38,9 @@ def compare(fits: Iterable[Fit]) -> pd.DataFrame:
     """
     fits = fits if isinstance(fits, Fit) else list(fits)
     if isinstance(fits, Fit) or not all(isinstance(fit, Fit) for fit in fits):
-        raise LvkitError("saw something else", where="compare", expected="a list of fits")
+        raise LvkitError("got something else", where="compare", expected="a list of fits")
     if not fits:
-        raise LvkitError("saw no fit", where="compare", expected="at least one")
+        raise LvkitError("got no fit", where="compare", expected="at least one")
     first = _data_of(fits[0])
     for number, fit in enumerate(fits):
         if fit.model.clip != fits[0].model.clip:

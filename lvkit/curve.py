@@ -66,7 +66,7 @@ class ResponseCurve:
         good["precision"] &= numbers["precision"] > 0.0
         wanted = {"floor": "a number from 0 to below 1", "precision": "a number above 0"}
         problems = [
-            Problem(f"saw {numbers[name]:g}", name, wanted.get(name, "a finite number"))
+            Problem(f"got {numbers[name]:g}", name, wanted.get(name, "a finite number"))
             for name, fine in good.items()
             if not fine
         ]

@@ -58,9 +58,9 @@ class LvkitError(ValueError):
 
     Examples
     --------
-    >>> raise LvkitError("saw 1.7", where="column 'mmlu', row 3", expected="a score from 0 to 1")
+    >>> raise LvkitError("got 1.7", where="column 'mmlu', row 3", expected="a score from 0 to 1")
     Traceback (most recent call last):
-    lvkit.errors.LvkitError: column 'mmlu', row 3: saw 1.7; expected a score from 0 to 1.
+    lvkit.errors.LvkitError: column 'mmlu', row 3: got 1.7; expected a score from 0 to 1.
     """
 
     def __init__(

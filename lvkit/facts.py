@@ -88,7 +88,7 @@ def score_points(panel: Panel, benchmark: str, against: str = "params_b") -> pd.
         )
     if against not in ("params_b", "tokens_t"):
         raise LvkitError(
-            f"saw {against!r}", where="argument 'against'", expected="'params_b' or 'tokens_t'"
+            f"got {against!r}", where="argument 'against'", expected="'params_b' or 'tokens_t'"
         )
     known = models.reindex(columns=["family", against]).assign(score=scores[benchmark]).dropna()
     if known.empty:
@@ -229,7 +229,7 @@ def known_families(fit: Fit, top: int | None = None) -> pd.DataFrame:
         If `top` is below one.
     """
     if top is not None and top < 1:
-        raise LvkitError(f"saw {top}", where="argument 'top'", expected="one family at least")
+        raise LvkitError(f"got {top}", where="argument 'top'", expected="one family at least")
     order = _family_scores(fit).sort_values(ascending=False, kind="stable").index
     return fit.family_effects.loc[order[:top]]
 
@@ -357,6 +357,6 @@ def two_skills(held: FamilyPosterior | Fit, skills: Sequence[str] | None = None)
     chosen = checked_names(held.skills[:2] if skills is None else skills, held.skills, what="skill")
     if len(set(chosen)) != 2 or len(chosen) != 2:
         raise LvkitError(
-            f"saw {', '.join(chosen)}", where="argument 'skills'", expected="two different skills"
+            f"got {', '.join(chosen)}", where="argument 'skills'", expected="two different skills"
         )
     return chosen[0], chosen[1]

@@ -91,7 +91,7 @@ def prepared_for(model: LatentSkillModel, panel: Panel) -> Prepared:
     """Arrange a panel for a model, and check that they suit each other."""
     if not isinstance(panel, Panel):
         raise LvkitError(
-            f"saw a {type(panel).__name__}",
+            f"got a {type(panel).__name__}",
             where="panel",
             expected="a Panel",
             remedy="Make one with lv.read_panel(path) or lv.Panel.from_frame(table).",
@@ -122,7 +122,7 @@ def _check_skills(prepared: Prepared, n_skills: int | None) -> int:
 def _method(name: str) -> Estimator:
     if not isinstance(name, str) or name not in METHODS:
         raise LvkitError(
-            f"saw {name!r}",
+            f"got {name!r}",
             where="method",
             expected="one of " + ", ".join(METHODS),
             remedy=nearest(str(name), METHODS).strip(),

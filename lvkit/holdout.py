@@ -104,7 +104,7 @@ class Backtest:
             and ``interval_score`` (width plus 2 / (1 - level) times the miss), over all scores.
         """
         if by not in (None, "family", "benchmark"):
-            raise LvkitError(f"saw {by!r}", where="by", expected="None, 'family' or 'benchmark'")
+            raise LvkitError(f"got {by!r}", where="by", expected="None, 'family' or 'benchmark'")
         table = self.table[self.table["complete"]] if complete else self.table
         if table.empty:
             raise LvkitError(
@@ -195,7 +195,7 @@ def backtest(
     kind = intervals if intervals is not None else "model"
     if kind not in INTERVALS or not levels:
         raise LvkitError(
-            f"saw {intervals!r}" if levels else "saw no level",
+            f"got {intervals!r}" if levels else "got no level",
             where="intervals" if levels else "level",
             expected="one of " + ", ".join(INTERVALS) if levels else "at least one level",
         )

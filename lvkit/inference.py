@@ -335,7 +335,7 @@ def _listed(names: list[str], most: int = 6) -> str:
 def check_kind(kind: object, fit: Fit) -> str:
     """Return the kind of covariance; warn where the sandwich is singular."""
     if kind not in COVARIANCES:
-        raise LvkitError(f"saw {kind!r}", where="kind", expected="'information' or 'sandwich'")
+        raise LvkitError(f"got {kind!r}", where="kind", expected="'information' or 'sandwich'")
     if kind == "sandwich" and fit.n_families <= fit.n_params:
         warnings.warn(
             f"the sandwich of {fit.n_families} families for {fit.n_params} parameters has rank "

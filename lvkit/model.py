@@ -63,7 +63,7 @@ class LatentSkillModel:
     (True, 'none')
     >>> LatentSkillModel(n_skills=0)
     Traceback (most recent call last):
-    lvkit.errors.LvkitError: n_skills: saw 0; expected a whole number from 1.
+    lvkit.errors.LvkitError: n_skills: got 0; expected a whole number from 1.
     """
 
     anchors: Mapping[str, str] | None = None
@@ -88,14 +88,14 @@ class LatentSkillModel:
                 )
         if self.floor not in _FLOORS:
             raise LvkitError(
-                f"saw {self.floor!r}",
+                f"got {self.floor!r}",
                 where="floor",
                 expected="one of " + ", ".join(f"'{name}'" for name in _FLOORS),
                 remedy=nearest(str(self.floor), _FLOORS).strip(),
             )
         if not (isinstance(self.clip, int | float) and 0.0 < self.clip <= 0.1):
             raise LvkitError(
-                f"saw {self.clip!r}",
+                f"got {self.clip!r}",
                 where="clip",
                 expected="a number above 0, at most 0.1",
                 remedy="The default of 0.0025 is the middle of what a rounded 0.00 stands for.",

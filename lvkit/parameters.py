@@ -231,7 +231,7 @@ def check_anchors(anchors: Mapping[str, str], benchmarks: Sequence[str]) -> tupl
     for skill, benchmark in anchors.items():
         if benchmark not in benchmarks:
             raise LvkitError(
-                f"saw '{benchmark}'",
+                f"got '{benchmark}'",
                 where=f"anchor of skill '{skill}'",
                 expected="one of the fitted benchmarks " + ", ".join(benchmarks),
                 remedy=nearest(str(benchmark), benchmarks).strip(),

@@ -149,7 +149,7 @@ class FamilyPosterior:
             For a family that was not fitted, twice the same family, or a level outside (0, 1).
         """
         if a == b:
-            raise LvkitError(f"saw {a!r} twice", where="compare", expected="two different families")
+            raise LvkitError(f"got {a!r} twice", where="compare", expected="two different families")
         difference = self.draws[self._position(a)] - self.draws[self._position(b)]
         lower, upper = np.quantile(difference, _limits(level), axis=0)
         return pd.DataFrame(
@@ -166,7 +166,7 @@ class FamilyPosterior:
         """Return the position of a family; refuse an unknown one."""
         if family not in self.families:
             raise LvkitError(
-                f"saw {family!r}",
+                f"got {family!r}",
                 where="compare",
                 expected="the name of a fitted family",
                 remedy=nearest(family, self.families).strip(),

@@ -134,7 +134,7 @@ def check_intervals(intervals: str | None, fit: Fit) -> str:
         return "model" if fit.calibration is None else "calibrated"
     if intervals not in INTERVALS:
         raise LvkitError(
-            f"saw {intervals!r}",
+            f"got {intervals!r}",
             where="intervals",
             expected="one of " + ", ".join(f"'{name}'" for name in INTERVALS),
         )

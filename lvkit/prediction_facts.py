@@ -92,7 +92,7 @@ def _measured(observed: Panel | pd.DataFrame, table: pd.DataFrame) -> npt.NDArra
     doubles = scores.index[scores.index.duplicated()]
     if len(doubles):
         raise LvkitError(
-            f"saw '{doubles[0]}' twice", where="observed", expected="one row for each model"
+            f"got '{doubles[0]}' twice", where="observed", expected="one row for each model"
         )
     models, benchmarks = pd.unique(table["model"]), pd.unique(table["benchmark"])
     given = scores.reindex(index=models, columns=benchmarks)
@@ -101,7 +101,7 @@ def _measured(observed: Panel | pd.DataFrame, table: pd.DataFrame) -> npt.NDArra
     wrong = given.notna() & ~((cells >= 0.0) & (cells <= 1.0))
     for model, benchmark in wrong.stack().loc[lambda flags: flags].index:
         raise LvkitError(
-            f"saw {given[benchmark][model]!r}",
+            f"got {given[benchmark][model]!r}",
             where=f"observed, model '{model}', benchmark '{benchmark}'",
             expected="a score from 0 to 1, or nothing",
         )

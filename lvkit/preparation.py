@@ -170,7 +170,7 @@ def slope_position(feature: str, names: tuple[str, ...]) -> int:
     """Return the position of the feature whose slopes differ; refuse an unknown one."""
     if feature not in names:
         raise LvkitError(
-            f"saw {feature!r}",
+            f"got {feature!r}",
             where="family_slopes",
             expected="one of the features " + ", ".join(names),
             remedy=nearest(str(feature), names).strip(),
@@ -183,7 +183,7 @@ def _check_variation(scores: pd.DataFrame, n_families: int, clip: float) -> None
     if n_families < 2:
         problems.append(
             Problem(
-                f"saw {n_families} family",
+                f"got {n_families} family",
                 "panel",
                 "at least two families",
                 "A latent variable that differs between families cannot be learned from one; "

@@ -115,7 +115,7 @@ def progress_bar(
         return _suitable_flavour()(total=total, desc=label)
     if not callable(progress):
         raise LvkitError(
-            f"saw {progress!r}",
+            f"got {progress!r}",
             where="argument 'progress'",
             expected="False, True or a tqdm class",
             remedy="Use progress=True for a bar that suits the place.",

@@ -128,7 +128,7 @@ def read_request(fit: Fit, models: pd.DataFrame | Panel, new_family: str) -> Req
     """
     if new_family not in ("error", "population"):
         raise LvkitError(
-            f"saw {new_family!r}", where="new_family", expected="'error' or 'population'"
+            f"got {new_family!r}", where="new_family", expected="'error' or 'population'"
         )
     table = _as_table(fit, models)
     scores = _known_scores(fit, table)
@@ -215,7 +215,7 @@ def _as_table(fit: Fit, models: object) -> pd.DataFrame:
         return models.models.join(models.scores)
     if not isinstance(models, pd.DataFrame):
         raise LvkitError(
-            f"saw a {type(models).__name__}",
+            f"got a {type(models).__name__}",
             where="models",
             expected="a DataFrame with a row for each model, or a Panel",
         )
@@ -229,7 +229,7 @@ def _as_table(fit: Fit, models: object) -> pd.DataFrame:
             expected="the models' names in a column or an index called 'model'",
         )
     if not len(table):
-        raise LvkitError("saw no model", where="models", expected="at least one row")
+        raise LvkitError("got no model", where="models", expected="at least one row")
     for at, name in enumerate(table.index):
         if not name_text(name):
             raise LvkitError(no_name(name), where=f"models, row {at + 1}", expected="a name")
@@ -253,7 +253,7 @@ def _known_scores(fit: Fit, table: pd.DataFrame) -> Array:
     strange = [c for c in strange if _holds_numbers(table[c])]
     if strange:
         raise LvkitError(
-            f"saw '{strange[0]}', which is no fitted benchmark and no column of the fitted panel",
+            f"got '{strange[0]}', which is no fitted benchmark and no column of the fitted panel",
             where=f"models, column '{strange[0]}'",
             expected="known scores for " + ", ".join(fit.benchmarks),
             remedy=f"{nearest(str(strange[0]), fit.benchmarks)} Rename the column or leave it "
@@ -282,7 +282,7 @@ def _score(cell: object, model: object, benchmark: str) -> float:
     number = None if number is None else float(without_rounding(np.array([number]))[0])
     if number is None or not 0.0 <= number <= 1.0:
         raise LvkitError(
-            f"saw {cell!r}",
+            f"got {cell!r}",
             where=f"model '{model}', column '{benchmark}'",
             expected="a score from 0 to 1, or a blank",
             remedy="Divide scores in percent by 100.",
@@ -327,7 +327,7 @@ def _kind(
     if new_family == "population":
         return "unknown", ""
     raise LvkitError(
-        f"saw '{family}', a family that is not in the fit and has no scores",
+        f"got '{family}', a family that is not in the fit and has no scores",
         where=f"model '{name}', column 'family'",
         expected="a fitted family, a new one with known scores, or a blank",
         remedy=f"{nearest(family, fit.families)} Give a few of its scores, or say "

@@ -79,7 +79,7 @@ class Selection:
             For another criterion than ``"aic"`` or ``"bic"``.
         """
         if criterion not in ("aic", "bic"):
-            raise LvkitError(f"saw {criterion!r}", where="criterion", expected="'aic' or 'bic'")
+            raise LvkitError(f"got {criterion!r}", where="criterion", expected="'aic' or 'bic'")
         return self.fits[self.table.index[int(np.argmin(self.table[criterion]))]]
 
     def _repr_html_(self) -> str:
@@ -150,7 +150,7 @@ def select_skills(
     model = _checked_model(model)
     if model.family_slopes is not None:
         raise LvkitError(
-            f"saw family_slopes={model.family_slopes!r}",
+            f"got family_slopes={model.family_slopes!r}",
             where="select_skills",
             remedy="Choose the number of skills without family slopes, then fit with them.",
         )
@@ -261,21 +261,21 @@ def _checked_model(model: LatentSkillModel | None) -> LatentSkillModel:
     """Return the settings, or the default ones where none are given."""
     model = LatentSkillModel() if model is None else model
     if not isinstance(model, LatentSkillModel):
-        raise LvkitError(f"saw {model!r}", where="model", expected="a LatentSkillModel")
+        raise LvkitError(f"got {model!r}", where="model", expected="a LatentSkillModel")
     return model
 
 
 def _checked_numbers(n_skills: Iterable[int]) -> list[int]:
     if not isinstance(n_skills, Iterable) or isinstance(n_skills, str):
         raise LvkitError(
-            f"saw {n_skills!r}",
+            f"got {n_skills!r}",
             where="n_skills",
             expected="several numbers of skills",
             remedy="Use range(1, 7) for one to six skills.",
         )
     numbers = sorted({check_whole(k, "n_skills") for k in n_skills})
     if not numbers:
-        raise LvkitError("saw no number", where="n_skills", expected="numbers of skills from 1")
+        raise LvkitError("got no number", where="n_skills", expected="numbers of skills from 1")
     return numbers
 
 

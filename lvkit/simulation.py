@@ -206,7 +206,7 @@ def _gaps(
 ) -> npt.NDArray[np.bool_]:
     """Choose what is not measured, leaving every row and column at least one score."""
     if not 0.0 <= missing < 1.0:
-        raise LvkitError(f"saw {missing!r}", where="missing", expected="a share from 0 to below 1")
+        raise LvkitError(f"got {missing!r}", where="missing", expected="a share from 0 to below 1")
     gaps = rng.random(shape) < missing
     rows, columns = shape
     gaps[np.arange(rows), np.arange(rows) % columns] = False

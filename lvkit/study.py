@@ -134,7 +134,7 @@ class Study:
         error = self.summary()["median_error"].dropna()
         if len(error) < 2:
             raise LvkitError(
-                f"saw {len(error)} number of families with fits",
+                f"got {len(error)} number of families with fits",
                 where="rate",
                 expected="at least two",
                 remedy="Run the study with families=(50, 100, 200, 400).",
@@ -250,13 +250,13 @@ def _tasks(families: Iterable[int], replications: int | Mapping[int, int]) -> li
     """Return (families, replication) pairs: one panel of each size, then the next of each."""
     sizes = sorted({check_whole(number, "families", 2) for number in families})
     if not sizes:
-        raise LvkitError("saw none", where="families", expected="numbers of families")
+        raise LvkitError("got none", where="families", expected="numbers of families")
     given = (
         replications if isinstance(replications, Mapping) else dict.fromkeys(sizes, replications)
     )
     if set(given) != set(sizes):
         raise LvkitError(
-            f"saw {sorted(given)}",
+            f"got {sorted(given)}",
             where="replications",
             expected=f"a number, or one for each of the {sizes} families",
         )

@@ -104,7 +104,7 @@ def make_plan(
 ) -> Plan:
     """Check a study's settings."""
     if not isinstance(params, Parameters):
-        seen = f"saw a {type(params).__name__}"
+        seen = f"got a {type(params).__name__}"
         raise LvkitError(seen, where="params", expected="lvkit.Parameters")
     model = LatentSkillModel(
         anchors=_anchors(params),

@@ -196,11 +196,11 @@ def test_another_version_is_another_entry(
 
 
 def test_what_is_no_model_or_panel_is_refused(panel: lv.Panel, tmp_path: Path) -> None:
-    with pytest.raises(lv.LvkitError, match=r"model: saw 4; expected a LatentSkillModel"):
+    with pytest.raises(lv.LvkitError, match=r"model: got 4; expected a LatentSkillModel"):
         FitCache(tmp_path).fit(4, panel)  # type: ignore[arg-type]
-    with pytest.raises(lv.LvkitError, match=r"panel: saw 'x'; expected a Panel"):
+    with pytest.raises(lv.LvkitError, match=r"panel: got 'x'; expected a Panel"):
         FitCache(tmp_path).select("x", [1])  # type: ignore[arg-type]
-    with pytest.raises(lv.LvkitError, match="n_skills: saw 0"):
+    with pytest.raises(lv.LvkitError, match="n_skills: got 0"):
         FitCache(tmp_path).select(panel, [0])
 
 

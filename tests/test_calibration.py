@@ -396,17 +396,17 @@ def test_nothing_to_hold_out_is_refused(few_fit: lv.Fit) -> None:
 @pytest.mark.parametrize("keep", [1, (), "1", None])
 def test_what_is_no_set_of_numbers_is_refused(keep: Any, few_fit: lv.Fit) -> None:
     text = refusal(few_fit, keep=keep)
-    assert text == f"keep: saw {keep!r}; expected one or more whole numbers, such as (0, 1, 2)."
+    assert text == f"keep: got {keep!r}; expected one or more whole numbers, such as (0, 1, 2)."
 
 
 @pytest.mark.parametrize("keep", [-1, 1.5, "two", None])
 def test_a_number_of_kept_models_that_is_none_is_refused(keep: Any, few_fit: lv.Fit) -> None:
-    assert refusal(few_fit, keep=(1, keep)).startswith(f"keep: saw {keep!r}")
+    assert refusal(few_fit, keep=(1, keep)).startswith(f"keep: got {keep!r}")
 
 
 def test_seeds_and_workers_that_are_none_are_refused(few_fit: lv.Fit) -> None:
-    assert refusal(few_fit, seed=-1).startswith("seed: saw -1")
-    assert refusal(few_fit, n_jobs=0).startswith("n_jobs: saw 0")
+    assert refusal(few_fit, seed=-1).startswith("seed: got -1")
+    assert refusal(few_fit, n_jobs=0).startswith("n_jobs: got 0")
 
 
 def test_a_fit_that_did_not_converge_is_refused(few_fit: lv.Fit) -> None:

@@ -143,7 +143,7 @@ def test_check_tells_what_is_wrong_and_ends_with_1(faulty_file: Path, capsys: Ca
     assert main(["check", str(faulty_file)]) == 1
     out = capsys.readouterr().out
     assert "faulty.csv: 1 problem\n" in out
-    assert "row 2 (model 'a-1b'), column 'params_b': saw -1" in out
+    assert "row 2 (model 'a-1b'), column 'params_b': got -1" in out
 
 
 def test_check_prints_a_document_for_good_and_bad_files(
@@ -242,8 +242,8 @@ def test_who_follows_the_advice_is_told_no_more(
     ("options", "told"),
     [
         (["--features", "log_params + vintage"], "--features: no column 'vintage'"),
-        (["--family-slopes", "vintage"], "--family-slopes: saw 'vintage'"),
-        (["--clip", "0.7"], "--clip: saw 0.7"),
+        (["--family-slopes", "vintage"], "--family-slopes: got 'vintage'"),
+        (["--clip", "0.7"], "--clip: got 0.7"),
         (["--anchors", "a=mmlu,b=mmlu"], "--anchors: 'mmlu' anchors 2 skills"),
         (["--skills", "9"], "number of skills: got 9 skills for 3 benchmarks"),
     ],

@@ -59,7 +59,7 @@ def test_the_order_of_a_tables_rows_does_not_matter(
 
 
 def test_nothing_to_compare_is_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="saw no fit"):
+    with pytest.raises(lv.LvkitError, match="got no fit"):
         lv.compare([])
 
 

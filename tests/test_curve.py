@@ -65,11 +65,11 @@ def test_scores_end_at_the_floor_and_at_one() -> None:
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ({"loading": float("nan")}, "loading: saw nan; expected a finite number"),
-        ({"intercept": float("inf")}, "intercept: saw inf; expected a finite number"),
-        ({"floor": 1.0}, "floor: saw 1; expected a number from 0 to below 1"),
-        ({"floor": -0.1}, "floor: saw -0.1"),
-        ({"precision": 0.0}, "precision: saw 0; expected a number above 0"),
+        ({"loading": float("nan")}, "loading: got nan; expected a finite number"),
+        ({"intercept": float("inf")}, "intercept: got inf; expected a finite number"),
+        ({"floor": 1.0}, "floor: got 1; expected a number from 0 to below 1"),
+        ({"floor": -0.1}, "floor: got -0.1"),
+        ({"precision": 0.0}, "precision: got 0; expected a number above 0"),
         ({"precision": -1.0, "floor": 2.0}, "2 problems"),
     ],
 )
@@ -79,5 +79,5 @@ def test_numbers_out_of_their_range_are_refused(wrong: dict[str, float], text: s
 
 
 def test_a_level_in_percent_is_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="level: saw 90"):
+    with pytest.raises(lv.LvkitError, match="level: got 90"):
         ResponseCurve().interval(0.0, 90)

@@ -8,17 +8,17 @@ from lvkit.errors import LvkitError, LvkitWarning, Problem, nearest, show_value
 
 
 def test_a_problem_reads_as_place_sight_expectation_and_remedy() -> None:
-    problem = Problem("saw 12", "row 3", "a score from 0 to 1", "Divide by 100.")
-    assert str(problem) == "row 3: saw 12; expected a score from 0 to 1. Divide by 100."
+    problem = Problem("got 12", "row 3", "a score from 0 to 1", "Divide by 100.")
+    assert str(problem) == "row 3: got 12; expected a score from 0 to 1. Divide by 100."
 
 
 @pytest.mark.parametrize(
     ("problem", "text"),
     [
-        (Problem("saw 12"), "saw 12."),
-        (Problem("saw 12", where="row 3"), "row 3: saw 12."),
-        (Problem("saw 12", expected="less"), "saw 12; expected less."),
-        (Problem("saw 12", remedy="Mend it."), "saw 12. Mend it."),
+        (Problem("got 12"), "got 12."),
+        (Problem("got 12", where="row 3"), "row 3: got 12."),
+        (Problem("got 12", expected="less"), "got 12; expected less."),
+        (Problem("got 12", remedy="Mend it."), "got 12. Mend it."),
     ],
 )
 def test_what_a_problem_does_not_say_leaves_no_trace(problem: Problem, text: str) -> None:
@@ -26,24 +26,24 @@ def test_what_a_problem_does_not_say_leaves_no_trace(problem: Problem, text: str
 
 
 def test_an_error_reads_as_its_problem_and_keeps_the_fields() -> None:
-    error = LvkitError("saw 12", where="row 3", expected="less", remedy="Mend it.")
-    assert error.problems == (Problem("saw 12", "row 3", "less", "Mend it."),)
+    error = LvkitError("got 12", where="row 3", expected="less", remedy="Mend it.")
+    assert error.problems == (Problem("got 12", "row 3", "less", "Mend it."),)
     assert str(error) == str(error.problems[0])
 
 
 def test_several_problems_are_counted_and_numbered() -> None:
-    problems = [Problem("saw 12", "row 3"), Problem("saw no name", "row 7")]
+    problems = [Problem("got 12", "row 3"), Problem("got no name", "row 7")]
     error = LvkitError.from_problems(problems)
     assert error.problems == tuple(problems)
     assert str(error).splitlines() == [
         "2 problems:",
-        "  1. row 3: saw 12.",
-        "  2. row 7: saw no name.",
+        "  1. row 3: got 12.",
+        "  2. row 7: got no name.",
     ]
 
 
 def test_one_problem_is_not_numbered() -> None:
-    assert str(LvkitError.from_problems([Problem("saw 12", "row 3")])) == "row 3: saw 12."
+    assert str(LvkitError.from_problems([Problem("got 12", "row 3")])) == "row 3: got 12."
 
 
 def test_who_catches_value_errors_and_user_warnings_catches_lvkits() -> None:
@@ -57,7 +57,7 @@ class SpecialError(LvkitError):
 
 @pytest.mark.parametrize("kind", [LvkitError, SpecialError])
 def test_an_error_comes_back_whole_from_another_process(kind: type[LvkitError]) -> None:
-    error = kind.from_problems([Problem("saw 12", "row 3"), Problem("saw 13", "row 4")])
+    error = kind.from_problems([Problem("got 12", "row 3"), Problem("got 13", "row 4")])
     back = pickle.loads(pickle.dumps(error))
     assert type(back) is kind
     assert (back.problems, str(back)) == (error.problems, str(error))
@@ -87,5 +87,5 @@ def test_a_value_that_python_does_not_print_is_still_shown() -> None:
 
 
 def test_only_the_first_line_of_a_problem_begins_at_the_margin() -> None:
-    problem = Problem("saw 'a\nb'", where="model 'c\nd'")
-    assert str(problem) == "model 'c\n     d': saw 'a\n     b'."
+    problem = Problem("got 'a\nb'", where="model 'c\nd'")
+    assert str(problem) == "model 'c\n     d': got 'a\n     b'."

@@ -54,7 +54,7 @@ def test_a_misspelt_benchmark_is_named_with_its_neighbour(leaderboard: lv.Panel)
 
 
 def test_points_against_something_else_are_refused(leaderboard: lv.Panel) -> None:
-    with pytest.raises(lv.LvkitError, match="saw 'flops'; expected 'params_b' or 'tokens_t'"):
+    with pytest.raises(lv.LvkitError, match="got 'flops'; expected 'params_b' or 'tokens_t'"):
         score_points(leaderboard, "mmlu", "flops")
 
 
@@ -86,7 +86,7 @@ def test_all_families_are_there_without_a_number(fit: lv.Fit) -> None:
 
 
 def test_no_family_at_all_is_refused(fit: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="saw 0; expected one family at least"):
+    with pytest.raises(lv.LvkitError, match="got 0; expected one family at least"):
         known_families(fit, 0)
 
 
@@ -238,7 +238,7 @@ def test_the_first_two_skills_are_taken_unless_others_are_asked_for() -> None:
     post = SimpleNamespace(skills=("maths", "reading", "law"))
     assert two_skills(post) == ("maths", "reading")
     assert two_skills(post, ["law", "maths"]) == ("law", "maths")
-    with pytest.raises(lv.LvkitError, match="saw law, law; expected two different skills"):
+    with pytest.raises(lv.LvkitError, match="got law, law; expected two different skills"):
         two_skills(post, ["law", "law"])
-    with pytest.raises(lv.LvkitError, match="saw maths; expected two different skills"):
+    with pytest.raises(lv.LvkitError, match="got maths; expected two different skills"):
         two_skills(SimpleNamespace(skills=("maths",)))

@@ -100,7 +100,7 @@ def test_slopes_that_differ_between_families_reach_the_known_log_likelihood(
 @pytest.mark.parametrize("panel", [None, "mine.csv", pd.DataFrame({"mmlu": [0.5]})])
 def test_what_is_no_panel_is_refused(panel: Any) -> None:
     text = refusal(panel, lv.LatentSkillModel(n_skills=1))
-    assert text.startswith(f"panel: saw a {type(panel).__name__}; expected a Panel")
+    assert text.startswith(f"panel: got a {type(panel).__name__}; expected a Panel")
     assert "lv.read_panel" in text
 
 
@@ -127,7 +127,7 @@ def test_benchmarks_without_scores_do_not_count_for_the_number_of_skills(
 
 def test_an_unknown_anchor_is_refused_with_the_nearest_name(small_panel: lv.Panel) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(anchors={"common": "helaswag"}))
-    assert "anchor of skill 'common': saw 'helaswag'" in text
+    assert "anchor of skill 'common': got 'helaswag'" in text
     assert "Did you mean 'hellaswag'?" in text
 
 
@@ -138,7 +138,7 @@ def test_the_same_anchor_twice_is_refused(small_panel: lv.Panel) -> None:
 
 def test_an_anchor_without_a_score_is_refused(small_panel: lv.Panel) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(anchors={"a": "musr"}))
-    assert "saw 'musr'; expected one of the fitted benchmarks" in text
+    assert "got 'musr'; expected one of the fitted benchmarks" in text
 
 
 def test_a_benchmark_that_never_varies_is_refused(small_panel: lv.Panel) -> None:
@@ -148,7 +148,7 @@ def test_a_benchmark_that_never_varies_is_refused(small_panel: lv.Panel) -> None
 
 def test_one_family_is_refused(small_panel: lv.Panel) -> None:
     one = small_panel.select(families=small_panel.families[0])
-    assert "saw 1 family" in refusal(one, lv.LatentSkillModel(n_skills=1, features="log_params"))
+    assert "got 1 family" in refusal(one, lv.LatentSkillModel(n_skills=1, features="log_params"))
 
 
 @pytest.mark.parametrize(
@@ -168,20 +168,20 @@ def test_a_feature_that_says_nothing_is_refused(
 def test_fewer_scores_than_parameters_are_refused(small_panel: lv.Panel) -> None:
     few = small_panel.select(families=small_panel.families[:2])
     text = refusal(few, lv.LatentSkillModel(n_skills=5, features="log_params"))
-    assert f"saw {few.n_scores} scores for" in text
+    assert f"got {few.n_scores} scores for" in text
     assert "Use fewer skills or features, or add models" in text
 
 
 @pytest.mark.parametrize("method", ["mle", "MML", None])
 def test_an_unknown_method_is_refused(method: Any, small_panel: lv.Panel) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(n_skills=1), method=method)
-    assert f"method: saw {method!r}; expected one of mml" in text
+    assert f"method: got {method!r}; expected one of mml" in text
 
 
 @pytest.mark.parametrize("starts", [0, -1, 1.5, "2"])
 def test_a_number_of_starts_that_is_none_is_refused(starts: Any, small_panel: lv.Panel) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(n_skills=1), starts=starts)
-    assert f"starts: saw {starts!r}; expected a whole number from 1" in text
+    assert f"starts: got {starts!r}; expected a whole number from 1" in text
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "zero"])

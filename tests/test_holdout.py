@@ -231,7 +231,7 @@ def test_the_summary_by_benchmark_has_a_row_for_each(by_hand: Backtest) -> None:
 
 
 def test_a_summary_by_anything_else_is_refused(by_hand: Backtest) -> None:
-    with pytest.raises(lv.LvkitError, match="by: saw 'lineage'; expected None, 'family' or"):
+    with pytest.raises(lv.LvkitError, match="by: got 'lineage'; expected None, 'family' or"):
         by_hand.summary("lineage")
 
 
@@ -338,7 +338,7 @@ def test_nothing_to_test_is_refused(panel: lv.Panel) -> None:
 
 @pytest.mark.parametrize("keep", [-1, 1.5, "1", None, True])
 def test_a_number_of_kept_models_that_is_none_is_refused(keep: Any, panel: lv.Panel) -> None:
-    assert refusal(panel, keep=keep) == f"keep: saw {keep!r}; expected a whole number from 0."
+    assert refusal(panel, keep=keep) == f"keep: got {keep!r}; expected a whole number from 0."
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95, (0.9, 2), "0.9", None])
@@ -347,20 +347,20 @@ def test_a_level_that_is_none_is_refused(level: Any, panel: lv.Panel) -> None:
 
 
 def test_no_level_is_refused(panel: lv.Panel) -> None:
-    assert refusal(panel, level=()).startswith("level: saw no level; expected at least one")
+    assert refusal(panel, level=()).startswith("level: got no level; expected at least one")
 
 
 def test_unknown_intervals_are_refused(panel: lv.Panel) -> None:
     text = refusal(panel, intervals="exact")
-    assert text == "intervals: saw 'exact'; expected one of plugin, model, calibrated."
+    assert text == "intervals: got 'exact'; expected one of plugin, model, calibrated."
 
 
 @pytest.mark.parametrize(
     ("option", "value"), [("draws", 0), ("seed", -1), ("n_jobs", 0), ("draws", 2.5)]
 )
 def test_other_settings_that_are_none_are_refused(option: str, value: Any, panel: lv.Panel) -> None:
-    assert refusal(panel, **{option: value}).startswith(f"{option}: saw {value!r}")
+    assert refusal(panel, **{option: value}).startswith(f"{option}: got {value!r}")
 
 
 def test_what_is_no_panel_is_refused() -> None:
-    assert refusal(pd.DataFrame()).startswith("panel: saw a DataFrame; expected a Panel")
+    assert refusal(pd.DataFrame()).startswith("panel: got a DataFrame; expected a Panel")

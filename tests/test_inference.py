@@ -408,12 +408,12 @@ def test_a_level_outside_zero_and_one_is_refused(level: Any, one_skill: lv.Fit) 
         lambda: one_skill.conf_int(level),
         lambda: one_skill.delta(lambda params: params.slopes, level),
     ):
-        with pytest.raises(lv.LvkitError, match="level: saw .*expected a number between 0 and 1"):
+        with pytest.raises(lv.LvkitError, match="level: got .*expected a number between 0 and 1"):
             ask()
 
 
 def test_conf_int_without_a_level_is_refused(one_skill: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="level: saw None"):
+    with pytest.raises(lv.LvkitError, match="level: got None"):
         one_skill.conf_int(None)  # type: ignore[arg-type]
 
 

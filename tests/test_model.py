@@ -43,7 +43,7 @@ def test_the_number_of_skills_is_that_of_the_anchors_if_there_are_any() -> None:
 @pytest.mark.parametrize("n_skills", [0, -1, 1.5, "2", True])
 def test_a_number_of_skills_that_is_none_is_refused(n_skills: Any) -> None:
     text = refusal(n_skills=n_skills)
-    assert text == f"n_skills: saw {n_skills!r}; expected a whole number from 1."
+    assert text == f"n_skills: got {n_skills!r}; expected a whole number from 1."
 
 
 def test_a_whole_number_of_numpy_is_a_number_of_skills() -> None:
@@ -52,13 +52,13 @@ def test_a_whole_number_of_numpy_is_a_number_of_skills() -> None:
 
 @pytest.mark.parametrize("clip", [0.0, -0.1, 0.11, 0.5, float("nan"), "0.01", None])
 def test_a_clip_out_of_range_is_refused(clip: Any) -> None:
-    assert "clip: saw" in refusal(clip=clip)
+    assert "clip: got" in refusal(clip=clip)
     assert "a number above 0, at most 0.1" in refusal(clip=clip)
 
 
 def test_an_unknown_floor_is_refused_with_the_nearest() -> None:
     text = refusal(floor="estimated")
-    assert "floor: saw 'estimated'; expected one of 'none', 'chance', 'estimate'" in text
+    assert "floor: got 'estimated'; expected one of 'none', 'chance', 'estimate'" in text
     assert "Did you mean 'estimate'?" in text
 
 

@@ -167,7 +167,7 @@ def test_an_unknown_family_column_is_refused() -> None:
 
 
 def test_something_else_as_family_is_refused() -> None:
-    assert "saw a int" in str(refusal(table(), family=3))
+    assert "got a int" in str(refusal(table(), family=3))
 
 
 def test_a_blank_family_is_refused() -> None:
@@ -221,7 +221,7 @@ def test_an_impossible_chance_level_is_refused(chance: Any) -> None:
         (pd.DataFrame({"benchmark": ["chess"]}), "no column 'chance'"),
         (pd.DataFrame({"benchmark": ["chess"] * 2, "chance": 0.0}), "listed 2 times"),
         (pd.DataFrame({"benchmark": ["chess"], "chance": 0.0, "n_items": -1}), "n_items -1"),
-        (["chess"], "saw a list"),
+        (["chess"], "got a list"),
     ],
 )
 def test_a_wrong_description_of_benchmarks_is_refused(said: Any, message: str) -> None:
@@ -292,33 +292,33 @@ def test_a_table_without_rows_is_refused() -> None:
 
 
 def test_something_else_than_a_table_is_refused() -> None:
-    assert "saw a dict; expected a pandas DataFrame" in str(refusal({}))  # type: ignore[arg-type]
+    assert "got a dict; expected a pandas DataFrame" in str(refusal({}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("column", "cell", "message"),
     [
-        ("mmlu", "good", "saw 'good'"),
+        ("mmlu", "good", "got 'good'"),
         ("mmlu", "0,41", "Write decimals with a point"),
         ("mmlu", "41%", "Write fractions, not percent"),
-        ("mmlu", True, "saw True"),
-        ("mmlu", "1_0", "saw '1_0'"),
+        ("mmlu", True, "got True"),
+        ("mmlu", "1_0", "got '1_0'"),
         ("mmlu", "x" * 90, "...;"),
         ("mmlu", 41.0, "If it is in percent, divide it by 100"),
-        ("mmlu", 1.2, "saw 1.2"),
-        ("mmlu", -0.1, "saw -0.1"),
-        ("mmlu", 400, "saw 400"),
-        ("mmlu", np.inf, "saw inf"),
-        ("mmlu", "-inf", "saw -inf"),
-        ("params_b", -3.0, "saw -3"),
-        ("params_b", 0, "saw 0"),
-        ("params_b", np.inf, "saw inf"),
-        ("params_b", None, "saw no size"),
-        ("params_b", "big", "saw 'big'"),
+        ("mmlu", 1.2, "got 1.2"),
+        ("mmlu", -0.1, "got -0.1"),
+        ("mmlu", 400, "got 400"),
+        ("mmlu", np.inf, "got inf"),
+        ("mmlu", "-inf", "got -inf"),
+        ("params_b", -3.0, "got -3"),
+        ("params_b", 0, "got 0"),
+        ("params_b", np.inf, "got inf"),
+        ("params_b", None, "got no size"),
+        ("params_b", "big", "got 'big'"),
         ("tokens_t", -1, "leave it blank if unknown"),
-        ("tokens_t", 0.0, "saw 0"),
-        ("tokens_t", np.inf, "saw inf"),
-        ("tokens_t", "many", "saw 'many'"),
+        ("tokens_t", 0.0, "got 0"),
+        ("tokens_t", np.inf, "got inf"),
+        ("tokens_t", "many", "got 'many'"),
         ("instruct", "perhaps", "true or false"),
         ("dose", np.inf, "a finite number"),
     ],
@@ -374,7 +374,7 @@ def test_all_problems_are_told_together() -> None:
 def test_cells_are_read_even_where_a_column_is_misspelt() -> None:
     error = refusal(table(mmlu=[0.2, "x", 0.4, 0.7], helaswag=0.5))
     assert "Did you mean 'hellaswag'?" in str(error.problems[0])
-    assert "saw 'x'" in str(error.problems[1])
+    assert "got 'x'" in str(error.problems[1])
     assert len(refusal(table(params_b=0, helaswag=0.5), family=FAMILIES).problems) == 5
     assert len(refusal(table(params_b=0, mmlu=None, gsm8k=None)).problems) == 5
 

@@ -210,22 +210,22 @@ def test_a_single_draw_has_no_diagnostics(small_fit: lv.Fit) -> None:
 def test_an_unknown_family_is_refused_with_the_nearest_name(
     paper_posterior: FamilyPosterior,
 ) -> None:
-    with pytest.raises(lv.LvkitError, match=r"saw 'yi-1.5-chatt'.*Did you mean 'yi-1.5-chat'\?"):
+    with pytest.raises(lv.LvkitError, match=r"got 'yi-1.5-chatt'.*Did you mean 'yi-1.5-chat'\?"):
         paper_posterior.compare("yi-1.5-chatt", "yi-1.5")
-    with pytest.raises(lv.LvkitError, match="compare: saw 7; expected the name of a fitted fam"):
+    with pytest.raises(lv.LvkitError, match="compare: got 7; expected the name of a fitted fam"):
         paper_posterior.compare("yi-1.5", 7)  # type: ignore[arg-type]
 
 
 def test_a_family_is_not_compared_with_itself(paper_posterior: FamilyPosterior) -> None:
-    with pytest.raises(lv.LvkitError, match="saw 'yi-1.5' twice; expected two different families"):
+    with pytest.raises(lv.LvkitError, match="got 'yi-1.5' twice; expected two different families"):
         paper_posterior.compare("yi-1.5", "yi-1.5")
 
 
 @pytest.mark.parametrize("level", [0, 1.0, 95, "most"])
 def test_a_level_outside_0_and_1_is_refused(small_posterior: FamilyPosterior, level: Any) -> None:
-    with pytest.raises(lv.LvkitError, match="level: saw"):
+    with pytest.raises(lv.LvkitError, match="level: got"):
         small_posterior.summary(level)
-    with pytest.raises(lv.LvkitError, match="level: saw"):
+    with pytest.raises(lv.LvkitError, match="level: got"):
         small_posterior.compare(*small_posterior.families[:2], level=level)
 
 
@@ -236,7 +236,7 @@ def test_a_level_outside_0_and_1_is_refused(small_posterior: FamilyPosterior, le
 )
 def test_settings_out_of_range_are_refused(small_fit: lv.Fit, settings: dict[str, Any]) -> None:
     (name,) = settings
-    with pytest.raises(lv.LvkitError, match=f"{name}: saw .*expected a whole number from"):
+    with pytest.raises(lv.LvkitError, match=f"{name}: got .*expected a whole number from"):
         sample_families(small_fit, **settings)
 
 

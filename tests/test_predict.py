@@ -367,7 +367,7 @@ def refusal(fit: lv.Fit, what: str = "predict", **options: Any) -> str:
 @pytest.mark.parametrize("level", [0.0, 1.0, 95, -0.5, "0.9", None, np.nan])
 def test_a_level_that_is_none_is_refused(what: str, level: Any, small_fit: lv.Fit) -> None:
     text = refusal(small_fit, what, level=level)
-    assert text == f"level: saw {level!r}; expected a number between 0 and 1, such as 0.95."
+    assert text == f"level: got {level!r}; expected a number between 0 and 1, such as 0.95."
 
 
 @pytest.mark.parametrize("what", ["predict", "predict_skills"])
@@ -376,17 +376,17 @@ def test_a_number_of_draws_that_is_none_is_refused(
     what: str, draws: Any, small_fit: lv.Fit
 ) -> None:
     text = refusal(small_fit, what, draws=draws)
-    assert text == f"draws: saw {draws!r}; expected a whole number from 1."
+    assert text == f"draws: got {draws!r}; expected a whole number from 1."
 
 
 @pytest.mark.parametrize("what", ["predict", "predict_skills"])
 def test_a_seed_that_is_none_is_refused(what: str, small_fit: lv.Fit) -> None:
-    assert refusal(small_fit, what, seed=-1).startswith("seed: saw -1")
+    assert refusal(small_fit, what, seed=-1).startswith("seed: got -1")
 
 
 def test_unknown_intervals_are_refused(small_fit: lv.Fit) -> None:
     text = refusal(small_fit, intervals="exact")
-    assert text == "intervals: saw 'exact'; expected one of 'plugin', 'model', 'calibrated'."
+    assert text == "intervals: got 'exact'; expected one of 'plugin', 'model', 'calibrated'."
 
 
 def test_calibrated_intervals_without_a_calibration_are_refused(small_fit: lv.Fit) -> None:
@@ -396,12 +396,12 @@ def test_calibrated_intervals_without_a_calibration_are_refused(small_fit: lv.Fi
 
 @pytest.mark.parametrize("what", ["predict", "predict_skills"])
 def test_other_wishes_for_new_families_are_refused(what: str, small_fit: lv.Fit) -> None:
-    assert refusal(small_fit, what, new_family="guess").startswith("new_family: saw 'guess'")
+    assert refusal(small_fit, what, new_family="guess").startswith("new_family: got 'guess'")
 
 
 @pytest.mark.parametrize("probability", [0.0, 1.0, 50])
 def test_a_quantile_that_is_none_is_refused(probability: float, plugin: Prediction) -> None:
-    with pytest.raises(lv.LvkitError, match="probabilities: saw"):
+    with pytest.raises(lv.LvkitError, match="probabilities: got"):
         plugin.quantiles([0.5, probability])
 
 

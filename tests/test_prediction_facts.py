@@ -69,7 +69,7 @@ def test_scores_that_are_none_are_refused_with_their_place(prediction: Predictio
         with pytest.raises(lv.LvkitError, match=f"model '{name}', benchmark 'mmlu'.*from 0 to 1"):
             predicted(prediction, observed=table)
     table = pd.DataFrame({"model": [name, name], "mmlu": [0.1, 0.2]})
-    with pytest.raises(lv.LvkitError, match=f"saw '{name}' twice"):
+    with pytest.raises(lv.LvkitError, match=f"got '{name}' twice"):
         predicted(prediction, observed=table)
 
 

@@ -104,19 +104,19 @@ def test_a_feature_with_random_slopes_joins_the_latent_design() -> None:
 
 def test_an_unknown_random_slope_is_refused_with_the_nearest_name() -> None:
     text = refusal(make_panel(), random_slope="log_param")
-    assert "family_slopes: saw 'log_param'" in text
+    assert "family_slopes: got 'log_param'" in text
     assert "Did you mean 'log_params'?" in text
 
 
 def test_one_family_is_refused_with_the_remedy() -> None:
     text = refusal(make_panel().select(families="bee"))
-    assert "saw 1 family; expected at least two families" in text
+    assert "got 1 family; expected at least two families" in text
     assert "add families" in text
 
 
 def test_one_family_left_by_the_features_is_refused() -> None:
     text = refusal(make_panel(tokens_t=[2.0, None, 3.0, None, None]), "log_tokens")
-    assert "saw 1 family" in text
+    assert "got 1 family" in text
 
 
 def test_a_benchmark_that_never_varies_is_refused_with_its_name() -> None:

@@ -54,5 +54,5 @@ def test_a_total_may_be_unknown() -> None:
 
 @pytest.mark.parametrize("wrong", ["yes", 1, None])
 def test_anything_else_is_refused_with_the_remedy(wrong: object) -> None:
-    with pytest.raises(LvkitError, match=r"argument 'progress': saw .*progress=True"):
+    with pytest.raises(LvkitError, match=r"argument 'progress': got .*progress=True"):
         progress_bar(wrong)  # type: ignore[arg-type]

@@ -229,7 +229,7 @@ def test_columns_of_the_fitted_panel_are_no_matter(small_fit: lv.Fit) -> None:
 
 def test_a_misspelt_family_is_refused_with_the_nearest_one(small_fit: lv.Fit) -> None:
     text = refusal(small_fit, table({"family": "qwen22"}))
-    assert text.startswith("model 'new-13b', column 'family': saw 'qwen22', a family that is not")
+    assert text.startswith("model 'new-13b', column 'family': got 'qwen22', a family that is not")
     assert "Did you mean 'qwen2'?" in text
     assert 'new_family="population"' in text
 
@@ -237,7 +237,7 @@ def test_a_misspelt_family_is_refused_with_the_nearest_one(small_fit: lv.Fit) ->
 @pytest.mark.parametrize("cell", [0.5, "0.5"])
 def test_a_misspelt_benchmark_is_refused_with_the_nearest_one(cell: Any, small_fit: lv.Fit) -> None:
     text = refusal(small_fit, table({"helaswag": cell}))
-    assert text.startswith("models, column 'helaswag': saw 'helaswag', which is no fitted benchm")
+    assert text.startswith("models, column 'helaswag': got 'helaswag', which is no fitted benchm")
     assert "Did you mean 'hellaswag'? Rename the column or leave it out." in text
 
 
@@ -274,7 +274,7 @@ def test_a_size_that_is_none_is_refused_with_its_place(size: Any, small_fit: lv.
 @pytest.mark.parametrize("score", [1.2, -0.1, 55, "high", True, np.inf])
 def test_a_score_that_is_none_is_refused_with_its_place(score: Any, small_fit: lv.Fit) -> None:
     text = refusal(small_fit, table({"model": "fine", "bbh": None}, {"bbh": score}))
-    assert text.startswith("model 'new-13b', column 'bbh': saw ")
+    assert text.startswith("model 'new-13b', column 'bbh': got ")
     assert "expected a score from 0 to 1, or a blank. Divide scores in percent by 100" in text
 
 
@@ -300,19 +300,19 @@ def test_a_table_without_families_is_refused(small_fit: lv.Fit) -> None:
 
 
 def test_a_table_without_rows_is_refused(small_fit: lv.Fit) -> None:
-    assert refusal(small_fit, table().iloc[:0]).startswith("models: saw no model; expected at lea")
+    assert refusal(small_fit, table().iloc[:0]).startswith("models: got no model; expected at lea")
 
 
 @pytest.mark.parametrize("models", [None, [NEW], NEW, "models.csv"])
 def test_what_is_no_table_is_refused(models: Any, small_fit: lv.Fit) -> None:
     text = refusal(small_fit, models)
-    assert text.startswith(f"models: saw a {type(models).__name__}; expected a DataFrame")
+    assert text.startswith(f"models: got a {type(models).__name__}; expected a DataFrame")
 
 
 @pytest.mark.parametrize("new_family", ["guess", None, True])
 def test_other_wishes_for_new_families_are_refused(new_family: Any, small_fit: lv.Fit) -> None:
     text = refusal(small_fit, table(), new_family)
-    assert text == f"new_family: saw {new_family!r}; expected 'error' or 'population'."
+    assert text == f"new_family: got {new_family!r}; expected 'error' or 'population'."
 
 
 def test_a_category_that_was_not_fitted_is_refused(small_panel: lv.Panel) -> None:

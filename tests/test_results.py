@@ -195,7 +195,7 @@ def test_reordering_the_anchors_reorders_the_skills(
 
 
 def test_too_few_anchors_are_refused(paper_fit: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="saw 1 anchors; expected 4, one for each skill"):
+    with pytest.raises(lv.LvkitError, match="got 1 anchors; expected 4, one for each skill"):
         paper_fit.reanchor({"maths": "gsm8k"})
 
 

@@ -104,7 +104,7 @@ def test_the_best_is_that_of_the_lowest_criterion(small: Any) -> None:
 
 
 def test_an_unknown_criterion_is_refused(small: Any) -> None:
-    with pytest.raises(lv.LvkitError, match="criterion: saw 'loglik'; expected 'aic' or 'bic'"):
+    with pytest.raises(lv.LvkitError, match="criterion: got 'loglik'; expected 'aic' or 'bic'"):
         small[1].best("loglik")
 
 
@@ -249,7 +249,7 @@ def test_a_single_number_is_refused_with_what_was_expected(small_panel: lv.Panel
 
 
 def test_no_numbers_are_refused(small_panel: lv.Panel) -> None:
-    with pytest.raises(lv.LvkitError, match="saw no number"):
+    with pytest.raises(lv.LvkitError, match="got no number"):
         lv.select_skills(small_panel, [])
 
 
@@ -271,7 +271,7 @@ def test_family_slopes_are_refused_with_the_remedy(small_panel: lv.Panel) -> Non
 
 
 def test_what_is_no_panel_is_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="panel: saw a str"):
+    with pytest.raises(lv.LvkitError, match="panel: got a str"):
         lv.select_skills("mine.csv")  # type: ignore[arg-type]
 
 

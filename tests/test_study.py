@@ -279,7 +279,7 @@ def test_a_study_in_which_nothing_converged_says_so() -> None:
     found = made_up(estimates=made_up().estimates.assign(converged=False))
     assert found.table.empty
     assert found.summary()["converged"].tolist() == [0.0, 0.0]
-    with pytest.raises(lv.LvkitError, match="rate: saw 0 number"):
+    with pytest.raises(lv.LvkitError, match="rate: got 0 number"):
         found.rate()
 
 
@@ -316,12 +316,12 @@ def test_a_study_shows_its_summary_in_notebooks() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"families": []}, "families: saw none"),
-        ({"families": [1, 10]}, "families: saw 1; expected a whole number from 2"),
-        ({"families": [10.5]}, "families: saw 10.5"),
-        ({"replications": 1}, "replications: saw 1; expected a whole number from 2"),
-        ({"replications": {10: 3}}, r"saw \[10\]; expected a number, or one for each"),
-        ({"n_jobs": 0}, "n_jobs: saw 0"),
+        ({"families": []}, "families: got none"),
+        ({"families": [1, 10]}, "families: got 1; expected a whole number from 2"),
+        ({"families": [10.5]}, "families: got 10.5"),
+        ({"replications": 1}, "replications: got 1; expected a whole number from 2"),
+        ({"replications": {10: 3}}, r"got \[10\]; expected a number, or one for each"),
+        ({"n_jobs": 0}, "n_jobs: got 0"),
         ({"progress": "yes"}, "argument 'progress'"),
     ],
 )

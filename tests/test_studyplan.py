@@ -144,7 +144,7 @@ def test_parameters_without_anchors_are_refused() -> None:
 
 
 def test_something_else_than_parameters_is_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="params: saw a dict; expected lvkit.Parameters"):
+    with pytest.raises(lv.LvkitError, match="params: got a dict; expected lvkit.Parameters"):
         plan({"loadings": 1})
 
 
@@ -161,9 +161,9 @@ def test_too_few_families_for_the_parameters_are_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"models_per_family": 0}, "models_per_family: saw 0"),
-        ({"level": 1.0}, "level: saw 1.0"),
-        ({"seed": -1}, "seed: saw -1"),
+        ({"models_per_family": 0}, "models_per_family: got 0"),
+        ({"level": 1.0}, "level: got 1.0"),
+        ({"seed": -1}, "seed: got -1"),
         ({"features": "log_paramz"}, "log_paramz"),
     ],
 )

@@ -262,7 +262,7 @@ def explore_panel(panel: Panel | None = None, *, raise_on_exception: bool = Fals
     """
     if not isinstance(panel, Panel | None):
         raise LvkitError(
-            f"saw a {type(panel).__name__}", where="explore_panel", expected="a Panel or None",
+            f"got a {type(panel).__name__}", where="explore_panel", expected="a Panel or None",
             remedy="Read files with lvkit.read_panel, or upload them in the widget.",
         )  # fmt: skip
     return PanelTool(panel, raise_on_exception)
@@ -317,7 +317,7 @@ def told_chances(text: str) -> dict[str, float] | None:
             name = ""
         if not name.strip():
             raise LvkitError(
-                f"saw '{part}'", where="New benchmarks",
+                f"got '{part}'", where="New benchmarks",
                 expected="a name and the score of guessing, such as chess = 0.25",
             )  # fmt: skip
     return chances or None

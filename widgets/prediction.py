@@ -81,7 +81,7 @@ def predict_scores(
     kind = check_intervals(intervals, fit)
     if family and family not in fit.families:
         raise LvkitError(
-            f"saw {family!r}", where="family", expected="a family of the fit, or a blank"
+            f"got {family!r}", where="family", expected="a family of the fit, or a blank"
         )
     return ScorePredictor(fit, family, level, kind, raise_on_exception)
 

@@ -73,7 +73,7 @@ def interpret_skills(
 
     if not isinstance(fit, Fit):
         raise LvkitError(
-            f"saw a {type(fit).__name__}", where="argument 'fit'", expected="a Fit",
+            f"got a {type(fit).__name__}", where="argument 'fit'", expected="a Fit",
             remedy="Make one with LatentSkillModel(...).fit(panel), or take widget.fit of "
             "choose_skills when it is there.",
         )  # fmt: skip

@@ -126,7 +126,7 @@ def response_curve(
     """
     curve = ResponseCurve(loading, intercept, floor, precision)
     if not isfinite(skill):
-        raise LvkitError(f"saw {skill}", where="skill", expected="a finite number")
+        raise LvkitError(f"got {skill}", where="skill", expected="a finite number")
     return ResponseTool(curve, skill, level, raise_on_exception)
 
 

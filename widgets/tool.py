@@ -56,7 +56,7 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     >>> number = labelled(ipywidgets.IntText, "Number", "an even number")
     >>> def halve(change):
     ...     if change.new % 2:
-    ...         raise LvkitError(f"saw {change.new}", expected="an even number")
+    ...         raise LvkitError(f"got {change.new}", expected="an even number")
     ...     tool.notice.say(f"twice {change.new // 2}")
     >>> tool.on(number, "value", halve)
     >>> number.value = 6
@@ -64,7 +64,7 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     'twice 3'
     >>> number.value = 7
     >>> tool.notice.text
-    'saw 7; expected an even number.'
+    'got 7; expected an even number.'
 
     Who uses a finished widget finds its controls by what is written beside them:
 

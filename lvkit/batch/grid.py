@@ -141,7 +141,7 @@ def _shape_problems(
         if name in fixed or name in in_rows:
             yield Problem("given twice, in the grid and outside it", f"parameter '{name}'")
         if not len(grid[name]):
-            yield Problem("saw an empty list", f"grid, parameter '{name}'", "at least one value")
+            yield Problem("got an empty list", f"grid, parameter '{name}'", "at least one value")
     for parameter in source.parameters:
         name = parameter.name
         if parameter.is_required and not ({name} & {*fixed, *grid} or all(name in r for r in rows)):

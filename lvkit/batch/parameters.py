@@ -124,7 +124,7 @@ class Parameter:
             if isinstance(values, (list, tuple)):  # [1],[2] is two lists
                 return list(values)
             raise LvkitError(
-                f"saw {text!r}",
+                f"got {text!r}",
                 where=f"grid, parameter '{self.name}'",
                 expected="""a list in JSON, such as '["a", "b"]', or values between commas""",
                 remedy="See whether a bracket or a quotation mark is missing.",

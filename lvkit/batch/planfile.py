@@ -79,7 +79,7 @@ def read_plan(path: str | os.PathLike[str]) -> PlanFile:
         problem for name, value in found.items() for problem in _problems(file, name, value)
     ]
     if {"template", "notebook"} <= {*found}:
-        problems.append(Problem("saw both template and notebook", f"'{file}'", "one of them"))
+        problems.append(Problem("got both template and notebook", f"'{file}'", "one of them"))
     if problems:
         raise LvkitError.from_problems(problems)
     folder = file.absolute().parent
@@ -94,7 +94,7 @@ def _read(file: Path) -> dict[str, Any]:
     kind = file.suffix.lower()
     if kind not in readers:
         raise LvkitError(
-            f"saw the ending '{kind}'", where=f"'{file}'", expected=".toml, .yaml or .yml"
+            f"got the ending '{kind}'", where=f"'{file}'", expected=".toml, .yaml or .yml"
         )
     try:
         found = readers[kind](file.read_text("utf-8-sig"))
@@ -158,16 +158,16 @@ def _problems(file: Path, name: str, value: Any) -> list[Problem]:
         remedy = f"A plan knows: {', '.join(_KEYS)}.{nearest(name, _KEYS)}"
         return [Problem("unknown key", where, remedy=remedy)]
     if not isinstance(value, kind):
-        return [Problem(f"saw {show_value(value)}", where, _SAID[kind])]
+        return [Problem(f"got {show_value(value)}", where, _SAID[kind])]
     if name == "grid":
         return [
-            Problem(f"saw {show_value(values)}", f"{where}, {parameter}", "a list of values")
+            Problem(f"got {show_value(values)}", f"{where}, {parameter}", "a list of values")
             for parameter, values in value.items()
             if not isinstance(values, list)
         ]
     if name == "runs":
         return [
-            Problem(f"saw {show_value(run)}", f"{where}, number {number}", "a table of parameters")
+            Problem(f"got {show_value(run)}", f"{where}, number {number}", "a table of parameters")
             for number, run in enumerate(value, start=1)
             if not isinstance(run, dict)
         ]

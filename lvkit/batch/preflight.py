@@ -227,7 +227,7 @@ def _check_about(
             f"The fit has {count(len(families), 'family')}{_like(about, panel, families)}"
         )  # fmt: skip
         expected = "a family in the fit"
-        problems.append(Problem(f"saw '{about}'", "parameter 'about'", expected, remedy))
+        problems.append(Problem(f"got '{about}'", "parameter 'about'", expected, remedy))
     benchmarks = list(map(str, panel.benchmarks.index))
     if target:
         try:

@@ -127,7 +127,7 @@ def open_template(name: str) -> Source:
     there = _shipped_templates()
     if name not in there:
         raise LvkitError(
-            f"saw {name!r}",
+            f"got {name!r}",
             where="template",
             expected=f"one of {', '.join(there)}",
             remedy=f"A notebook of your own is given as notebook='PATH'.{nearest(name, there)}",

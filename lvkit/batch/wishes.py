@@ -63,15 +63,15 @@ class Wishes:
         outside = [*_problems_with_paths(source, plan)]
         if outside:
             raise LvkitError.from_problems(outside)
-        twice = [Problem("saw two lists, one in the plan", f"grid, parameter '{name}'")
+        twice = [Problem("got two lists, one in the plan", f"grid, parameter '{name}'")
                  for name in grid if name in plan.grid]  # fmt: skip
-        twice += [Problem("saw a value here, and a list in the plan's grid", f"parameter '{name}'")
+        twice += [Problem("got a value here, and a list in the plan's grid", f"parameter '{name}'")
                   for name in fixed if name in plan.grid]  # fmt: skip
-        twice += [Problem("saw a list here, and a value in the plan", f"grid, parameter '{name}'")
+        twice += [Problem("got a list here, and a value in the plan", f"grid, parameter '{name}'")
                   for name in grid if name in plan.parameters]  # fmt: skip
         runs = tuple(runs)
         if runs and plan.runs:
-            twice.append(Problem("saw runs here and in the plan", "runs", "one of them"))
+            twice.append(Problem("got runs here and in the plan", "runs", "one of them"))
         if twice:
             raise LvkitError.from_problems(twice)
         here = Path.cwd()
@@ -146,7 +146,7 @@ def chosen_source(
         not lvkit's own.
     """
     if template is not None and notebook is not None:
-        raise LvkitError("saw both a template and a notebook", expected="one of them")
+        raise LvkitError("got both a template and a notebook", expected="one of them")
     if plan.notebook:
         return _trusted(template, notebook, plan.notebook)
     if plan.template and notebook is not None:
@@ -158,14 +158,14 @@ def chosen_source(
     if notebook is not None:
         return open_notebook(notebook)
     if template is not None and plan.template not in ("", template):
-        raise LvkitError(f"saw '{template}', and the plan says '{plan.template}'", where="template")
+        raise LvkitError(f"got '{template}', and the plan says '{plan.template}'", where="template")
     return open_template(template or plan.template or "report")
 
 
 def _trusted(template: str | None, notebook: str | os.PathLike[str] | None, planned: str) -> Source:
     """Return the notebook that a plan names, if the user names it too."""
     if template is not None:
-        raise LvkitError(f"saw '{template}', and the plan names a notebook", where="template")
+        raise LvkitError(f"got '{template}', and the plan names a notebook", where="template")
     if notebook is None:
         raise LvkitError(
             f"the plan names the notebook '{planned}', which is not lvkit's own",
@@ -175,7 +175,7 @@ def _trusted(template: str | None, notebook: str | os.PathLike[str] | None, plan
         )
     if os.path.realpath(notebook) != os.path.realpath(planned):
         raise LvkitError(
-            f"saw '{os.fspath(notebook)}', and the plan names '{planned}'",
+            f"got '{os.fspath(notebook)}', and the plan names '{planned}'",
             where="notebook",
             expected="the same notebook",
         )
@@ -221,7 +221,7 @@ def typed(
 
 def _lists(grid: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return a grid's values as lists; a text is no list of letters."""
-    wrong = [Problem(f"saw {show_value(values)}", f"grid, parameter '{name}'", "a list of values")
+    wrong = [Problem(f"got {show_value(values)}", f"grid, parameter '{name}'", "a list of values")
              for name, values in grid.items()
              if isinstance(values, (str, Mapping)) or not hasattr(values, "__iter__")]  # fmt: skip
     if wrong:

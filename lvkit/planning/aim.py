@@ -85,7 +85,7 @@ class Aim:
         """Check what the user said, and look at the family's outlook."""
         if not hasattr(fit, "prepared"):
             raise LvkitError(
-                f"saw a {type(fit).__name__}", where="plan", expected="a fit: model.fit(panel)"
+                f"got a {type(fit).__name__}", where="plan", expected="a fit: model.fit(panel)"
             )
         check_family(fit, family)
         whose = (family, _spelled(attributes))
@@ -94,7 +94,7 @@ class Aim:
             if value is not None and not isinstance(value, kind):
                 name = kind.__name__
                 raise LvkitError(
-                    f"saw {value!r}", where=name.lower(), expected=f"an lv.{name}, or None"
+                    f"got {value!r}", where=name.lower(), expected=f"an lv.{name}, or None"
                 )
         return cls(
             fit,

@@ -173,7 +173,7 @@ def _several(given: Any) -> list[Any]:
         return list(given)
     except TypeError:
         raise LvkitError(
-            f"saw {given!r}", where="compare_plans", expected="a list of targets, or of families"
+            f"got {given!r}", where="compare_plans", expected="a list of targets, or of families"
         ) from None
 
 

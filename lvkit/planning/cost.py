@@ -72,7 +72,7 @@ class Cost:
                 or value < 0.0
                 or (value == 0 and "above" in least)
             ):
-                raise LvkitError(f"saw {value!r}", where=f"Cost, {part.name}", expected=least)
+                raise LvkitError(f"got {value!r}", where=f"Cost, {part.name}", expected=least)
 
     @property
     def serves(self) -> bool:

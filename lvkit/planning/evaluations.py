@@ -161,7 +161,7 @@ def plan_evaluations(
     request = read_request(fit, models, new_family)
     if request.size != 1:
         raise LvkitError(
-            f"saw {request.size} models",
+            f"got {request.size} models",
             where="models",
             expected="one, since each model has a plan of its own",
         )
@@ -194,7 +194,7 @@ def _left(fit: Fit, known: tuple[str, ...], among: Iterable[str] | None) -> list
     for name in chosen:
         if name not in fit.benchmarks:
             raise LvkitError(
-                f"saw {name!r}",
+                f"got {name!r}",
                 where="among",
                 expected="benchmarks of the fit: " + ", ".join(fit.benchmarks),
                 remedy=nearest(str(name), fit.benchmarks).strip(),
@@ -219,7 +219,7 @@ def _prices(
     if isinstance(costs, str):
         if costs != "items":
             raise LvkitError(
-                f"saw {costs!r}", where="costs", expected="'items', a mapping, or None"
+                f"got {costs!r}", where="costs", expected="'items', a mapping, or None"
             )
         items = fit.panel.benchmarks.loc[left, "n_items"].astype(float)
         lacking = items.index[items.isna()]
@@ -228,7 +228,7 @@ def _prices(
             return np.ones(len(left)), "equal", remark
         return np.asarray(items, dtype=float), "items", ""
     if not isinstance(costs, Mapping):
-        raise LvkitError(f"saw {costs!r}", where="costs", expected="'items', a mapping, or None")
+        raise LvkitError(f"got {costs!r}", where="costs", expected="'items', a mapping, or None")
     return _given_prices(fit, left, costs), "given", ""
 
 
@@ -236,7 +236,7 @@ def _given_prices(fit: Fit, left: list[str], costs: Mapping[str, float]) -> Arra
     for name in costs:
         if name not in fit.benchmarks:
             raise LvkitError(
-                f"saw {name!r}",
+                f"got {name!r}",
                 where="costs",
                 expected="benchmarks of the fit: " + ", ".join(fit.benchmarks),
                 remedy=nearest(str(name), fit.benchmarks).strip(),
@@ -254,7 +254,7 @@ def _given_prices(fit: Fit, left: list[str], costs: Mapping[str, float]) -> Arra
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
         if not number or not 0.0 < value < np.inf:
             raise LvkitError(
-                f"saw {value!r}", where=f"costs, '{name}'", expected="a positive number"
+                f"got {value!r}", where=f"costs, '{name}'", expected="a positive number"
             )
     return np.array([float(costs[name]) for name in left])
 

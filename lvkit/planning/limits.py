@@ -76,7 +76,7 @@ class Limits:
             number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
             if value is not None and (not number or not 0.0 < value < np.inf):
                 raise LvkitError(
-                    f"saw {value!r}",
+                    f"got {value!r}",
                     where=f"Limits, {part.name}",
                     expected="a positive number, or None for no limit",
                 )
@@ -243,7 +243,7 @@ def _check_affordable(budgets: Array, least: float) -> None:
     short = np.flatnonzero(budgets < least * (1.0 - _TOGETHER))
     if len(short):
         raise LvkitError(
-            f"saw a budget of {budgets[short[0]]:.3g} FLOPs",
+            f"got a budget of {budgets[short[0]]:.3g} FLOPs",
             where=f"budgets, number {short[0] + 1}",
             expected=f"at least {least:.3g} FLOPs, what the limits' smallest model costs",
             remedy="Lower the least size, tokens or tokens per parameter, or raise the budget.",

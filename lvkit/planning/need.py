@@ -178,7 +178,7 @@ def _check_score(score: object, aim: Aim) -> float:
     benchmark = aim.target.kind == "benchmark"
     if not number or not np.isfinite(score) or (benchmark and not 0.0 < score < 1.0):  # type: ignore[operator, call-overload]
         raise LvkitError(
-            f"saw {score!r}",
+            f"got {score!r}",
             where="score",
             expected="a score between 0 and 1" if benchmark else "a finite number",
             remedy="Divide scores in percent by 100." if benchmark else "",

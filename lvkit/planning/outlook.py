@@ -175,7 +175,7 @@ def check_family(fit: Fit, family: str | None) -> str:
     if family in fit.families or family == AVERAGE:
         return family
     raise LvkitError(
-        f"saw {family!r}",
+        f"got {family!r}",
         where="family",
         expected=f"a fitted family, None for a new recipe, or '{AVERAGE}'",
         remedy=nearest(str(family), (*fit.families, AVERAGE)).strip(),

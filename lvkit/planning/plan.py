@@ -250,13 +250,13 @@ def check_budgets(budgets: object) -> Array:
         given = np.array([np.nan])
     if given.ndim != 1 or not len(given):
         raise LvkitError(
-            f"saw {budgets!r}", where="budgets", expected="FLOPs, one or several, such as 1e22"
+            f"got {budgets!r}", where="budgets", expected="FLOPs, one or several, such as 1e22"
         )
     wrong = np.flatnonzero(~((given >= _LEAST_BUDGET) & (given <= _MOST_BUDGET)))
     if len(wrong):
         seen = given[wrong[0]] if np.isfinite(given[wrong[0]]) else budgets
         raise LvkitError(
-            f"saw {seen!s}",
+            f"got {seen!s}",
             where=f"budgets, number {wrong[0] + 1}",
             expected=f"FLOPs from {_LEAST_BUDGET:g} to {_MOST_BUDGET:g}, such as 1e22",
             remedy="Give FLOPs themselves, not their logarithm."
@@ -274,7 +274,7 @@ def _logs(values: npt.ArrayLike, name: str) -> Array:
         given = np.array([np.nan])
     wrong = given[~((given > 0.0) & (given < np.inf))]
     if wrong.size:
-        raise LvkitError(f"saw {wrong[0]}", where=name, expected="positive numbers")
+        raise LvkitError(f"got {wrong[0]}", where=name, expected="positive numbers")
     return np.asarray(np.log10(given))
 
 

@@ -149,7 +149,7 @@ def _given(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the attributes that the user gave; a blank counts as not given."""
     if attributes is not None and not isinstance(attributes, Mapping):
         raise LvkitError(
-            f"saw {attributes!r}",
+            f"got {attributes!r}",
             where="attributes",
             expected="a mapping of columns to values, such as {'instruct': True}, or None",
         )
@@ -157,7 +157,7 @@ def _given(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
     for name, value in given.items():
         if not pd.api.types.is_scalar(value):
             raise LvkitError(
-                f"saw {value!r}", where=f"attributes, '{name}'", expected="one value for all models"
+                f"got {value!r}", where=f"attributes, '{name}'", expected="one value for all models"
             )
     return {name: value for name, value in given.items() if not is_blank(value)}
 
@@ -169,7 +169,7 @@ def _attributes(fit: Fit, family: str | None, given: dict[str, Any]) -> dict[str
         if name not in others:
             needs = ", ".join(others) if others else "no others than size and tokens"
             raise LvkitError(
-                f"saw '{name}', which the features do not use",
+                f"got '{name}', which the features do not use",
                 where="attributes",
                 expected=f"columns that the features need: {needs}",
                 remedy=nearest(str(name), others).strip(),

@@ -77,7 +77,7 @@ def read_target(fit: Fit, target: str | Mapping[str, float]) -> Target:
         target = target.to_dict()
     if not isinstance(target, Mapping) or not target:
         raise LvkitError(
-            f"saw {target!r}",
+            f"got {target!r}",
             where="target",
             expected="a skill, a benchmark, or a mapping of such names to weights",
         )
@@ -86,7 +86,7 @@ def read_target(fit: Fit, target: str | Mapping[str, float]) -> Target:
     kinds = {kind for kind, _ in meant}
     if len(kinds) > 1:
         raise LvkitError(
-            "saw skills together with benchmarks",
+            "got skills together with benchmarks",
             where="target",
             expected="weights of skills, or weights of benchmarks: they have different units",
         )
@@ -173,14 +173,14 @@ def _weights(target: Mapping[str, float]) -> Array:
         number = isinstance(weight, int | float | np.number) and not isinstance(weight, bool)
         if not number or not 0.0 <= weight < np.inf:
             raise LvkitError(
-                f"saw {weight!r}", where=f"target, weight of '{name}'", expected="0 or more"
+                f"got {weight!r}", where=f"target, weight of '{name}'", expected="0 or more"
             )
     total = float(sum(target.values()))
     if not np.isfinite(total):
-        raise LvkitError("saw weights that add up to infinity", where="target", expected="less")
+        raise LvkitError("got weights that add up to infinity", where="target", expected="less")
     if total <= 0.0:
         raise LvkitError(
-            "saw weights that add up to zero", where="target", expected="a weight above zero"
+            "got weights that add up to zero", where="target", expected="a weight above zero"
         )
     return np.array([weight / total for weight in target.values()])
 

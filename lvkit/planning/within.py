@@ -221,7 +221,7 @@ def _values(fit: Fit, feature: str) -> pd.Series[float]:
     variables = parse_formula(fit.model.features).variables
     if feature not in variables:
         raise LvkitError(
-            f"saw {feature!r}",
+            f"got {feature!r}",
             where="feature",
             expected=f"one that the features '{fit.model.features}' are made of",
             remedy=nearest(str(feature), variables).strip()

@@ -71,7 +71,7 @@ def plot_family_density(
     across, up = facts.two_skills(post, skills)
     facts.checked_names([a, b], post.families)
     if a == b:
-        raise LvkitError(f"saw {a!r} twice", expected="two different families")
+        raise LvkitError(f"got {a!r} twice", expected="two different families")
     chosen = [post.skills.index(across), post.skills.index(up)]
     clouds = {name: post.draws[post.families.index(name)][:, chosen] for name in (a, b)}
     labels = [f"{draw.shown(name)} (standard deviations among families)" for name in (across, up)]

@@ -66,7 +66,7 @@ def plot_criterion(
     """
     if criterion not in _CRITERIA:
         raise LvkitError(
-            f"saw {criterion!r}", where="argument 'criterion'", expected="'aic' or 'bic'"
+            f"got {criterion!r}", where="argument 'criterion'", expected="'aic' or 'bic'"
         )
     name, position, marker = _CRITERIA[criterion]
     table, colour = selection.table, draw.palette()[position]
@@ -96,7 +96,7 @@ def _mark_chosen(ax: Axes, chosen: int, places: list[int]) -> None:
     """Draw a line where the number of skills is chosen."""
     if chosen not in places:
         raise LvkitError(
-            f"saw {chosen}", where="argument 'chosen'",
+            f"got {chosen}", where="argument 'chosen'",
             expected="one of " + ", ".join(map(str, places)),
         )  # fmt: skip
     ax.axvline(chosen, color=draw.INK, lw=1.2, ls=":", label=f"chosen: K = {chosen}")

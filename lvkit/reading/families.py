@@ -83,7 +83,7 @@ def strays(
     >>> def at(row, name):
     ...     return f"line {row + 2}, model '{name}'"
     >>> strays(["yi", "yi"], ["yi", "llama"], ["yi-6b", "yi-9b"], at)
-    [(1, "saw lineage 'llama' for family 'yi', which is of lineage 'yi' in line 2, model 'yi-6b'")]
+    [(1, "got lineage 'llama' for family 'yi', which is of lineage 'yi' in line 2, model 'yi-6b'")]
     """
     first: dict[str, int] = {}
     out = []
@@ -91,5 +91,5 @@ def strays(
         before = first.setdefault(family, row)
         if family and lineage != lineages[before]:
             there = f"which is of lineage '{lineages[before]}' in {place(before, names[before])}"
-            out.append((row, f"saw lineage '{lineage}' for family '{family}', {there}"))
+            out.append((row, f"got lineage '{lineage}' for family '{family}', {there}"))
     return out

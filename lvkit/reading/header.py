@@ -100,7 +100,7 @@ def _asked_table(benchmarks: BenchmarksLike) -> pd.DataFrame:
         table = pd.DataFrame({"chance": pd.Series(levels, dtype=object)})
     else:
         raise LvkitError(
-            f"saw a {type(benchmarks).__name__}",
+            f"got a {type(benchmarks).__name__}",
             where="benchmarks",
             expected="a mapping from name to chance level, or a DataFrame",
         )
@@ -272,7 +272,7 @@ def _family_problems(family: FamilyLike, columns: list[str]) -> Iterator[Problem
             )
     elif not isinstance(family, Mapping) and not callable(family):
         yield Problem(
-            f"saw a {type(family).__name__}",
+            f"got a {type(family).__name__}",
             "family",
             'None, "from_name", the name of a column, a mapping {model: family} or a function',
         )

@@ -284,7 +284,7 @@ def _zeros(
     """Return the problems of rescaled zeros, each in its place."""
     return [
         Problem(
-            f"saw a rescaled 0, which stands for any raw score up to {zero:g}",
+            f"got a rescaled 0, which stands for any raw score up to {zero:g}",
             f"{places.row(int(position), names[rows[position]])}, column '{column}'",
             f"the column '{column} Raw'",
             "Export the Raw columns too, or leave the cell blank.",

@@ -190,11 +190,11 @@ def _read(
     """Return the panel in a file, and what was left out."""
     if layout not in ("auto", "lvkit", "leaderboard"):
         raise LvkitError(
-            f"saw {layout!r}", where="layout", expected="'auto', 'lvkit' or 'leaderboard'"
+            f"got {layout!r}", where="layout", expected="'auto', 'lvkit' or 'leaderboard'"
         )
     if not isinstance(path, str | os.PathLike):
         raise LvkitError(
-            f"saw a {type(path).__name__}",
+            f"got a {type(path).__name__}",
             where="path",
             expected="the path of a CSV or Parquet file",
             remedy="For a DataFrame use Panel.from_frame.",

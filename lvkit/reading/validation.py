@@ -119,7 +119,7 @@ def validated(
         sized, cells are not read.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise LvkitError(f"saw a {type(frame).__name__}", expected="a pandas DataFrame")
+        raise LvkitError(f"got a {type(frame).__name__}", expected="a pandas DataFrame")
     asked, features = asked_benchmarks(benchmarks), asked_features(benchmarks)
     table = benchmark_table(asked)
     frame, notes = _plain_header(frame)
@@ -278,7 +278,7 @@ class _Reader:
 
     def _report_text(self, column: str, text: Sequence[int], expected: str) -> None:
         cells = [self.frame[column].iloc[row] for row in text]
-        seen = [(row, f"saw {show_cell(cell)}") for row, cell in zip(text, cells, strict=True)]
+        seen = [(row, f"got {show_cell(cell)}") for row, cell in zip(text, cells, strict=True)]
         self._report(column, seen, expected, text_remedy(cells))
 
     def _scores(self, chance: Mapping[str, float]) -> dict[str, _Floats]:
@@ -306,7 +306,7 @@ class _Reader:
         outside = (scores < 0) | (scores > (1 if unit == "fraction" else 100))
         if unit == "neither":
             outside = scores < 0
-        cells = [(int(i), f"saw {show_number(written[i])}") for i in np.flatnonzero(outside)]
+        cells = [(int(i), f"got {show_number(written[i])}") for i in np.flatnonzero(outside)]
         above = [(i, seen) for i, seen in cells if 1 < scores[i] <= 100]
         wrong = [(i, seen) for i, seen in cells if not 1 < scores[i] <= 100]
         fraction = "a score from 0 to 1, as the column holds fractions too"
@@ -397,7 +397,7 @@ class _Reader:
             self.notes.append(note)
         stated = [size_in_name(name) for name in self.names] if column == "params_b" else []
         seen = [
-            (i, f"saw {show_number(values[i] / unit.factor)}") for i in too_large(column, values)
+            (i, f"got {show_number(values[i] / unit.factor)}") for i in too_large(column, values)
         ]
         if misread := misread_column(column, values, stated):
             self._doubt_unit(column, misread)
@@ -406,11 +406,11 @@ class _Reader:
         elif stated and (note := contradictions(values, stated, self._place)):
             self.notes.append(note)
         rows = np.flatnonzero((values <= 0) | np.isinf(values))
-        wrong = [(int(i), f"saw {show_number(values[i] / unit.factor)}") for i in rows]
+        wrong = [(int(i), f"got {show_number(values[i] / unit.factor)}") for i in rows]
         if column == "tokens_t":
             self._report(column, wrong, expected, "Correct it, or leave it blank if unknown.")
         else:
-            blank = [(i, "saw no size") for i, c in enumerate(self.frame[column]) if is_blank(c)]
+            blank = [(i, "got no size") for i, c in enumerate(self.frame[column]) if is_blank(c)]
             remedy = "Fill in the size or delete the row"
             if self.places.lines is not None:
                 remedy += ", or read the file with drop_invalid=True"
@@ -425,7 +425,7 @@ class _Reader:
             return self._flags(column)
         if pd.api.types.is_numeric_dtype(cells):
             values = self._numbers(column, "a number, or a blank")
-            wrong = [(i, f"saw {show_number(v)}") for i, v in enumerate(values) if np.isinf(v)]
+            wrong = [(i, f"got {show_number(v)}") for i, v in enumerate(values) if np.isinf(v)]
             self._report(column, wrong, "a finite number", "Correct it or leave it blank.")
             return pd.Series(values)
         text = [None if is_blank(cell) else str(cell).strip() for cell in cells]
@@ -435,7 +435,7 @@ class _Reader:
         cells = list(self.frame[column])
         flags = [None if is_blank(cell) else parse_flag(cell) for cell in cells]
         text = [
-            (i, f"saw {show_cell(cell)}")
+            (i, f"got {show_cell(cell)}")
             for i, (cell, flag) in enumerate(zip(cells, flags, strict=True))
             if flag is None and not is_blank(cell)
         ]

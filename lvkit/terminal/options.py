@@ -94,8 +94,8 @@ def problem_in_options(problem: Problem) -> Problem:
 
     Examples
     --------
-    >>> print(problem_in_options(Problem("saw 'x'", where="family_slopes")))
-    --family-slopes: saw 'x'.
+    >>> print(problem_in_options(Problem("got 'x'", where="family_slopes")))
+    --family-slopes: got 'x'.
     """
     return Problem(
         in_options(problem.seen),

@@ -175,7 +175,7 @@ def _fit(path: Path | None) -> Fit:
 
     if path.suffix.lower() in (".csv", ".parquet"):
         raise LvkitError(
-            "saw a table of scores",
+            "got a table of scores",
             where=str(path),
             expected="a saved fit",
             remedy=f"Fit it first: lvkit fit {path.name} --output {path.stem}.lvkit",

@@ -71,7 +71,7 @@ def test_numbers_of_numpy_become_plain_ones(source: Source) -> None:
         ),
         ({"name": datetime.date(2026, 1, 1)}, {}, [], "that can be written as JSON"),
         ({}, {"x": [1, "2"]}, [], "'x': got '2'"),
-        ({}, {"x": []}, [], "grid, parameter 'x': saw an empty list"),
+        ({}, {"x": []}, [], "grid, parameter 'x': got an empty list"),
         ({"x": 1}, {"x": [2]}, [], "'x': given twice, in the grid and outside it"),
         ({}, {"x": [2]}, [{"x": 3}], "'x': given twice"),
         ({}, {}, [{"y": 3}], "'y': no such parameter"),

@@ -146,7 +146,7 @@ def test_what_was_typed_becomes_a_list_of_values(
 
 @pytest.mark.parametrize("text", ['["qwen2","nosuch"', "[not, a list", ' ["a", b]', "[1]2"])
 def test_what_begins_as_a_list_and_is_none_is_not_split_at_its_commas(text: str) -> None:
-    with pytest.raises(lv.LvkitError, match="grid, parameter 'it': saw .* a list in JSON"):
+    with pytest.raises(lv.LvkitError, match="grid, parameter 'it': got .* a list in JSON"):
         parameter("str").read_list(text)
 
 

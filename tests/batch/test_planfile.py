@@ -62,11 +62,11 @@ def test_a_notebook_is_found_from_where_the_plan_is(tmp_path: Path) -> None:
     [
         ("gird = {}", "p.toml", "gird: unknown key.*Did you mean 'grid'"),
         ('output = "/etc"', "p.toml", "output: unknown key"),
-        ("template = 3", "p.toml", "template: saw 3; expected a text"),
-        ("grid = [1]", "p.toml", r"grid: saw \[1\]; expected a table of parameters"),
-        ('[grid]\nabout = "a,b"', "p.toml", "grid, about: saw 'a,b'; expected a list of values"),
-        ("runs = [3]", "p.toml", "runs, number 1: saw 3; expected a table"),
-        ('template = "report"\nnotebook = "x"', "p.toml", "saw both template and notebook"),
+        ("template = 3", "p.toml", "template: got 3; expected a text"),
+        ("grid = [1]", "p.toml", r"grid: got \[1\]; expected a table of parameters"),
+        ('[grid]\nabout = "a,b"', "p.toml", "grid, about: got 'a,b'; expected a list of values"),
+        ("runs = [3]", "p.toml", "runs, number 1: got 3; expected a table"),
+        ('template = "report"\nnotebook = "x"', "p.toml", "got both template and notebook"),
         ("[grid]\na = [1]\na = [2]", "p.toml", "cannot read the plan .*overwrite"),
         ("grid:\n  a: [1]\n  a: [2]", "p.yaml", "the key 'a' comes twice"),
         ("a: [", "p.yaml", "cannot read the plan"),
@@ -74,7 +74,7 @@ def test_a_notebook_is_found_from_where_the_plan_is(tmp_path: Path) -> None:
         ("parameters:\n  x: &a [*a]", "p.yaml", "a plan has no aliases"),
         ("parameters: {x: " + "[" * 9999, "p.yaml", "cannot read the plan"),
         ("- 1", "p.yaml", "the plan has no keys"),
-        ("x", "p.json", "saw the ending '.json'; expected .toml"),
+        ("x", "p.json", "got the ending '.json'; expected .toml"),
     ],
 )
 def test_a_faulty_plan_is_refused_with_what_is_wrong(

@@ -25,13 +25,13 @@ def planned(
         ("family", {"about": "pythia-dedupd"}, "expected a family in the fit.*'pythia-deduped'"),
         ("family", {"target": "mmul"}, "expected a benchmark of the table, or a skill.*'mmlu'"),
         ("family", {"n_skills": 13}, "13 skills for 12 benchmarks"),
-        ("family", {"n_skills": 0}, "n_skills: saw 0"),
-        ("report", {"seed": -1}, "parameter 'seed': saw -1"),
-        ("report", {"n_jobs": 0}, "parameter 'n_jobs': saw 0"),
-        ("family", {"budget": -1}, "parameter 'budget': saw -1.0; expected FLOPs from"),
-        ("family", {"level": 2}, "parameter 'level': saw 2; expected a number between 0 and 1"),
-        ("leaderboard", {"keep": -1}, "parameter 'keep': saw -1"),
-        ("report", {"n_skills": 3, "max_skills": 2}, "max_skills: saw 2"),
+        ("family", {"n_skills": 0}, "n_skills: got 0"),
+        ("report", {"seed": -1}, "parameter 'seed': got -1"),
+        ("report", {"n_jobs": 0}, "parameter 'n_jobs': got 0"),
+        ("family", {"budget": -1}, "parameter 'budget': got -1.0; expected FLOPs from"),
+        ("family", {"level": 2}, "parameter 'level': got 2; expected a number between 0 and 1"),
+        ("leaderboard", {"keep": -1}, "parameter 'keep': got -1"),
+        ("report", {"n_skills": 3, "max_skills": 2}, "max_skills: got 2"),
         ("report", {"data": "/no/such.csv"}, "such.csv"),
         ("report", {"features": "log_parms"}, "Did you mean 'log_params'"),
         ("report", {"anchors": {"a": "mmul"}}, "Did you mean 'mmlu'"),
@@ -64,7 +64,7 @@ def test_of_several_tables_the_one_at_fault_is_told(small_file: Path, tmp_path: 
     with pytest.raises(lv.LvkitError) as caught:
         preflight(planned("family", grid))
     (problem,) = caught.value.problems
-    assert (problem.where, problem.seen) == ("'without.csv', parameter 'about'", f"saw '{first}'")
+    assert (problem.where, problem.seen) == ("'without.csv', parameter 'about'", f"got '{first}'")
 
 
 def test_what_is_wrong_in_every_table_is_told_once_and_files_that_share_a_name_in_full(
@@ -81,7 +81,7 @@ def test_what_is_wrong_in_every_table_is_told_once_and_files_that_share_a_name_i
     assert "the embedded leaderboard, n_skills" in places
     other.unlink()
     grid["data"] = [str(small_file), ""]
-    with pytest.raises(lv.LvkitError, match="^n_skills: saw 0"):
+    with pytest.raises(lv.LvkitError, match="^n_skills: got 0"):
         preflight(planned("report", grid, n_skills=0))
 
 
@@ -137,7 +137,7 @@ def test_a_saved_fit_takes_the_place_of_the_table(
     }
     (run,) = preflight(planned("family", target="instruction", **values))
     assert run.parameters["n_skills"] == 4
-    with pytest.raises(lv.LvkitError, match="'about': saw 'nobody'"):
+    with pytest.raises(lv.LvkitError, match="'about': got 'nobody'"):
         preflight(planned("family", **values | {"about": "nobody"}))
 
 

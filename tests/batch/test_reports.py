@@ -91,12 +91,12 @@ def test_what_is_wrong_is_told_before_anything_is_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"n_jobs": 0}, "n_jobs: saw 0"),
-        ({"timeout": 0}, "timeout: saw 0"),
+        ({"n_jobs": 0}, "n_jobs: got 0"),
+        ({"timeout": 0}, "timeout: got 0"),
         ({"data": "a.csv", "parameters": {"data": "b.csv"}}, "'data': given twice"),
         ({"template": "report", "notebook": "x.ipynb"}, "both a template and a notebook"),
         ({"data": "no-such.csv"}, "no-such.csv"),
-        ({"data": pd.DataFrame()}, "data: saw a DataFrame; expected the path .* data.to_csv"),
+        ({"data": pd.DataFrame()}, "data: got a DataFrame; expected the path .* data.to_csv"),
     ],
 )
 def test_faulty_settings_are_refused(settings: dict[str, Any], told: str, tmp_path: Path) -> None:

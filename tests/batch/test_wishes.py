@@ -40,7 +40,7 @@ def test_another_notebook_than_the_plans_is_refused(tmp_path: Path) -> None:
     [
         ("report", "x.ipynb", PlanFile(), "both a template and a notebook"),
         ("report", None, PlanFile(notebook="/x.ipynb"), "the plan names a notebook"),
-        ("report", None, PlanFile(template="family"), "saw 'report', and the plan says 'family'"),
+        ("report", None, PlanFile(template="family"), "got 'report', and the plan says 'family'"),
         (None, "x.ipynb", PlanFile(template="family"), "the plan is for the template 'family'"),
     ],
 )
@@ -66,11 +66,11 @@ def test_what_is_said_on_the_spot_comes_on_top_of_the_plan(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("plan", "grid", "runs", "told"),
     [
-        (PlanFile(grid={"seed": [1]}), {"seed": [2]}, [], "'seed': saw two lists"),
+        (PlanFile(grid={"seed": [1]}), {"seed": [2]}, [], "'seed': got two lists"),
         (PlanFile(parameters={"seed": 1}), {"seed": [2]}, [], "a list here, and a value in the"),
-        (PlanFile(runs=({"seed": 1},)), {}, [{"seed": 2}], "saw runs here and in the plan"),
-        (PlanFile(), {"floor": "none"}, [], "'floor': saw 'none'; expected a list of values"),
-        (PlanFile(), {"seed": 3}, [], "'seed': saw 3; expected a list of values"),
+        (PlanFile(runs=({"seed": 1},)), {}, [{"seed": 2}], "got runs here and in the plan"),
+        (PlanFile(), {"floor": "none"}, [], "'floor': got 'none'; expected a list of values"),
+        (PlanFile(), {"seed": 3}, [], "'seed': got 3; expected a list of values"),
     ],
 )
 def test_lists_that_are_told_twice_or_are_none_are_refused(
@@ -140,13 +140,13 @@ def test_a_plan_file_names_no_device_and_no_pipe(name: str, tmp_path: Path) -> N
 
 
 def test_a_value_for_what_is_a_list_in_the_plan_is_refused_as_such() -> None:
-    told = "^parameter 'seed': saw a value here, and a list in the plan's grid"
+    told = "^parameter 'seed': got a value here, and a list in the plan's grid"
     with pytest.raises(lv.LvkitError, match=told):
         Wishes.gathered(open_template("report"), PlanFile(grid={"seed": [1]}), {"seed": 2}, {}, [])
 
 
 def test_a_list_without_its_bracket_is_refused_with_its_parameter() -> None:
-    with pytest.raises(lv.LvkitError, match=r"grid, parameter 'unknown': saw '\[\"a\"'"):
+    with pytest.raises(lv.LvkitError, match=r"grid, parameter 'unknown': got '\[\"a\"'"):
         typed(open_template("report"), [("unknown", '["a"')], lists=True)
 
 

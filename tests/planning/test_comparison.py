@@ -154,11 +154,11 @@ def test_a_notebook_shows_words_and_table(compared: PlanComparison) -> None:
 @pytest.mark.parametrize(
     ("targets", "families", "words"),
     [
-        ("general", None, "saw 1 target and 1 family"),
-        ([MIX], ["qwen2"], "saw 1 target and 1 family"),
-        ([], ["qwen2", None], "saw 0 target"),
-        (["general", "maths"], None, "target: saw 'maths'"),
-        (["general"], ["qwen2", "qwen3"], "family: saw 'qwen3'"),
+        ("general", None, "got 1 target and 1 family"),
+        ([MIX], ["qwen2"], "got 1 target and 1 family"),
+        ([], ["qwen2", None], "got 0 target"),
+        (["general", "maths"], None, "target: got 'maths'"),
+        (["general"], ["qwen2", "qwen3"], "family: got 'qwen3'"),
     ],
 )
 def test_comparisons_of_less_than_two_plans_are_refused(

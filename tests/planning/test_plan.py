@@ -381,9 +381,9 @@ def test_the_value_of_a_plan_is_that_of_its_surface(curved_fit: lv.Fit) -> None:
     at = plan.surface(plan.table["params_b"], plan.table["tokens_t"])
     np.testing.assert_allclose(at, plan.table["value"], rtol=1e-12)
     assert plan.surface(np.ones((3, 1)), np.ones(4)).shape == (3, 4)
-    with pytest.raises(lv.LvkitError, match=r"tokens_t: saw 0\.0; expected positive numbers"):
+    with pytest.raises(lv.LvkitError, match=r"tokens_t: got 0\.0; expected positive numbers"):
         plan.surface(7.0, [1.0, 0.0])
-    with pytest.raises(lv.LvkitError, match="params_b: saw nan"):
+    with pytest.raises(lv.LvkitError, match="params_b: got nan"):
         plan.surface(np.nan, 1.0)
 
 
@@ -451,15 +451,15 @@ def test_the_best_point_of_common_sense_is_hardly_determined(paper_fit: lv.Fit) 
 @pytest.mark.parametrize(
     ("budgets", "where", "words"),
     [
-        (0.0, "budgets, number 1", ["saw 0.0", "FLOPs from 1e+12 to 1e+35"]),
-        ([1e22, -1e22], "budgets, number 2", ["saw -1e+22"]),
+        (0.0, "budgets, number 1", ["got 0.0", "FLOPs from 1e+12 to 1e+35"]),
+        ([1e22, -1e22], "budgets, number 2", ["got -1e+22"]),
         ([1e22, np.nan], "budgets, number 2", ["nan", "such as 1e22"]),
         (np.inf, "budgets, number 1", ["inf"]),
-        ([22, 23], "budgets, number 1", ["saw 22.0", "not their logarithm"]),
-        (1e40, "budgets, number 1", ["saw 1e+40"]),
+        ([22, 23], "budgets, number 1", ["got 22.0", "not their logarithm"]),
+        (1e40, "budgets, number 1", ["got 1e+40"]),
         ("much", "budgets, number 1", ["much"]),
         (None, "budgets, number 1", ["None"]),
-        ([], "budgets", ["saw []", "one or several"]),
+        ([], "budgets", ["got []", "one or several"]),
         ([[1e22, 1e23]], "budgets", ["one or several"]),
     ],
 )
@@ -475,12 +475,12 @@ def test_budgets_that_are_none_are_refused(
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"target": "maths"}, ["target: saw 'maths'"]),
-        ({"family": "qwen3"}, ["family: saw 'qwen3'", "Did you mean"]),
-        ({"limits": {"max_params_b": 7.0}}, ["limits: saw", "an lv.Limits, or None"]),
-        ({"cost": 6.0}, ["cost: saw 6.0", "an lv.Cost, or None"]),
-        ({"level": 95}, ["level: saw 95"]),
-        ({"seed": -1}, ["seed: saw -1"]),
+        ({"target": "maths"}, ["target: got 'maths'"]),
+        ({"family": "qwen3"}, ["family: got 'qwen3'", "Did you mean"]),
+        ({"limits": {"max_params_b": 7.0}}, ["limits: got", "an lv.Limits, or None"]),
+        ({"cost": 6.0}, ["cost: got 6.0", "an lv.Cost, or None"]),
+        ({"level": 95}, ["level: got 95"]),
+        ({"seed": -1}, ["seed: got -1"]),
         ({"attributes": {"instruct": True}}, ["'instruct'", "no others than size and tokens"]),
     ],
 )
@@ -493,7 +493,7 @@ def test_questions_that_are_none_are_refused(
 
 
 def test_what_is_no_fit_is_refused(small_panel: lv.Panel) -> None:
-    with pytest.raises(lv.LvkitError, match=r"saw a Panel; expected a fit: model.fit"):
+    with pytest.raises(lv.LvkitError, match=r"got a Panel; expected a fit: model.fit"):
         lv.plan_compute(small_panel, 1e22, target="mmlu")  # type: ignore[arg-type]
 
 

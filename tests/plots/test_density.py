@@ -64,5 +64,5 @@ def test_two_families_and_two_skills_are_asked_for() -> None:
         plots.plot_family_density(post, "a", "d")
     with pytest.raises(lv.LvkitError, match="no skill 'cooking'"):
         plots.plot_family_density(post, "a", "b", skills=("maths", "cooking"))
-    with pytest.raises(lv.LvkitError, match="saw maths; expected two different skills"):
+    with pytest.raises(lv.LvkitError, match="got maths; expected two different skills"):
         plots.plot_family_density(post, "a", "b", skills=("maths",))

@@ -74,7 +74,7 @@ def test_the_chosen_number_of_skills_is_marked(selection: lv.Selection) -> None:
     ax = plots.plot_criterion(selection, chosen=2)
     assert [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == ":"] == [2]
     assert "chosen: K = 2" in texts(ax)
-    with pytest.raises(lv.LvkitError, match="argument 'chosen': saw 7; expected one of 1, 2"):
+    with pytest.raises(lv.LvkitError, match="argument 'chosen': got 7; expected one of 1, 2"):
         plots.plot_criterion(selection, chosen=7)
 
 
@@ -85,7 +85,7 @@ def test_a_fit_that_did_not_converge_is_crossed_out(selection: lv.Selection) -> 
 
 
 def test_another_criterion_is_refused(selection: lv.Selection) -> None:
-    with pytest.raises(lv.LvkitError, match="saw 'dic'; expected 'aic' or 'bic'"):
+    with pytest.raises(lv.LvkitError, match="got 'dic'; expected 'aic' or 'bic'"):
         plots.plot_criterion(selection, criterion="dic")
 
 

@@ -74,5 +74,5 @@ def test_the_users_axes_and_labels_stay() -> None:
 
 
 def test_a_level_in_percent_is_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="level: saw 90"):
+    with pytest.raises(lv.LvkitError, match="level: got 90"):
         plots.plot_response(CURVE, level=90)

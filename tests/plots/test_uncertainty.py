@@ -93,7 +93,7 @@ def test_the_names_on_a_map_never_meet(paper_fit: lv.Fit) -> None:
 
 
 def test_a_map_is_of_two_skills_and_of_fitted_families(small_fit: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="saw general; expected two different skills"):
+    with pytest.raises(lv.LvkitError, match="got general; expected two different skills"):
         plots.plot_family_map(small_fit, skills=("general",))
     with pytest.raises(lv.LvkitError, match="no family 'nobody'"):
         plots.plot_family_map(small_fit, families=["nobody"])

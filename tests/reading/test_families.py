@@ -61,7 +61,7 @@ def test_families_of_one_lineage_each_have_no_strays() -> None:
 def test_every_row_that_strays_is_told_beside_the_familys_first() -> None:
     found = strays(["a", "b", "a", "a"], ["x", "x", "y", "z"], ["a1", "b1", "a2", "a3"], at)
     assert [row for row, _ in found] == [2, 3]
-    assert found[0][1] == ("saw lineage 'y' for family 'a', which is of lineage 'x' in row 0 (a1)")
+    assert found[0][1] == ("got lineage 'y' for family 'a', which is of lineage 'x' in row 0 (a1)")
 
 
 def test_rows_without_a_family_do_not_stray() -> None:

@@ -198,7 +198,7 @@ def test_a_wrong_cell_is_told_under_the_names_of_the_export(tmp_path: Path) -> N
         "column '#Params (B)'",
     ]
     percent = refusal(tmp_path, version_1(ARC=[31.0, 140.0]))
-    assert "saw 140" in str(percent)
+    assert "got 140" in str(percent)
 
 
 def test_unknown_sizes_may_be_left_out(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_what_is_wrong_with_a_file_is_found_with_the_same_options(tmp_path: Path
     data.write_text("model,params_b,mine\na-1b,1,0.2\na-2b,-2,0.4\n")
     known.write_text("benchmark,chance\nmine,0.1\n")
     report = check_opened(data, family="from_name", benchmarks=known)
-    assert [problem.seen for problem in report.problems] == ["saw -2"]
+    assert [problem.seen for problem in report.problems] == ["got -2"]
     assert check_opened(data, family="from_name", benchmarks=known, drop_invalid=True).ok
 
 

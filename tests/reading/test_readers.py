@@ -185,7 +185,7 @@ def test_parquet_without_pyarrow_says_what_to_install(
 
 
 def test_an_unknown_layout_is_refused(tmp_path: Path) -> None:
-    assert "layout: saw 'wide'" in str(refusal(written(tmp_path), layout="wide"))
+    assert "layout: got 'wide'" in str(refusal(written(tmp_path), layout="wide"))
 
 
 def test_a_folder_that_cannot_be_listed_is_no_trouble(
@@ -237,7 +237,7 @@ def test_unusable_rows_may_be_left_out_with_a_warning_that_lists_them(tmp_path: 
         panel = read_panel(path, drop_invalid=True)
     assert list(panel.scores.index) == ["ant-1b"]
     text = str(caught[0].message)
-    assert "row 3 (model 'ant-3b'): saw 0 in column 'params_b'" in text
+    assert "row 3 (model 'ant-3b'): got 0 in column 'params_b'" in text
     assert "row 5 (model 'bee-2b'): no score" in text
 
 
@@ -279,7 +279,7 @@ def test_sizes_in_raw_counts_are_refused_with_their_place(tmp_path: Path) -> Non
     path = written(tmp_path, GOOD.replace("ant-3b,ant,3,1", "ant-3b,ant,3e9,2e13"))
     size, tokens = refusal(path).problems
     assert size.where == "row 3 (model 'ant-3b'), column 'params_b'"
-    assert size.seen == "saw 3e+09"
+    assert size.seen == "got 3e+09"
     assert "params_b is in billions, so divide by 1e9" in size.remedy
     assert "tokens_t is in trillions, so divide by 1e12" in tokens.remedy
 

@@ -113,7 +113,7 @@ def test_rounding_errors_at_either_end_are_scores() -> None:
     assert result.scores["gsm8k"].min() == 0.0
     assert result.notes == ()
     (problem,) = refusal(table(mmlu=[1.0000001, *MMLU[1:]])).problems
-    assert problem.seen == "saw 1.0000001"
+    assert problem.seen == "got 1.0000001"
 
 
 def test_rounding_errors_in_percent_give_no_further_problem() -> None:

@@ -146,7 +146,7 @@ def test_a_wrong_cell_under_such_a_header_is_reported_as_it_is_written() -> None
     frame = table(params_b=None).assign(params_m=[-1000.0, *times(SIZES[1:], 1e3)])
     (problem,) = refusal(frame).problems
     assert problem.where == "row 2 (model 'ant0-1b'), column 'params_m'"
-    assert problem.seen == "saw -1000"
+    assert problem.seen == "got -1000"
     assert "its parameters in millions" in problem.expected
 
 
@@ -218,7 +218,7 @@ def test_sizes_with_units_are_read_with_one_note() -> None:
         "column 'params_b': sizes with a unit are read in billions ('1B' as 1)",
     )
     (problem,) = refusal(table(params_b=["big", *cells[1:]])).problems
-    assert problem.seen == "saw 'big'"
+    assert problem.seen == "got 'big'"
 
 
 def test_numbers_beside_cells_with_a_unit_keep_the_unit_of_the_column() -> None:

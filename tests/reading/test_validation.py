@@ -65,7 +65,7 @@ def test_left_out_rows_are_told_each_with_one_reason() -> None:
     checked = validated(frame, drop_invalid=True)
     assert list(checked.scores.index) == ["ant-1b", "bee-2b"]
     (note,) = checked.notes
-    assert note.startswith("left out 1 unusable row: row 3 (model 'ant-3b'): saw ")
+    assert note.startswith("left out 1 unusable row: row 3 (model 'ant-3b'): got ")
 
 
 def test_of_two_rows_of_one_name_the_first_stays() -> None:
@@ -86,7 +86,7 @@ def test_a_wrong_cell_in_a_column_in_percent_is_told_as_it_is_written() -> None:
     frame = pd.DataFrame({"model": models, "family": "ant", "params_b": 1.0, "mmlu": scores})
     percent, wrong = refusal(frame).problems
     assert "the column is in percent" in percent.seen
-    assert wrong.seen == "saw -3"
+    assert wrong.seen == "got -3"
 
 
 def test_a_misspelt_column_does_not_hide_a_wrong_cell() -> None:
@@ -100,7 +100,7 @@ def test_cells_are_not_read_where_rows_cannot_be_told_apart() -> None:
 
 
 def test_infinite_features_are_refused_and_missing_ones_are_not() -> None:
-    assert "saw inf" in str(refusal(table(depth=[1.0, np.inf, 3.0])))
+    assert "got inf" in str(refusal(table(depth=[1.0, np.inf, 3.0])))
     assert validated(table(depth=[1.0, None, 3.0])).models["depth"].isna().sum() == 1
 
 
@@ -114,7 +114,7 @@ def test_a_family_of_two_lineages_is_refused_with_both_models(
     (problem,) = refusal(table(lineage=lineages)).problems
     assert problem.where == "row 3 (model 'ant-3b'), column 'lineage'"
     assert problem.seen == (
-        f"saw lineage '{second}' for family 'ant', which is of lineage '{first}' in row 2 "
+        f"got lineage '{second}' for family 'ant', which is of lineage '{first}' in row 2 "
         "(model 'ant-1b')"
     )
     assert problem.expected == "one lineage for all models of a family"

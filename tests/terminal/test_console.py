@@ -16,7 +16,7 @@ from lvkit.terminal.console import InterruptError, printable, result, run, say
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 FAULTS = [
-    Problem("saw 1.7", "row 3", "a score from 0 to 1", "Divide by 100."),
+    Problem("got 1.7", "row 3", "a score from 0 to 1", "Divide by 100."),
     Problem("a blank name", "row 4"),
 ]
 
@@ -71,7 +71,7 @@ def naming(name: str, way: str, as_json: bool = typer.Option(False, "--json")) -
     if way == "result":
         result({"name": name}, f"name: {name}", as_json=as_json)
     if way == "error":
-        raise LvkitError(f"saw {name}", where=f"row 3 ({name})", expected=name, remedy=name)
+        raise LvkitError(f"got {name}", where=f"row 3 ({name})", expected=name, remedy=name)
     if way == "warning":
         warnings.warn(name, LvkitWarning, stacklevel=2)
     if way == "other warning":
@@ -101,7 +101,7 @@ def test_a_users_error_ends_with_1_and_is_told_plainly_on_stderr(capsys: Capture
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("lvkit: 2 problems:")
-    assert "row 3: saw 1.7; expected a score from 0 to 1. Divide by 100." in err
+    assert "row 3: got 1.7; expected a score from 0 to 1. Divide by 100." in err
     assert "Traceback" not in err
 
 
@@ -111,7 +111,7 @@ def test_with_json_an_error_is_one_document_on_stdout(capsys: Captured) -> None:
     assert err == ""
     problems = json.loads(out)["error"]["problems"]
     assert problems[0] == {
-        "seen": "saw 1.7",
+        "seen": "got 1.7",
         "where": "row 3",
         "expected": "a score from 0 to 1",
         "remedy": "Divide by 100.",

@@ -19,10 +19,10 @@ from lvkit.terminal.options import in_options, problem_in_options, report_in_opt
         ("Use features='log_params'.", "Use --features log_params."),
         ('use family="from_name" (', "use --family from_name ("),
         ("with drop_invalid=True.", "with --drop-invalid."),
-        ("saw 1 anchors and n_skills=2", "saw 1 anchors and --skills 2"),
+        ("got 1 anchors and n_skills=2", "got 1 anchors and --skills 2"),
         ("as clip=0.01.", "as --clip 0.01."),
         ("Leave n_skills out, or", "Leave --skills out, or"),
-        ("saw family_slopes='log_params'", "saw --family-slopes log_params"),
+        ("got family_slopes='log_params'", "got --family-slopes log_params"),
         (
             "benchmarks={'a': 0.25, 'b': None}",
             "--benchmarks FILE ('a,0.25', 'b,none' under 'benchmark,chance')",
@@ -39,7 +39,7 @@ def test_an_argument_becomes_an_option(text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["column 'features': saw 3", "own_features='x'", "mmlu=0.3", "log_params=True", ""]
+    "text", ["column 'features': got 3", "own_features='x'", "mmlu=0.3", "log_params=True", ""]
 )
 def test_other_words_stay_as_they_are(text: str) -> None:
     assert in_options(text) == text
@@ -59,7 +59,7 @@ def test_other_words_stay_as_they_are(text: str) -> None:
     ],
 )
 def test_the_place_of_a_problem_is_an_option_too(where: str, said: str) -> None:
-    assert problem_in_options(Problem("saw 1", where)).where == said
+    assert problem_in_options(Problem("got 1", where)).where == said
 
 
 def test_what_was_found_in_a_file_is_told_in_options(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ def test_blank_limits_are_none() -> None:
 
 
 def test_a_limit_that_is_no_number_is_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="saw 'seven'"):
+    with pytest.raises(lv.LvkitError, match="got 'seven'"):
         limits_of({"max_params_b": "seven"})
 
 

@@ -50,7 +50,7 @@ def test_the_embedded_data_can_be_chosen_instead(widget: Any, leaderboard: lv.Pa
 
 
 def test_what_is_no_panel_is_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="saw a str; expected a Panel or None"):
+    with pytest.raises(lv.LvkitError, match="got a str; expected a Panel or None"):
         explore_panel("mine.csv")
 
 
@@ -258,7 +258,7 @@ def test_filters_are_a_function_of_the_panel(leaderboard: lv.Panel) -> None:
 
 @pytest.mark.parametrize("text", ["chess", "= 0.25", "chess = often", "a = 0.1, b 0.2"])
 def test_words_about_benchmarks_that_cannot_be_read_are_refused(text: str) -> None:
-    with pytest.raises(lv.LvkitError, match="New benchmarks: saw .*such as chess = 0.25"):
+    with pytest.raises(lv.LvkitError, match="New benchmarks: got .*such as chess = 0.25"):
         told_chances(text)
 
 

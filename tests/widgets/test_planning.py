@@ -123,7 +123,7 @@ def test_a_limit_binds_and_is_named(widget: BudgetPlanner) -> None:
 def test_limits_that_are_none_or_exclude_each_other_are_told(fit: lv.Fit) -> None:
     widget = plan_budget(fit, intervals=False)
     widget.limits["max_params_b"].value = "seven"
-    assert "saw 'seven'; expected a positive number" in widget.notice.text
+    assert "got 'seven'; expected a positive number" in widget.notice.text
     widget.limits["max_params_b"].value = ""
     widget.limits["min_tokens_per_param"].value = "100"
     widget.limits["max_tokens_per_param"].value = "20"

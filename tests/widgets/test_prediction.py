@@ -100,7 +100,7 @@ def test_a_score_that_is_none_is_told_and_the_widget_goes_on(small_fit: lv.Fit) 
     widget = predict_scores(small_fit, family=small_fit.families[0])
     before = widget.prediction
     widget.scores["mmlu"].value = "62"
-    assert "saw '62'; expected a score from 0 to 1" in widget.notice.text
+    assert "got '62'; expected a score from 0 to 1" in widget.notice.text
     assert widget.prediction is before
     widget.scores["mmlu"].value = "0.62"
     assert widget.notice.text == ""

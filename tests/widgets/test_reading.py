@@ -281,7 +281,7 @@ def test_a_fit_with_one_skill_is_read_too(one_skill: lv.Fit) -> None:
 
 
 def test_what_is_no_fit_is_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="argument 'fit': saw a NoneType; expected a Fit"):
+    with pytest.raises(lv.LvkitError, match="argument 'fit': got a NoneType; expected a Fit"):
         interpret_skills(None)  # type: ignore[arg-type]
 
 

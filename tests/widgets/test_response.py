@@ -77,10 +77,10 @@ def test_sliders_reach_unusual_values() -> None:
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
-        ({"floor": 1.0}, "floor: saw 1"),
-        ({"precision": -1.0}, "precision: saw -1"),
-        ({"level": 90}, "level: saw 90"),
-        ({"skill": float("nan")}, "skill: saw nan; expected a finite number"),
+        ({"floor": 1.0}, "floor: got 1"),
+        ({"precision": -1.0}, "precision: got -1"),
+        ({"level": 90}, "level: got 90"),
+        ({"skill": float("nan")}, "skill: got nan; expected a finite number"),
     ],
 )
 def test_numbers_that_no_benchmark_has_are_refused(wrong: dict[str, float], text: str) -> None:

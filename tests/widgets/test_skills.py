@@ -226,7 +226,7 @@ def test_what_the_data_cannot_bear_is_refused(panel: lv.Panel) -> None:
     two = panel.select(models=panel.models.index[[0, -1]])
     with pytest.raises(lv.LvkitError, match="parameters"):
         choose_skills(two, model=MODEL)
-    with pytest.raises(lv.LvkitError, match="panel: saw a str"):
+    with pytest.raises(lv.LvkitError, match="panel: got a str"):
         choose_skills("mine.csv")  # type: ignore[arg-type]
 
 

@@ -104,10 +104,10 @@ def test_values_are_set_quietly(tool: Tool) -> None:
 
 
 def test_what_lvkit_refuses_is_said_in_its_words(tool: Tool) -> None:
-    error = lv.LvkitError("saw 3", expected="an even number")
+    error = lv.LvkitError("got 3", expected="an even number")
     tool.on(control(tool, "Number"), "value", failing(error))
     control(tool, "Number").value = 3
-    assert tool.notice.text == "saw 3; expected an even number."
+    assert tool.notice.text == "got 3; expected an even number."
     assert 'role="alert"' in tool.notice.value
 
 
