@@ -286,9 +286,12 @@ def _lock(path: Path) -> Generator[bool, None, None]:
             where="FitCache",
             remedy="Install it with: pip install 'lvkit[report]'",
         ) from error
-    lock = FileLock(path.with_suffix(".lock"))
+    file = path.with_suffix(".lock")
+    lock = FileLock(file)
     try:
         make_folder(path.parent)
+        if file.is_symlink():  # earlier versions of filelock would empty what it leads to
+            raise OSError(f"'{file}' is a link")
         lock.acquire()
     except (LvkitError, OSError, NotImplementedError) as error:
         _warn(f"the cache '{path.parent}' cannot be used ({error}): the fit is computed anew")
@@ -313,8 +316,10 @@ def _write(path: Path, key: Key, entry: _Entry) -> None:
         members[f"{number}.fit"] = packed_fit(fit, cached=True)
     content = pack(members)
     try:
+        if path.is_symlink():  # in a shared folder it may lead anywhere
+            path.unlink()
         write_whole(path, _MAGIC + _digest(content).encode() + b"\n" + content)
-    except LvkitError as error:
+    except (LvkitError, OSError) as error:
         _warn(f"the fit is not kept in the cache: {error}")
 
 

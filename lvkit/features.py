@@ -250,10 +250,9 @@ def _read(formula: str, models: pd.DataFrame) -> tuple[ParsedFormula, tuple[str,
         text, names = in_backticks(str(formula), map(str, models.columns))
         if not names:
             raise
-        quote = '"' if "'" in text else "'"
         (problem,) = error.problems
         such = ", ".join(f"`{name}`" for name in names)
-        remedy = f"Write {such} in backticks: features={quote}{text}{quote}."
+        remedy = f"Write {such} in backticks: features={text!r}."
         raise LvkitError(Problem(problem.seen, problem.where, "", remedy)) from error
     return parsed, columns
 

@@ -138,7 +138,8 @@ def is_saved_fit(path: Path) -> bool:
     """Tell whether a file begins as a saved fit does; it may be damaged further on."""
     with open(path, "rb") as file:
         head = file.read(38)
-    return head[:4] == b"PK\x03\x04" and head[30:] == b"fit.json"
+    named = head[26:28] == b"\x08\x00" and head[30:] == b"fit.json"
+    return head[:4] == b"PK\x03\x04" and named
 
 
 def is_selection_table(path: Path) -> bool:

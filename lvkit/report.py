@@ -8,8 +8,10 @@ notebook as far as it got is kept beside for those who want to see why.
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Generator, Mapping
+import warnings
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from lvkit.batch.job import FAILED, REPORT, Failure, Job, Outcome, require_jupyt
 from lvkit.batch.preflight import completed_settings
 from lvkit.batch.source import open_template
 from lvkit.checks import check_path, check_whole
-from lvkit.errors import LvkitError
+from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.features import DEFAULT_FEATURES
 from lvkit.files import make_folder, write_together, write_whole
 from lvkit.outputs import check_output
@@ -186,6 +188,24 @@ def _check_folder(folder: Path, inputs: list[Any]) -> None:
         check_output(folder / name, kind=kind, ours=is_sealed, inputs=inputs, argument="output")
 
 
+def _is_edited(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > 0 and not is_sealed(file)
+
+
+def _unedited(folder: Path, names: Iterable[str]) -> Path:
+    """Return a report's folder; a new one in it if somebody edited a file while the report ran."""
+    if not any(_is_edited(folder / name) for name in names):
+        return folder
+    numbered = (folder / f"report-{number}" for number in itertools.count(2))
+    other = make_folder(next(place for place in numbered if not os.path.lexists(place)))
+    warnings.warn(
+        f"the report in '{folder}' was edited while a new one was made, which is in '{other}'",
+        LvkitWarning,
+        stacklevel=4,
+    )
+    return other
+
+
 def _absolute(path: str | os.PathLike[str]) -> str:
     """Return a path in full, for a notebook that works elsewhere; what is no file stays as is."""
     text = os.fspath(path)
@@ -198,8 +218,10 @@ def _written(outcome: Outcome, folder: Path, place: Path) -> ReportPaths:
         raise _told(outcome.failure, outcome.files.get(FAILED), folder)
     page, notebook, numbers = REPORT
     files = {name: sealed(name, outcome.files[name]) for name in (notebook, numbers, page)}
+    folder = _unedited(folder, REPORT)
     write_together(folder, files, place)  # the page last: where it is, all are
-    (folder / _FAILED).unlink(missing_ok=True)
+    if not _is_edited(folder / _FAILED):
+        (folder / _FAILED).unlink(missing_ok=True)
     return ReportPaths(html=folder / page, notebook=folder / notebook, json=folder / numbers)
 
 
@@ -207,6 +229,7 @@ def _told(failure: Failure, notebook: bytes | None, folder: Path) -> LvkitError:
     """Return what went wrong in plain words, and keep the notebook as far as it got."""
     remedy = ""
     if notebook is not None:
+        folder = _unedited(folder, [_FAILED])
         kept = write_whole(folder / _FAILED, sealed(_FAILED, notebook))
         remedy = f"The notebook as far as it got: '{kept}'."
     section = f", section '{failure.section}'" if failure.section else ""

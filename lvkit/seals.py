@@ -45,7 +45,7 @@ def sealed(name: str, content: bytes) -> bytes:
     text = json.dumps(
         document, indent=1 if notebook else 2, ensure_ascii=not notebook, sort_keys=notebook
     )
-    return (text + "\n").encode()
+    return (text + "\n").encode("utf-8", "backslashreplace")  # as \\udcff, which JSON reads
 
 
 def is_sealed(path: Path) -> bool:

@@ -445,3 +445,22 @@ def test_one_that_is_killed_while_it_computes_holds_up_nobody(
     thread.join(PATIENCE)
     assert waiting[0].converged
     assert len(entries(tmp_path / "cache")) == 1
+
+
+def test_links_in_a_shared_folder_lead_nowhere(panel: lv.Panel, tmp_path: Path) -> None:
+    folder, precious = FitCache(tmp_path / "cache"), tmp_path / "precious"
+    folder.fit(MODEL, panel)
+    (entry,) = entries(tmp_path / "cache")
+    entry.unlink()
+    entry.symlink_to(tmp_path / "made")
+    folder.fit(MODEL, panel)
+    assert entry.is_file()
+    assert not entry.is_symlink()
+    assert not (tmp_path / "made").exists()
+    entry.unlink()
+    precious.write_text("precious")
+    entry.with_suffix(".lock").unlink(missing_ok=True)
+    entry.with_suffix(".lock").symlink_to(precious)
+    with pytest.warns(lv.LvkitWarning, match="cannot be used"):
+        folder.fit(MODEL, panel)
+    assert precious.read_text() == "precious"

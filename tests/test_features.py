@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,13 @@ def test_the_advice_on_backticks_can_be_pasted_into_a_shell() -> None:
     assert "--features 'log_params + `ctx-k`'" in in_options(text)
     spelt = refusal("ctx_k", MODELS.assign(**{"ctx-k": 1.0}))
     assert "Did you mean '`ctx-k`'?" in spelt
+
+
+@pytest.mark.parametrize("name", ['it\'s "odd" $(touch x)', "a'; touch x; '", "$(touch x)", "a\\'"])
+def test_no_column_puts_a_command_into_advice_for_a_shell(name: str) -> None:
+    text = in_options(refusal(f"log_params + {name}", MODELS.assign(**{name: 1.0})))
+    advice = text[text.index("in backticks: ") :].removeprefix("in backticks: ").removesuffix(".")
+    assert shlex.split(advice) == ["--features", f"log_params + `{name}`"]
 
 
 def test_tokens_nobody_knows_are_refused_with_the_remedy() -> None:

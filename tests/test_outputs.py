@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,12 @@ def test_other_files_are_none_of_ours(content: bytes, tmp_path: Path) -> None:
     assert not is_saved_fit(path)
     assert not is_selection_table(path)
     assert not is_panel_table(path)
+
+
+def test_an_archive_whose_first_file_has_a_longer_name_is_no_fit(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "mine", "w") as archive:
+        archive.writestr("fit.json.txt", "my notes")
+    assert not is_saved_fit(tmp_path / "mine")
 
 
 def test_a_panel_replaces_a_table_of_models_and_nothing_else(

@@ -407,3 +407,40 @@ def test_a_report_on_data_that_changed_meanwhile_is_refused(
     with pytest.raises(lv.LvkitError, match="report: 'mine.csv': the file changed"):
         run_report(output=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_report_that_was_edited_while_a_new_one_was_made_is_not_replaced(
+    small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "o"
+    (folder / "report-2").mkdir(parents=True)
+
+    def run(*_: object, **__: object) -> Outcome:
+        (folder / "report.ipynb").write_text("mine")
+        (folder / "report-failed.ipynb").write_text("mine too")
+        return faked()
+
+    monkeypatch.setattr("lvkit.report.run_job", run)
+    with pytest.warns(lv.LvkitWarning, match="edited while a new one was made"):
+        paths = run_report(small_file, output=folder, n_skills=1, max_skills=1)
+    assert (folder / "report.ipynb").read_text() == "mine"
+    assert (folder / "report-failed.ipynb").read_text() == "mine too"
+    assert paths.notebook == folder / "report-3" / "report.ipynb"
+    assert all(map(is_sealed, (paths.html, paths.notebook, paths.json)))
+
+
+def test_a_failed_notebook_that_was_edited_meanwhile_is_not_replaced(
+    small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object, **__: object) -> Outcome:
+        (tmp_path / "report-failed.ipynb").write_text("mine")
+        files = {"failed.ipynb": b'{"metadata": {}, "cells": []}'}
+        return faked(files=files, failure=Failure("", "ValueError", "no"))
+
+    monkeypatch.setattr("lvkit.report.run_job", run)
+    with pytest.warns(lv.LvkitWarning, match="edited"), pytest.raises(lv.LvkitError) as caught:
+        run_report(small_file, output=tmp_path, n_skills=1, max_skills=1)
+    assert (tmp_path / "report-failed.ipynb").read_text() == "mine"
+    kept = tmp_path / "report-2" / "report-failed.ipynb"
+    assert is_sealed(kept)
+    assert str(kept) in caught.value.problems[0].remedy

@@ -48,3 +48,12 @@ def test_an_older_seal_is_renewed(name: str) -> None:
 def test_whatever_is_in_a_file_it_is_no_seal(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     assert not is_sealed(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["report.ipynb", "report.json"])
+def test_what_utf8_cannot_write_is_sealed_as_well(name: str, tmp_path: Path) -> None:
+    content = rb'{"metadata": {}, "data": "caf\udce9.csv"}'
+    path = tmp_path / name
+    path.write_bytes(sealed(name, content))
+    assert is_sealed(path)
+    assert json.loads(path.read_bytes())["data"] == "caf\udce9.csv"

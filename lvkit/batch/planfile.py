@@ -148,6 +148,8 @@ def _yaml(text: str) -> Any:
         return yaml.load(text, Loader)  # a safe loader
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
+    except (LookupError, AttributeError, TypeError) as error:  # as in '!!int ""' and '!!bool x'
+        raise ValueError(f"a value is not of the kind that its tag names: {error}") from error
 
 
 def _problems(file: Path, name: str, value: Any) -> list[Problem]:

@@ -171,7 +171,7 @@ def _trusted(template: str | None, notebook: str | os.PathLike[str] | None, plan
             f"the plan names the notebook '{planned}', which is not lvkit's own",
             where="plan",
             remedy="Running a notebook runs its author's code on this machine. If you trust it, "
-            f"name it yourself: notebook='{planned}'.",
+            f"name it yourself: notebook={planned!r}.",
         )
     if os.path.realpath(notebook) != os.path.realpath(planned):
         raise LvkitError(

@@ -186,7 +186,7 @@ def _attributes(fit: Fit, family: str | None, given: dict[str, Any]) -> dict[str
                 f"the features need '{column}', and {whose}",
                 where="attributes",
                 expected=f"a value such as {some}",
-                remedy=f"Say it: attributes={{'{column}': ...}}.",
+                remedy=f"Say it: attributes={{{column!r}: ...}}.",
             )
         given[column] = seen[0]
     return {column: given[column] for column in others}

@@ -105,7 +105,7 @@ def _multiple_choice(
     if 3 * zeros.size > measured:
         return (
             f"{text}: failed runs, or scores corrected for guessing? Leave the cells of failed "
-            f"runs blank; corrected scores have the chance level 0: benchmarks={{'{name}': 0}}"
+            f"runs blank; corrected scores have the chance level 0: benchmarks={{{name!r}: 0}}"
         )
     if zeros.size > 1:
         return f"{text}: failed runs? Leave the cells blank"

@@ -63,9 +63,8 @@ _PHRASES = {
     "None for a new recipe": "no --family for a new recipe",
     "family={model: family}": "--family FILE (columns model and family)",
 }
-_VALUE = r"""'[^']*'|"[^"]*"|\{[^{}]*\}|True|\d+(?:\.\d+)?(?:e[+-]?\d+)?"""
-_QUOTES = "'\""
-_UNQUOTED = str.maketrans("", "", _QUOTES)
+_TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_VALUE = rf"""{_TEXT}|\{{[^{{}}]*\}}|True|\d+(?:\.\d+)?(?:e[+-]?\d+)?"""
 _SETTING = re.compile(rf"\b({'|'.join(_OPTIONS)})=({_VALUE})")
 _LIMIT = re.compile(
     rf"(?<![\w-])({'|'.join(name for name in _OPTIONS if name[:4] in {'min_', 'max_'})})\b"
@@ -119,19 +118,27 @@ def _option(name: str, value: str) -> str:
     option = _OPTIONS[name]
     if value == "True":
         return option
+    plain = _literal(value)
     if name == "attributes":
-        return f"{option} {value.strip('{}').replace(': ', '=').translate(_UNQUOTED)}"
+        given = plain.items() if isinstance(plain, Mapping) else [("COLUMN", ...)]
+        pairs = [f"{n}={'...' if cell is ... else cell}" for n, cell in given]
+        return " ".join([option, *map(shlex.quote, pairs)])
     if value.startswith("{"):
-        return f"{option} FILE{_lines(value)}"
-    return f"{option} {shlex.quote(value[1:-1]) if value[0] in _QUOTES else value}"
+        return f"{option} FILE{_lines(plain)}"
+    return f"{option} {shlex.quote(plain) if isinstance(plain, str) else value}"
 
 
-def _lines(mapping: str) -> str:
-    """Return the lines of a file that says the same as a mapping from benchmark to chance level."""
+def _literal(value: str) -> object:
+    """Return what a value in Python's words stands for; the text itself where it is none."""
     try:
-        chances = ast.literal_eval(mapping)
+        literal: object = ast.literal_eval(value)
     except (SyntaxError, ValueError):
-        return ""
+        return value
+    return literal
+
+
+def _lines(chances: object) -> str:
+    """Return the lines of a file that says the same as a mapping from benchmark to chance level."""
     if not isinstance(chances, Mapping):
         return ""
     lines = [f"'{n},{'none' if chance is None else chance}'" for n, chance in chances.items()]

@@ -6,6 +6,7 @@ share the options that say for whom, within which limits and at what cost.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -178,7 +179,8 @@ def _fit(path: Path | None) -> Fit:
             "got a table of scores",
             where=str(path),
             expected="a saved fit",
-            remedy=f"Fit it first: lvkit fit {path.name} --output {path.stem}.lvkit",
+            remedy="Fit it first: "
+            + shlex.join(["lvkit", "fit", path.name, "--output", f"{path.stem}.lvkit"]),
         )
     return load_fit(path)
 

@@ -102,3 +102,12 @@ def test_without_pyyaml_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(__import__("sys").modules, "yaml", None)
     with pytest.raises(lv.LvkitError, match="or write the plan in TOML"):
         read_plan(written(tmp_path, YAML, "p.yaml"))
+
+
+@pytest.mark.parametrize(
+    "value", ["!!int ''", "!!float ''", "!!int '-'", "!!bool maybe", "!!timestamp monday"]
+)
+def test_a_value_that_is_not_what_its_tag_says_is_refused(value: str, tmp_path: Path) -> None:
+    plan = written(tmp_path, f"parameters: {{seed: {value}}}", "p.yaml")
+    with pytest.raises(lv.LvkitError, match=r"cannot read the plan \(.*its tag"):
+        read_plan(plan)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,12 @@ def test_arguments_of_plans_are_named_as_options(text: str, in_a_shell: str) -> 
 def test_a_level_is_named_as_its_option() -> None:
     problem = problem_in_options(Problem("got 95", where="level"))
     assert problem.where == "--level"
+
+
+ODD = ['it\'s "odd" $(touch x)', "a'; touch x; '", "`touch x`", "a\\", "\\' \"$(touch x)", "$HOME"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_advice_with_any_name_in_it_is_one_word_of_a_shell(name: str) -> None:
+    assert shlex.split(in_options(f"features={name!r}")) == ["--features", name]
+    assert shlex.split(in_options(f"attributes={{{name!r}: ...}}")) == ["--with", f"{name}=..."]
