@@ -1,8 +1,9 @@
 """The panel explored: read a file, see what is in it and what is wrong, filter it, look at it.
 
 The embedded leaderboard, the user's panel and files that are uploaded stand in one menu. A file
-that cannot be used is told with all that is wrong with it, and the panel before stays. What the
-filters leave is ``widget.panel``, for the next cell.
+that cannot be used is reported with all its problems, and the panel before stays. The options for
+reading belong to one file: the next upload starts without them. What the filters leave is
+``widget.panel``, for the next cell.
 """
 
 from __future__ import annotations
@@ -39,6 +40,14 @@ _COLOURED = 6  # families; each takes its share of the time to draw
 _WIDE = {"width": "auto", "flex": "1 1 240px", "min_width": "230px"}
 
 
+class _Options(NamedTuple):
+    """How a file is read: where its families are, chance levels as text, and whether rows drop."""
+
+    rule: str | None = None
+    chances: str = ""
+    drop: bool = False
+
+
 class _Upload(NamedTuple):
     """A file as it came."""
 
@@ -68,6 +77,7 @@ class PanelTool(Tool):
         )
         self._held: dict[str, CheckReport] = {} if panel is None else {_YOURS: _report(panel)}
         self._upload: _Upload | None = None
+        self._uploads: dict[str, tuple[_Upload, _Options]] = {}
         self.panel: Panel | None = None
         self.picture = PictureBox()
         self._words = ipywidgets.HTML()
@@ -131,7 +141,7 @@ class PanelTool(Tool):
         self._score = labelled(ipywidgets.Dropdown, "Benchmark", "whose scores to draw")
 
     def _connect(self) -> None:
-        self.on(self._source, "value", lambda change: self._take(change.new))
+        self.on(self._source, "value", lambda change: self._choose(change.new))
         self.on(self._file, "value", lambda change: self._receive(change.new))
         for control in (self._rule, self._chances, self._drop):
             self.on(control, "value", lambda _: self._read())
@@ -142,15 +152,35 @@ class PanelTool(Tool):
         self.on_click(self._all, lambda _: self._keep_all())
 
     def _receive(self, files: Sequence[Any]) -> None:
-        """Take the file that was uploaded."""
-        if files:
-            self._upload = _Upload(files[0]["name"], bytes(files[0]["content"]))
-            self._read()
+        """Take the file that was uploaded; options that were set for the one before are reset."""
+        if not files:
+            return
+        stale = self._upload is not None and self._options != _Options()
+        if stale:
+            self._set_options(_Options())
+        self._upload = _Upload(files[0]["name"], bytes(files[0]["content"]))
+        reset = "The options of the previous upload were reset." if stale else ""
+        self._read(reset)
 
-    def _read(self) -> None:
-        """Read the uploaded file as the controls say; a file with faults changes nothing else."""
+    def _choose(self, name: str) -> None:
+        """Explore other data; the options are those of the file that is chosen."""
+        self._upload, options = self._uploads.get(name, (None, _Options()))
+        self._set_options(options)
+        self._take(name)
+
+    @property
+    def _options(self) -> _Options:
+        """The options for reading, as the controls stand."""
+        return _Options(self._rule.value, self._chances.value, self._drop.value)
+
+    def _set_options(self, options: _Options) -> None:
+        with self.quiet():
+            self._rule.value, self._chances.value, self._drop.value = options
+
+    def _read(self, reset: str = "") -> None:
+        """Read the upload as the controls say; a file with problems changes nothing else."""
         if self._upload is None:
-            self.notice.say("That is for files you upload; there is none yet.")
+            self.notice.say("This option applies only to uploaded files. Upload a file first.")
             return
         name, content = self._upload
         report = check_file(
@@ -159,14 +189,18 @@ class PanelTool(Tool):
         )  # fmt: skip
         self._tell(report)
         if not report.ok:
+            remedy = "Fix them and upload the file again; your previous data are kept."
             raise LvkitError(
-                f"the file cannot be used; {_held_faults(report)} listed below",
-                where=name, remedy="Mend them and upload it again; the data before stay.",
+                f"the file cannot be used; {_problems_listed(report)} listed below",
+                where=name, remedy=f"{remedy} {reset}".strip(),
             )  # fmt: skip
         self._held = {**self._held, name: report}
+        self._uploads = {**self._uploads, name: (self._upload, self._options)}
         with self.quiet():
             self._source.options = [*self._held, *([] if _EMBEDDED in self._held else [_EMBEDDED])]
             self._source.value = name
+        if reset:
+            self.notice.say(reset)
         self._take(name)
 
     def _take(self, name: str) -> None:
@@ -174,11 +208,21 @@ class PanelTool(Tool):
         if name not in self._held:
             self._held = {**self._held, name: _report(load_leaderboard(), name)}
         self._tell(self._held[name])
+        self._take_possible_view()
         self._keep_all()
 
     def _tell(self, report: CheckReport) -> None:
         self.report = report
         self._found.value = paragraph(check_text(report))
+
+    def _take_possible_view(self) -> None:
+        """Show sizes where the picture of the data before cannot be drawn of these data."""
+        view = self._view.value
+        if not any(_can_draw(self._whole, view, name) for name in self._whole.scores):
+            label = next(label for label, value in _VIEWS if value == view)
+            with self.quiet():
+                self._view.value = "params_b"
+            self.notice.say(f"{self.notice.text} These data cannot show '{label}'.".strip())
 
     @property
     def _whole(self) -> Panel:
@@ -212,7 +256,8 @@ class PanelTool(Tool):
         labels, chosen = benchmark_labels(self.panel), self._score.value
         with self.quiet():
             self._score.options = [(label, name) for name, label in labels.items()]
-            self._score.value = chosen if chosen in labels else next(iter(labels))
+            drawn = [n for n in (chosen, *labels) if _can_draw(self.panel, self._view.value, n)]
+            self._score.value = next(iter([*drawn, *labels]))
         self._draw()
 
     def _draw(self) -> None:
@@ -327,9 +372,18 @@ def _report(panel: Panel, name: str = _YOURS) -> CheckReport:
     return check_panel(panel, name)
 
 
-def _held_faults(report: CheckReport) -> str:
+def _problems_listed(report: CheckReport) -> str:
     count = len(report.problems)
-    return "its fault is" if count == 1 else f"its {count} faults are"
+    return "its problem is" if count == 1 else f"its {count} problems are"
+
+
+def _can_draw(panel: Panel, view: str, benchmark: str | None) -> bool:
+    """Return whether a view of a benchmark has a score to show."""
+    if benchmark not in panel.scores or view == "missing":
+        return benchmark in panel.scores
+    return view in panel.models and bool(
+        (panel.scores[benchmark].notna() & panel.models[view].notna()).any()
+    )
 
 
 def _picture(

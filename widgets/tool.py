@@ -2,9 +2,11 @@
 
 A callback that fails must not be silent, must not kill the widget, and must not call itself: a
 slider moved by a callback would fire the next one. So every callback goes through
-:meth:`Tool.call`, which lets one run at a time, says in the notice what lvkit warned of or refused,
-and leaves the widget usable. Tests and notebooks under test set ``raise_on_exception`` and have
-every error raised through as well.
+:meth:`Tool.call`, which lets one run at a time, reports in the notice what lvkit warned of or
+refused, and leaves the widget usable. Tests and notebooks under test set ``raise_on_exception`` and
+have every error of a control that code sets raised as well. When a person uses a control on the
+page, nobody can catch an error and a server would write its traceback to the log: what lvkit
+refuses is then reported in the notice only.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     description : str
         What to do with it, in a sentence or two.
     raise_on_exception : bool
-        Whether errors of callbacks are raised as well as said in the notice.
+        Whether errors of callbacks are raised as well as reported in the notice. An `LvkitError`
+        of a control used on the page is reported in the notice only.
 
     Attributes
     ----------
@@ -97,12 +100,15 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def on(self, widget: Any, trait: str, callback: Callback) -> None:
         """Call `callback` with the change whenever a trait of a control changes."""
-        widget.observe(lambda change: self.call(callback, change), names=trait)
+        widget.observe(
+            lambda change: self.call(callback, change, on_page=_set_on_page(change.owner)),
+            names=trait,
+        )
 
     def on_click(self, button: Any, callback: Callback) -> None:
         """Call `callback` with the button whenever it is pressed."""
         self._clicks[button] = callback
-        button.on_click(lambda pressed: self.call(callback, pressed))
+        button.on_click(lambda pressed: self.call(callback, pressed, on_page=True))
 
     def control(self, description: str) -> Any:
         """Return the control of a description, to set its ``value`` as a person would.
@@ -155,10 +161,11 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             )
         self.call(self._clicks[button], button)
 
-    def call(self, callback: Callback, argument: Any) -> None:
+    def call(self, callback: Callback, argument: Any, *, on_page: bool = False) -> None:
         """Run a callback behind the guard: nothing if one is running, and no error unheard.
 
-        Called from another thread it waits for its turn.
+        Called from another thread it waits for its turn. `on_page` states that a person used a
+        control on the page, where an `LvkitError` is reported in the notice and never raised.
         """
         with self._lock:
             if self._busy:
@@ -171,7 +178,8 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 self._repeat(heard)
             except Exception as error:
                 self.notice.fail(_in_words(error))
-                if self.raise_on_exception:
+                expected = on_page and isinstance(error, LvkitError)
+                if self.raise_on_exception and not expected:
                     raise
             finally:
                 self._busy = False
@@ -254,6 +262,11 @@ def _heading(title: str, description: str) -> str:
         f'<div role="heading" aria-level="3" style="{style}">{html.escape(title)}</div>'
         f"{paragraph(description) if description else ''}"
     )
+
+
+def _set_on_page(widget: Any) -> bool:
+    """Return whether a change of a control is a message of the page, and not made by code."""
+    return any(part._property_lock for part in (widget, *getattr(widget, "children", ())))
 
 
 def _in_words(error: Exception) -> str:

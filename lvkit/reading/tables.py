@@ -27,6 +27,7 @@ __all__ = ["Table", "is_parquet", "open_table", "parse_csv", "with_types"]
 
 _SHOWN = 10
 _TITLE = 5  # lines that may stand above a table
+_MOST_CELLS = 20_000_000  # a small file may unpack to more than the memory holds
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "|"}
 
 
@@ -229,7 +230,9 @@ def _parse_parquet(content: bytes) -> Table:
             remedy="Install lvkit[parquet], or save the table as CSV.",
         ) from error
     try:
-        frame = parquet.ParquetFile(io.BytesIO(content)).read().to_pandas()
+        file = parquet.ParquetFile(io.BytesIO(content))
+        cells = file.metadata.num_rows * file.metadata.num_columns
+        frame = file.read().to_pandas() if cells <= _MOST_CELLS else None
     except Exception as error:  # pyarrow has many errors for one thing: a damaged file
         first = str(error).split("\n")[0]
         raise LvkitError(
@@ -237,6 +240,12 @@ def _parse_parquet(content: bytes) -> Table:
             expected="a file written to its end",
             remedy="Copy or write the file again.",
         ) from error
+    if frame is None:
+        raise LvkitError(
+            f"the table has {cells:,} cells",
+            expected=f"at most {_MOST_CELLS:,}",
+            remedy="Keep one row per model, and only the columns that you need.",
+        )
     if frame.index.name == "model" and "model" not in frame.columns:
         frame = frame.reset_index()
     return Table(frame, Places(range(1, len(frame) + 1)))

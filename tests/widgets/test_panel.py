@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import datetime
+import gzip
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from driving import check_controls, control, pictures, press
 
@@ -13,6 +17,12 @@ from lvkit.widgets.panel import filtered, told_chances
 
 BAD = "model,family,params_b,mmlu\nant-1b,ant,1,0.3\nant-3b,ant,three,0.4\nbee-1b,bee,1,<b>\n"
 GOOD = "model,family,params_b,mmlu\nant-1b,ant,1,0.3\nant-3b,ant,3,0.4\n"
+
+
+def upload_on_page(widget: Any, content: bytes, name: str) -> None:
+    """The message that the page sends when a person chooses a file."""
+    file = {"name": name, "type": "", "size": len(content), "last_modified": 1_722_470_400_000}
+    control(widget, "Upload").set_state({"value": [{**file, "content": memoryview(content)}]})
 
 
 @pytest.fixture
@@ -186,7 +196,7 @@ def test_a_bad_upload_is_told_and_the_data_before_stay(widget: Any, small_panel:
     before = widget.picture.png
     upload(widget, BAD)
     assert widget.notice.text.startswith(
-        "mine.csv: the file cannot be used; its 2 faults are listed below."
+        "mine.csv: the file cannot be used; its 2 problems are listed below."
     )
     shown = widget.body.children[1].value
     assert "row 3 (model &#x27;ant-3b&#x27;)" in shown
@@ -202,13 +212,56 @@ def test_a_bad_upload_is_raised_through_when_asked(small_panel: lv.Panel) -> Non
         upload(widget, BAD)
 
 
+def parquet_of(columns: dict[str, Any]) -> bytes:
+    target = io.BytesIO()
+    pd.DataFrame(columns).to_parquet(target)
+    return target.getvalue()
+
+
+UNUSABLE = [
+    (b"", "empty.csv"),
+    (bytes(range(256)) * 20, "binary.csv"),
+    (bytes(range(256)) * 20, "binary.parquet"),
+    (b"PK\x03\x04", "book.xlsx"),
+    (b"no suffix", "scores"),
+    (GOOD.replace("ant", "änt").encode("latin-1"), "latin.csv"),
+    (GOOD.encode("utf-16"), "wide.csv"),
+    (b"\0" * 500, "zeros.csv"),
+    (b"model," + b"x" * 200_000, "long_header.csv"),
+    (b",".join(b"c%d" % n for n in range(5_000)) + b"\n1\n", "many_columns.csv"),
+    (gzip.compress(GOOD.encode()), "packed.csv"),
+    (parquet_of({"model": ["ant-1b"]})[:-9], "cut_off.parquet"),
+    (parquet_of({f"c{n}": np.zeros(250_000) for n in range(81)}), "unpacks_to_a_lot.parquet"),
+    (b'model,family,params_b,mmlu\n"\x1b[31mant\x07",ant,one,0.3\n', "control_signs.csv"),
+]
+
+
+@pytest.mark.parametrize(("content", "name"), UNUSABLE, ids=[name for _, name in UNUSABLE])
+@pytest.mark.parametrize("raise_on_exception", [False, True])
+def test_no_upload_on_the_page_writes_a_traceback(
+    small_panel: lv.Panel, content: bytes, name: str, raise_on_exception: bool,
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    widget = explore_panel(small_panel, raise_on_exception=raise_on_exception)
+    upload_on_page(widget, content, name)
+    assert name in widget.notice.text
+    assert "listed below" in widget.notice.text
+    assert not widget.report.ok
+    assert widget.panel == small_panel
+    assert not set("\x1b\x07\0") & set(widget.notice.text + widget.body.children[1].value)
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+    upload_on_page(widget, GOOD.encode(), "good.csv")
+    assert widget.panel.n_models == 2
+
+
 @pytest.mark.parametrize(
     ("content", "name"), [(b"", "mine.csv"), (b"PK", "mine.xlsx"), (b"\xff\xfe", "mine.csv"),
                           (b"PAR1", "mine.parquet")],
 )  # fmt: skip
 def test_no_upload_breaks_the_widget(widget: Any, content: bytes, name: str) -> None:
     upload(widget, content, name)
-    assert "its fault is listed below" in widget.notice.text
+    assert "its problem is listed below" in widget.notice.text
     upload(widget, GOOD)
     assert widget.panel.n_models == 2
 
@@ -235,7 +288,9 @@ def test_new_benchmarks_are_told_with_their_chance_levels(widget: Any) -> None:
 
 def test_settings_for_uploads_say_that_there_is_none(widget: Any, small_panel: lv.Panel) -> None:
     control(widget, "Families from").value = "from_name"
-    assert widget.notice.text == "That is for files you upload; there is none yet."
+    assert widget.notice.text == (
+        "This option applies only to uploaded files. Upload a file first."
+    )
     assert widget.panel == small_panel
 
 
@@ -244,6 +299,78 @@ def test_an_upload_that_is_taken_back_changes_nothing(widget: Any, small_panel: 
     control(widget, "Data").value = "your panel"
     control(widget, "Upload").value = ()
     assert widget.panel == small_panel
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "first"),
+    [
+        ("New benchmarks", "chess = 0.25", GOOD.replace("mmlu", "chess")),
+        ("Families from", "from_name", "model,params_b,mmlu\nant-1b,1,0.3\nant-3b,3,0.4\n"),
+        ("Leave out rows that cannot be used", True, BAD),
+    ],
+)
+def test_options_of_an_upload_are_not_those_of_the_next(
+    widget: Any, option: str, value: Any, first: str
+) -> None:
+    usual = control(widget, option).value
+    upload(widget, first, "first.csv")
+    control(widget, option).value = value
+    assert widget.report.ok
+    upload(widget, GOOD.replace("ant,", "bee,"), "second.csv")
+    assert control(widget, option).value == usual
+    assert (widget.report.ok, widget.panel.families) == (True, ("bee",))
+    assert widget.notice.text == "The options of the previous upload were reset."
+    upload(widget, BAD, "third.csv")
+    assert not widget.report.ok
+
+
+def test_options_are_those_of_the_file_that_is_chosen(widget: Any, small_panel: lv.Panel) -> None:
+    drop = control(widget, "Leave out rows that cannot be used")
+    upload(widget, BAD, "first.csv")
+    drop.value = True
+    upload(widget, GOOD, "second.csv")
+    control(widget, "Data").value = "first.csv"
+    assert drop.value
+    drop.value = False
+    assert widget.notice.text.startswith("first.csv: the file cannot be used")
+    control(widget, "Data").value = "your panel"
+    drop.value = True
+    assert widget.notice.text.startswith("This option applies only to uploaded files.")
+    assert widget.panel == small_panel
+
+
+def test_options_set_before_the_first_upload_apply_to_it(widget: Any) -> None:
+    control(widget, "Leave out rows that cannot be used").value = True
+    upload(widget, BAD)
+    assert list(widget.panel.models.index) == ["ant-1b"]
+
+
+def test_filters_of_other_data_are_not_carried_over(widget: Any) -> None:
+    control(widget, "Families").value = control(widget, "Families").options[:1]
+    control(widget, "Benchmarks").value = ("ifeval",)
+    control(widget, "Complete models only").value = True
+    upload(widget, GOOD.replace("0.4", "").replace("mmlu", "mmlu,bbh").replace("0.3", "0.3,0.5")
+           .replace("ant-3b,ant,3,", "ant-3b,bee,3,,0.2"))  # fmt: skip
+    assert (widget.notice.text, widget.panel.n_models) == ("", 2)
+    assert not control(widget, "Complete models only").value
+    assert control(widget, "Benchmarks").value == ("mmlu", "bbh")
+
+
+def test_a_picture_that_the_next_data_cannot_show_is_replaced(widget: Any) -> None:
+    control(widget, "Show").value = "tokens_t"
+    upload(widget, GOOD)
+    assert widget.notice.text == "These data cannot show 'score against tokens'."
+    assert control(widget, "Show").value == "params_b"
+    assert len(pictures(widget)) == 1
+
+
+def test_a_benchmark_that_the_next_data_cannot_show_is_replaced(widget: Any) -> None:
+    control(widget, "Show").value = "tokens_t"
+    header = "model,family,params_b,tokens_t,mmlu,bbh\n"
+    upload(widget, header + "ant-1b,ant,1,,0.3,0.4\nbee-1b,bee,1,2,,0.5\n")
+    assert widget.notice.text == ""
+    assert control(widget, "Benchmark").value == "bbh"
+    assert control(widget, "Show").value == "tokens_t"
 
 
 # -- functions -----------------------------------------------------------------------------------

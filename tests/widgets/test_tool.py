@@ -139,6 +139,30 @@ def test_errors_are_raised_through_when_asked(tool: Tool, error: Exception) -> N
     assert str(error) in tool.notice.text
 
 
+@pytest.mark.parametrize("raise_on_exception", [False, True])
+def test_what_lvkit_refuses_on_the_page_is_reported_in_the_notice_only(
+    tool: Tool, raise_on_exception: bool, capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    tool.raise_on_exception = raise_on_exception
+    tool.on(control(tool, "Number"), "value", failing(lv.LvkitError("refused")))
+    tool.on_click(control(tool, "Go"), failing(lv.LvkitError("refused, too")))
+    control(tool, "Number").set_state({"value": 3})
+    assert tool.notice.text == "refused."
+    control(tool, "Go").click()
+    assert tool.notice.text == "refused, too."
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+
+
+def test_other_errors_on_the_page_still_come_through(tool: Tool) -> None:
+    tool.raise_on_exception = True
+    tool.on(control(tool, "Number"), "value", failing(ZeroDivisionError("slip")))
+    with pytest.raises(ZeroDivisionError):
+        control(tool, "Number").set_state({"value": 3})
+    assert "slip" in tool.notice.text
+
+
 def test_what_lvkit_warns_of_is_said_after_the_rest(tool: Tool) -> None:
     def callback(_: Any) -> None:
         warnings.warn("few scores", lv.LvkitWarning, stacklevel=1)
