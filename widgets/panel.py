@@ -377,7 +377,7 @@ def _problems_listed(report: CheckReport) -> str:
     return "its problem is" if count == 1 else f"its {count} problems are"
 
 
-def _can_draw(panel: Panel, view: str, benchmark: str | None) -> bool:
+def _can_draw(panel: Panel, view: str, benchmark: Any) -> bool:
     """Return whether a view of a benchmark has a score to show."""
     if benchmark not in panel.scores or view == "missing":
         return benchmark in panel.scores
