@@ -220,6 +220,9 @@ def _as_table(fit: Fit, models: object) -> pd.DataFrame:
             expected="a DataFrame with a row for each model, or a Panel",
         )
     table = models.copy()
+    columns = {*fit.panel.models.columns, *fit.benchmarks}
+    table.columns = pd.Index([_name(column, columns) for column in table.columns])
+    _refuse_repeated_columns(table.columns)
     if "model" in table.columns:
         table = table.set_index("model")
     elif table.index.name != "model":
@@ -234,16 +237,25 @@ def _as_table(fit: Fit, models: object) -> pd.DataFrame:
         if not name_text(name):
             raise LvkitError(no_name(name), where=f"models, row {at + 1}", expected="a name")
     table.index = pd.Index([_name(n, fit.panel.models.index) for n in table.index], name="model")
-    columns = {*fit.panel.models.columns, *fit.benchmarks}
-    table.columns = pd.Index([_name(column, columns) for column in table.columns])
-    for names, what in ((table.index, "model"), (table.columns, "column")):
-        if len(doubles := names[names.duplicated()]):
-            raise LvkitError(
-                f"got '{doubles[0]}' more than once",
-                where="models",
-                expected=f"a different name for each {what}",
-            )
+    if len(doubles := table.index[table.index.duplicated()]):
+        raise LvkitError(
+            f"got '{doubles[0]}' more than once",
+            where="models",
+            expected="a different name for each model",
+        )
     return table
+
+
+def _refuse_repeated_columns(columns: pd.Index) -> None:
+    """Refuse a column name that occurs more than once."""
+    for name in columns[columns.duplicated()]:
+        times = int((columns == name).sum())
+        raise LvkitError(
+            f"column '{name}' occurs {'twice' if times == 2 else f'{times} times'}",
+            where=f"models, column '{name}'",
+            expected="each column once",
+            remedy="Delete or rename the copies.",
+        )
 
 
 def _known_scores(fit: Fit, table: pd.DataFrame) -> Array:

@@ -331,3 +331,22 @@ def test_rounding_errors_in_known_scores_are_undone(small_fit: lv.Fit) -> None:
     row = {"model": "new", "family": None, "params_b": 7.0, "tokens_t": 2.0}
     known = pd.DataFrame([{**row, first: 1.0000000000000002, second: -1e-17}])
     np.testing.assert_array_equal(read_request(small_fit, known, "error").scores[0, :2], [1.0, 0.0])
+
+
+@pytest.mark.parametrize("column", ["model", "family", "params_b", "tokens_t", "mmlu", "remark"])
+@pytest.mark.parametrize(("copies", "times"), [(1, "twice"), (2, "3 times")])
+def test_a_repeated_column_is_refused_by_name(
+    column: str, copies: int, times: str, small_fit: lv.Fit
+) -> None:
+    one = table({"mmlu": 0.5966, "remark": "early"}, {"model": "b", "mmlu": 0.6, "remark": ""})
+    models = pd.concat([one, *[one[[column]]] * copies], axis=1)
+    assert refusal(small_fit, models) == (
+        f"models, column '{column}': column '{column}' occurs {times}; expected each column once. "
+        "Delete or rename the copies."
+    )
+
+
+@pytest.mark.parametrize("copy", [" mmlu", "mmlu\u200b"])
+def test_two_spellings_of_one_column_are_refused(copy: str, small_fit: lv.Fit) -> None:
+    models = table({"mmlu": 0.5}).assign(**{copy: 0.6})
+    assert "column 'mmlu' occurs twice" in refusal(small_fit, models)

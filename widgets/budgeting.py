@@ -15,12 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.drawing import benchmark_labels
+from lvkit.errors import LvkitError
 from lvkit.planning.cost import Cost
 from lvkit.planning.limits import Limits
 from lvkit.planning.outlook import AVERAGE
 from lvkit.reading.cells import is_blank, parse_number
 
 from .features import fitted_column, log_slider
+from .number_slider import NumberSlider
 from .tool import labelled
 
 if TYPE_CHECKING:
@@ -81,10 +83,12 @@ def costs(fit: Fit) -> pd.Series[float]:
 
 def budget_slider(fit: Fit, budget: float) -> Any:
     """Return the slider of budgets, from the cheapest fitted model on."""
+    if not 0.0 < budget < float("inf"):
+        raise LvkitError(f"got {budget}", where="budget", expected="a positive number of FLOPs")
     paid = costs(fit)
     low, high = min(float(paid.min()), budget), max(float(paid.max()) * _REACH, budget)
     return log_slider(low, high, budget, "Budget (FLOPs)", "what training may cost",
-                      step=0.05, readout_format=".2e")  # fmt: skip
+                      step=0.05)  # fmt: skip
 
 
 def target_menu(fit: Fit, target: str) -> Any:
@@ -133,8 +137,8 @@ def limit_boxes() -> dict[str, Any]:
 def serving_box() -> Any:
     """Return the box for tokens to be served."""
     return labelled(
-        ipywidgets.BoundedFloatText, "Tokens to serve (trillions)", "tokens the model will read "
-        "and write in its service, paid from the budget; 0 leaves serving out", value=0.0, max=1e6,
+        ipywidgets.FloatText, "Tokens to serve (trillions)", "tokens the model will read "
+        "and write in its service, paid from the budget; 0 leaves serving out", value=0.0,
         continuous_update=False, layout={"width": "290px"},
     )  # fmt: skip
 
@@ -142,8 +146,8 @@ def serving_box() -> Any:
 def shown_controls(level: float, intervals: bool) -> tuple[Any, Any, Any]:
     """Return the controls of level, intervals and view."""
     return (
-        labelled(ipywidgets.FloatSlider, "Level", "level of the intervals", min=0.5, max=0.99,
-                 step=0.01, value=level, readout_format=".0%", continuous_update=False),
+        labelled(NumberSlider, "Level", "level of the intervals", min=0.5, max=0.99,
+                 step=0.01, value=level),
         labelled(ipywidgets.Checkbox, "Intervals", "show how sure the plan is; takes longer",
                  value=intervals, indent=False, layout={"width": "auto"}),
         labelled(ipywidgets.ToggleButtons, "Picture", "what to draw", value=MAP,

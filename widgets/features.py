@@ -8,12 +8,12 @@ and choosing a family sets them, but for the size, as its largest model has it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import log10
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import pandas as pd
 
+from .number_slider import NumberSlider
 from .tool import labelled
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def fitted_column(fit: Fit, column: str) -> pd.Series[Any]:
 def log_slider(
     low: float, high: float, value: float, description: str, tooltip: str, **traits: Any
 ) -> Any:
-    """Return a slider over powers of ten; its number can be typed as well.
+    """Return a slider over powers of ten, with a box for its number.
 
     Parameters
     ----------
@@ -56,11 +56,10 @@ def log_slider(
     **traits
         What else the slider takes.
     """
-    settings: dict[str, Any] = {"step": 0.01, "readout_format": ".3g", "continuous_update": False}
+    settings: dict[str, Any] = {"step": 0.01, "layout": {"width": "290px"}}
     return labelled(
-        ipywidgets.FloatLogSlider, description, f"{tooltip}; a number can be typed", base=10,
-        min=log10(low), max=log10(high), value=value,
-        **settings | {"layout": {"width": "330px"}} | traits,
+        NumberSlider, description, tooltip, min=low, max=high, value=value, log=True,
+        **settings | traits,
     )  # fmt: skip
 
 

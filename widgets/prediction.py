@@ -25,6 +25,7 @@ from .features import as_in_family, beyond, feature_controls, fitted_ranges, set
 from .layers import LayeredBox
 from .listening import listening
 from .notice import Notice
+from .number_slider import NumberSlider
 from .table import TableBox
 from .tool import Tool, labelled
 
@@ -134,9 +135,8 @@ class ScorePredictor(Tool):
             options=[*recipes, *((name, name) for name in fit.families)], value=family,
         )  # fmt: skip
         self.level = labelled(
-            ipywidgets.FloatSlider, "Level", "the probability that an interval holds the score",
-            min=0.5, max=0.99, step=0.01, value=level, readout_format=".0%",
-            continuous_update=False,
+            NumberSlider, "Level", "the probability that an interval holds the score",
+            min=0.5, max=0.99, step=0.01, value=level,
         )  # fmt: skip
         kinds = [name for name in INTERVALS if name != "calibrated" or fit.calibration is not None]
         self.intervals = labelled(

@@ -21,6 +21,7 @@ from lvkit.facts import TOP_FAMILIES, checked_names, known_families
 from lvkit.reporting.words import listed
 
 from . import views
+from .number_slider import WholeNumberSlider
 from .picture import PictureBox
 from .table import TableBox
 from .tool import Tool, labelled
@@ -175,8 +176,8 @@ class SkillReading(Tool):
             options=names, value=list(families), rows=5,
         )  # fmt: skip
         self.top = labelled(
-            ipywidgets.IntSlider, "How many", "how many families, those with the most scores",
-            min=1, max=len(names), value=min(TOP_FAMILIES, len(names)), continuous_update=False,
+            WholeNumberSlider, "How many", "how many families, those with the most scores",
+            min=1, max=len(names), value=min(TOP_FAMILIES, len(names)),
         )  # fmt: skip
         pair = [*families, *(name for name in known if name not in families)][:2]
         self.one = labelled(menu, "Compare", "a family", options=names, value=pair[0])

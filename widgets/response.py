@@ -7,7 +7,7 @@ below says the same in numbers.
 
 from __future__ import annotations
 
-from math import isfinite, log10
+from math import isfinite
 from typing import Any
 
 import ipywidgets
@@ -19,6 +19,7 @@ from lvkit.plots.response import plot_response_curve, plot_response_ground
 from lvkit.reporting.describe import describe_response
 
 from .layers import LayeredBox
+from .number_slider import NumberSlider
 from .tool import Tool, labelled, paragraph
 
 __all__ = ["ResponseTool", "response_curve"]
@@ -140,10 +141,9 @@ def _sliders(curve: ResponseCurve, skill: float) -> dict[str, Any]:
         "floor": _slider("Floor", "the score of a model without the skill, such as a guesser's",
                          curve.floor, 0.0, 0.95, 0.05),
         "precision": labelled(
-            ipywidgets.FloatLogSlider, "Precision", "how closely scores gather around the curve",
-            value=curve.precision, min=min(0.3, log10(curve.precision)),
-            max=max(3.0, log10(curve.precision)), step=0.05, readout_format=".3g",
-            continuous_update=False,
+            NumberSlider, "Precision", "how closely scores gather around the curve", log=True,
+            value=curve.precision, min=min(2.0, curve.precision), max=max(1e3, curve.precision),
+            step=0.05,
         ),
         "skill": _slider("Skill", "where to look at single scores", skill, -4.0, 4.0, 0.1),
     }  # fmt: skip
@@ -153,6 +153,6 @@ def _slider(
     description: str, tooltip: str, value: float, least: float, most: float, step: float
 ) -> Any:
     return labelled(
-        ipywidgets.FloatSlider, description, tooltip, value=value, min=min(least, value),
-        max=max(most, value), step=step, readout_format=".2f", continuous_update=False,
+        NumberSlider, description, tooltip, value=value, min=min(least, value),
+        max=max(most, value), step=step,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from lvkit.reporting.describe import describe_criterion, describe_loadings
 from lvkit.reporting.words import listed
 from lvkit.select import USUAL_RANGE, Selection, select_skills, skill_range
 
+from .number_slider import WholeNumberSlider
 from .picture import PictureBox
 from .table import TableBox
 from .tool import Tool, labelled
@@ -130,13 +131,14 @@ class SkillChoice(Tool):
         self.work = Work(self, finished=self._finish, locked=[self.fit_button, self.largest])
         self.controls.children = [self.largest, self.fit_button, self.work.view]
         self.body.children = [self.picture, self.pick, self._words, self.table]
+        self.on(self.largest, "value", lambda _: None)  # refuses a number outside the range
         self.on_click(self.fit_button, lambda _: self.work.start(self._search))
         self.on(self.pick, "value", lambda change: self._take(change.new))
 
     def _add_controls(self, most: int) -> None:
         self.largest = labelled(
-            ipywidgets.IntSlider, "Largest K", "the largest number of skills to try",
-            min=1, max=most, value=most, continuous_update=False,
+            WholeNumberSlider, "Largest K", "the largest number of skills to try",
+            min=1, max=most, value=most,
         )  # fmt: skip
         self.fit_button = labelled(
             ipywidgets.Button, "Fit", "fit with 1 skill, 2 skills, and so on",

@@ -23,6 +23,7 @@ from lvkit.errors import LvkitError, nearest
 
 from .listening import listening
 from .notice import Notice
+from .number_slider import NumberSlider
 
 __all__ = ["Tool", "labelled", "paragraph", "settable"]
 
@@ -99,9 +100,18 @@ class Tool(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return f"<{self._title}: a widget, to be used by running this cell>"
 
     def on(self, widget: Any, trait: str, callback: Callback) -> None:
-        """Call `callback` with the change whenever a trait of a control changes."""
+        """Call `callback` with the change whenever a trait of a control changes.
+
+        A number outside the range of a :class:`NumberSlider` is refused, and the one before kept.
+        """
+
+        def checked(change: Any) -> None:
+            if isinstance(widget, NumberSlider):
+                widget.refuse_outside(change.old)
+            callback(change)
+
         widget.observe(
-            lambda change: self.call(callback, change, on_page=_set_on_page(change.owner)),
+            lambda change: self.call(checked, change, on_page=_set_on_page(change.owner)),
             names=trait,
         )
 
@@ -214,7 +224,7 @@ def settable(widget: Any) -> list[Any]:
         From top to bottom.
     """
     children = getattr(widget, "children", None)
-    if children is not None:
+    if children is not None and not isinstance(widget, NumberSlider):
         return [part for child in children for part in settable(child)]
     texts = (ipywidgets.HTML, ipywidgets.HTMLMath, ipywidgets.Label)
     return [] if isinstance(widget, texts) else [widget]
@@ -226,7 +236,7 @@ def labelled(kind: Callable[..., Any], description: str, tooltip: str, **traits:
     Parameters
     ----------
     kind : class
-        A class of ipywidgets, such as ``ipywidgets.FloatSlider``.
+        A class of ipywidgets, such as ``ipywidgets.Dropdown``, or a :class:`NumberSlider`.
     description, tooltip : str
         What it sets, in a word or two, and in a sentence.
     **traits
@@ -234,9 +244,9 @@ def labelled(kind: Callable[..., Any], description: str, tooltip: str, **traits:
 
     Examples
     --------
-    >>> slider = labelled(ipywidgets.FloatSlider, "Floor", "the score of guessing", max=0.9)
-    >>> slider.description, slider.style.description_width, slider.max
-    ('Floor', 'initial', 0.9)
+    >>> box = labelled(ipywidgets.FloatText, "Floor", "the score of guessing", value=0.25)
+    >>> box.description, box.style.description_width, box.value
+    ('Floor', 'initial', 0.25)
     """
     control = kind(description=description, tooltip=tooltip, **traits)
     if control.style.has_trait("description_width"):

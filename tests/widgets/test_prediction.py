@@ -144,7 +144,7 @@ def test_a_calibrated_fit_gives_calibrated_intervals(small_fit: lv.Fit) -> None:
     widget.intervals.value = "model"
     assert "calibrated ones are in the menu" in widget.words.text
     widget.intervals.value, widget.level.value = "calibrated", 0.95
-    assert "vouch for levels up to 0.92" in widget.notice.text
+    assert "levels up to 0.92 are supported" in widget.notice.text
     assert widget.prediction.level == 0.95
 
 
