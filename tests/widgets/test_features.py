@@ -14,6 +14,7 @@ from lvkit.widgets.features import (
     log_slider,
     set_controls,
 )
+from lvkit.widgets.number_slider import NumberSlider
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +31,15 @@ def fit() -> lv.Fit:
     ]  # fmt: skip
     model = lv.LatentSkillModel(n_skills=1, features="log_params + kind + heat + chat")
     table = pd.DataFrame(rows)
-    return model.fit(lv.Panel.from_frame(table, benchmarks={"heat": None}))
+    with pytest.warns(lv.LvkitWarning, match="Families do not differ"):
+        return model.fit(lv.Panel.from_frame(table, benchmarks={"heat": None}))
 
 
 def test_each_kind_of_column_has_its_control(fit: lv.Fit) -> None:
     controls = feature_controls(fit)
     kinds = {column: type(control) for column, control in controls.items()}
     assert kinds == {
-        "params_b": ipywidgets.FloatLogSlider, "kind": ipywidgets.Dropdown,
+        "params_b": NumberSlider, "kind": ipywidgets.Dropdown,
         "heat": ipywidgets.FloatText, "chat": ipywidgets.Checkbox,
     }  # fmt: skip
     assert controls["kind"].options == ("x", "y")
@@ -49,11 +51,15 @@ def test_some_columns_can_be_asked_for(fit: lv.Fit) -> None:
     assert list(feature_controls(fit, ["heat"])) == ["heat"]
 
 
-def test_a_log_slider_reaches_its_ends_and_can_be_typed_in() -> None:
+def test_a_log_slider_reaches_its_ends_and_refuses_what_is_typed_beyond() -> None:
     slider = log_slider(0.5, 200.0, 7.0, "Size", "how large")
-    slider.value = 1e9
-    assert slider.value == pytest.approx(200.0)
-    assert "can be typed" in slider.tooltip
+    slider.value = 200.0
+    slider.refuse_outside(7.0)
+    slider.box.value = 1e9
+    with pytest.raises(lv.LvkitError, match="expected a number from 0.5 to 200"):
+        slider.refuse_outside(200.0)
+    assert slider.value == 200.0
+    assert "from 0.5 to 200" in slider.box.tooltip
 
 
 def test_what_a_familys_largest_model_has_is_taken_over(fit: lv.Fit) -> None:
