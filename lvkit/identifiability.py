@@ -40,6 +40,7 @@ __all__ = [
     "covariance_errors",
     "unidentified",
     "warn_if_unidentified",
+    "without_unit",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -177,6 +178,18 @@ def unidentified(fit: Fit, *, curvature: bool = False) -> tuple[Unidentified, ..
     if curvature and fit.converged:
         records += _flat(fit, records)
     return tuple(records)
+
+
+def without_unit(fit: Fit) -> tuple[str, ...]:
+    """Return the skills on which families do not differ: no value on them has a unit.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    """
+    records = fit.unidentified
+    return tuple(record.names[0] for record in records if record.kind == "family_variance")
 
 
 def warn_if_unidentified(fit: Fit, *, stacklevel: int = 2) -> None:

@@ -23,6 +23,7 @@ from lvkit.checks import check_level, check_whole
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.extrapolation import warn_if_far
+from lvkit.identifiability import without_unit
 from lvkit.panel import Panel
 from lvkit.predictive import Predictive, predictive
 from lvkit.request import Request, read_request
@@ -222,13 +223,17 @@ def predict_skills(
     skills = found.skills
     repeat = len(fit.skills)
     ends = [0.5, 0.5 - 0.5 * level, 0.5 + 0.5 * level]
+    mean = skills.mean(axis=2)
     median, lower, upper = np.quantile(skills, ends, axis=2)
+    undefined = np.isin(fit.skills, without_unit(fit))
+    for values, value in ((mean, np.nan), (median, np.nan), (lower, -np.inf), (upper, np.inf)):
+        values[:, undefined] = value
     return pd.DataFrame(
         {
             "model": np.repeat(np.array(request.models, dtype=object), repeat),
             "family": np.repeat(np.array(request.families, dtype=object), repeat),
             "skill": list(fit.skills) * request.size,
-            "mean": skills.mean(axis=2).ravel(),
+            "mean": mean.ravel(),
             "median": median.ravel(),
             "lower": lower.ravel(),
             "upper": upper.ravel(),

@@ -474,7 +474,8 @@ class Fit:
         -------
         DataFrame
             A row for each model and skill: ``mean``, ``median``, ``lower``, ``upper``,
-            ``family_kind``.
+            ``family_kind``. A skill on which families do not differ (:attr:`unidentified`) has no
+            unit: ``mean`` and ``median`` are NaN and the interval is unbounded.
         """
         from lvkit.predict import predict_skills
 

@@ -149,8 +149,31 @@ def test_a_plan_for_such_a_skill_is_unbounded_and_one_for_a_benchmark_is_not(
     benchmark = lv.plan_compute(fit, budgets, target="benchmark:arc")
     assert np.isfinite(benchmark.table[["lower", "upper"]]).all(axis=None)
     assert fit.unidentified[0].sentence not in benchmark.words
-    need = lv.required_compute(fit, target=f"skill:{fit.skills[0]}", score=1.0)
-    assert fit.unidentified[0].sentence in need.words
+
+
+def test_a_score_on_such_a_skill_is_refused_and_one_on_its_anchor_is_not(
+    alike: list[lv.Fit],
+) -> None:
+    fit = next(fit for fit in alike if fit.unidentified)
+    (skill, anchor), *_ = fit.anchors.items()
+    with pytest.raises(lv.LvkitError, match=f"benchmark:{anchor}") as caught:
+        lv.required_compute(fit, target=f"skill:{skill}", score=1.0)
+    assert caught.value.problems[0].where == "target"
+    assert lv.required_compute(fit, target=f"benchmark:{anchor}", score=0.5).feasible
+
+
+@pytest.mark.filterwarnings("ignore:the data do not determine")
+def test_predicted_skills_without_a_unit_are_unbounded_and_scores_are_not(
+    alike: list[lv.Fit],
+) -> None:
+    fit = next(fit for fit in alike if fit.unidentified)
+    models = fit.panel.models.iloc[:3]
+    skills = fit.predict_skills(models, draws=200)
+    assert skills[["mean", "median"]].isna().all(axis=None)
+    assert np.isneginf(skills["lower"]).all()
+    assert np.isposinf(skills["upper"]).all()
+    scores = fit.predict(models, draws=200).table
+    assert np.isfinite(scores[["mean", "median", "lower", "upper"]]).all(axis=None)
 
 
 @pytest.mark.filterwarnings("ignore:the data do not determine")
@@ -176,7 +199,9 @@ def test_one_skill_of_several_is_reported() -> None:
     # The variance at zero is seen as such, or as a skill that copies the other.
     copied, without = (quiet(panel(params, 24, seed), 2).unidentified for seed in (0, 2))
     assert [record.kind for record in copied] == ["correlation"]
-    assert [(record.kind, record.names) for record in without] == [("family_variance", ("bbh",))]
+    assert [(record.kind, record.names) for record in without] == [
+        ("family_variance", ("bbh_skill",))
+    ]
 
 
 # -- correlations --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from lvkit.checks import check_whole
 from lvkit.errors import LvkitError
+from lvkit.identifiability import without_unit
 from lvkit.planning import outlook
 from lvkit.planning.cost import Cost
 from lvkit.planning.kept import kept
@@ -122,9 +123,7 @@ class Aim:
         """Skills of the target on which families do not differ: their unit is undefined."""
         if self.target.kind != "skill":
             return ()
-        undefined = {
-            record.names[0] for record in self.fit.unidentified if record.kind == "family_variance"
-        }
+        undefined = without_unit(self.fit)
         return tuple(name for name in self.target.names if name in undefined)
 
     @property

@@ -142,8 +142,9 @@ def required_compute(
     Raises
     ------
     LvkitError
-        For a score that no benchmark can have, a probability outside (0, 1), and whatever
-        :func:`lvkit.plan_compute` refuses.
+        For a score that no benchmark can have, a skill on which families do not differ (a score on
+        it has no unit), a probability outside (0, 1), and whatever :func:`lvkit.plan_compute`
+        refuses.
 
     Notes
     -----
@@ -161,6 +162,7 @@ def required_compute(
     probability = check_level(probability, "probability")
     aim = Aim.read(fit, target, family, limits, cost, attributes, seed)
     score = _check_score(score, aim)
+    _check_unit(aim)
     reach = _Reach(aim, score, probability, noise and aim.target.kind == "benchmark")
     low, high = _bracket(aim)
     count = int(np.ceil(_STEPS_PER_POWER * (high - low))) + 1
@@ -184,6 +186,19 @@ def _check_score(score: object, aim: Aim) -> float:
             remedy="Divide scores in percent by 100." if benchmark else "",
         )
     return float(score)  # type: ignore[arg-type]
+
+
+def _check_unit(aim: Aim) -> None:
+    """Refuse a skill that has no unit: no amount of compute corresponds to a score on it."""
+    for name in aim.without_unit:
+        benchmark = aim.fit.anchors[name]
+        raise LvkitError(
+            f"got the skill '{name}', on which families do not differ beyond the features; its "
+            "unit, one standard deviation among families, is undefined",
+            where="target",
+            expected="a benchmark, or a skill on which families differ",
+            remedy=f"Name a benchmark and a score from 0 to 1, such as 'benchmark:{benchmark}'.",
+        )
 
 
 def _bracket(aim: Aim) -> tuple[float, float]:
