@@ -148,7 +148,7 @@ def load_fit(path: str | Path) -> Fit:
     except OSError as error:
         seen = f"cannot be read ({error.strerror or error})"
         raise LvkitError(seen, where=f"'{path}'") from error
-    except ValueError as error:  # a path that no file can have
+    except (ValueError, TypeError) as error:  # a path that no file can have
         if isinstance(error, LvkitError):
             raise
         raise LvkitError(f"got {str(path)!r} ({error})", expected="the path of a file") from error

@@ -452,3 +452,9 @@ def test_a_curvature_of_another_shape_is_refused(damage: Any, small_fit: lv.Fit)
     content = with_arrays(packed_fit(small_fit, cached=True), **damage)
     with pytest.raises(lv.LvkitError, match=r"not a valid lvkit fit file.*curvature_"):
         unpacked_fit(content, "here", small_fit.panel)
+
+
+@pytest.mark.parametrize("path", [None, [], {}, 1.5, "\0"])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    with pytest.raises(lv.LvkitError, match="expected the path of a file"):
+        lv.load_fit(path)

@@ -3,19 +3,21 @@
 The folder of a run is filled under a name of its own and takes its place in one step, so that
 whatever ends a batch, a crash or a power cut, no report is half there. A record in it says what it
 was made from and what its files should contain; a run is taken for done only if both agree, and the
-record is as it was written. What
-an ended batch left under passing names is cleared when the next one starts, which a lock makes sure
-of: two batches never work in one folder.
+record is as it was written. A run that somebody edited is kept beside the new one. What an ended
+batch left under passing names is cleared when the next one starts, which a lock makes sure of: two
+batches never work in one folder.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import secrets
 import shutil
 import stat
+import warnings
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +25,7 @@ from typing import Any
 
 from lvkit.batch.content import digest, file_digest
 from lvkit.batch.job import FAILED, REPORT
-from lvkit.errors import LvkitError, Problem
+from lvkit.errors import LvkitError, LvkitWarning, Problem
 from lvkit.files import make_folder, write_whole
 
 __all__ = ["CACHE", "RECORD", "Store"]
@@ -162,7 +164,23 @@ class Store:
             if old.is_dir():
                 os.rename(old, target)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        if old.is_dir():
+            self._retire(old, target.name)
+
+    def _retire(self, old: Path, name: str) -> None:
+        """Remove the folder of an older run; keep it beside the new one if somebody edited it."""
+        if _is_as_made(old):
+            shutil.rmtree(old, ignore_errors=True)
+            return
+        numbered = (self.runs / f"{name}.edited-{number}" for number in itertools.count(1))
+        kept = next(folder for folder in numbered if not os.path.lexists(folder))
+        os.rename(old, kept)
+        warnings.warn(
+            f"'{self.runs / name}' was made again; its files had changed since lvkit wrote them "
+            f"and are kept in '{kept}'",
+            LvkitWarning,
+            stacklevel=4,
+        )
 
     @contextmanager
     def _lock(self) -> Generator[None, None, None]:
@@ -241,6 +259,8 @@ class Store:
             run = passing["run"]
             if run is not None and not os.path.lexists(self.runs / run):
                 os.rename(entry, self.runs / run)
+            elif run is not None and os.path.lexists(entry / RECORD):
+                self._retire(entry, run)
             else:
                 shutil.rmtree(entry, ignore_errors=True)
         for entry in self.folder.iterdir():
@@ -250,12 +270,34 @@ class Store:
 
 def _record(file: Path) -> dict[str, Any]:
     """Return the record of a run; raise what shows that it is not as it was written."""
+    record = _parsed(file)
+    if record.pop("sha256", "") != _mark(record):
+        raise ValueError("changed since it was written")
+    return record
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    """Return what a record holds, though it may have changed; raise what shows that it is none."""
     if not _is_plain(file, stat.S_ISREG) or file.stat().st_size > _LARGEST:
         raise ValueError("no record of a run")
     record = json.loads(file.read_text("utf-8"))
-    if not isinstance(record, dict) or record.pop("sha256", "") != _mark(record):
-        raise ValueError("changed since it was written")
+    if not isinstance(record, dict):
+        raise ValueError("no record of a run")
     return record
+
+
+def _is_as_made(folder: Path) -> bool:
+    """Tell whether the files of a run, as far as they are there, are as its record says."""
+    there = [file for file in (*REPORT, FAILED) if os.path.lexists(folder / file)]
+    try:
+        hashes = dict(_parsed(folder / RECORD)["files"]) if there else {}
+        return all(
+            _is_plain(folder / file, stat.S_ISREG)
+            and file_digest(folder / file) == hashes.get(file)
+            for file in there
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def _mark(record: Mapping[str, Any]) -> str:

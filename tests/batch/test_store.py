@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,9 +133,42 @@ def test_a_run_that_is_damaged_failed_or_elsewhere_is_made_again(
 ) -> None:
     harm(store.runs / "a")
     assert store.kept("a", "k") is None
-    with store.open(["a"]):
+    with warnings.catch_warnings(), store.open(["a"]):
+        warnings.simplefilter("ignore", lv.LvkitWarning)  # of what is kept beside it
         store.put("a", CONTENT, DONE)
     assert store.kept("a", "k") is not None
+
+
+@pytest.mark.parametrize("name", REPORT)
+def test_what_somebody_edited_in_a_run_is_kept_beside_the_new_one(name: str, store: Store) -> None:
+    for number, text in enumerate(("mine", "mine again"), start=1):
+        (store.runs / "a" / name).write_text(text)
+        with store.open(["a"]), pytest.warns(lv.LvkitWarning, match=rf"a\.edited-{number}'"):
+            store.put("a", CONTENT, DONE)
+        assert (store.runs / "a" / name).read_bytes() == CONTENT[name]
+        assert (store.runs / f"a.edited-{number}" / name).read_text() == text
+    with store.open(["a"]):
+        store.put("a", CONTENT, DONE)
+    assert names(store.runs) == ["a", "a.edited-1", "a.edited-2"]
+
+
+def test_an_edited_run_outlives_a_batch_that_is_killed_as_it_puts_another_in_its_place(
+    store: Store,
+) -> None:
+    old = store.runs / ".lvkit-old-0123456789abcdef-a"
+    (store.runs / "a").rename(old)
+    (old / "report.ipynb").write_text("mine")
+    (store.runs / "a").mkdir()
+    with pytest.warns(lv.LvkitWarning, match="kept in"), store.open([]):
+        pass
+    assert names(store.runs) == ["a", "a.edited-1"]
+
+
+def test_a_run_whose_record_is_lost_is_kept_beside_the_new_one(store: Store) -> None:
+    (store.runs / "a" / RECORD).unlink()
+    with store.open(["a"]), pytest.warns(lv.LvkitWarning, match="kept in"):
+        store.put("a", CONTENT, DONE)
+    assert names(store.runs) == ["a", "a.edited-1"]
 
 
 def test_a_run_takes_the_place_of_the_one_before(store: Store) -> None:
