@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from lvkit.errors import LvkitWarning
+from lvkit.reading.model_names import size_in_name
 
 if TYPE_CHECKING:
     from lvkit.results import Fit
@@ -81,8 +82,14 @@ class Beyond:
         )
 
     def _unit(self) -> str:
-        """Suggest the value in the column's unit, where that would be inside."""
+        """Suggest the value in the column's unit, where that would be inside.
+
+        Not for a size that agrees with the model's name.
+        """
         if self.column not in UNITS or self.factor < _ANOTHER_UNIT:
+            return ""
+        named = size_in_name(self.model)
+        if self.column == "params_b" and named.low <= self.value <= named.high:
             return ""
         meant = self.value / _UNIT if self.value > self.high else self.value * _UNIT
         if not self.low / 2.0 <= meant <= self.high * 2.0:

@@ -70,6 +70,18 @@ def test_a_value_in_the_next_smaller_unit_gets_the_unit_and_the_value_meant(
     assert f"{column} is in {unit}: did you mean {value / 1000:g}?" in said
 
 
+@pytest.mark.parametrize(("model", "asks"), [("llama-405b", False), ("llama", True)])
+def test_a_size_that_agrees_with_the_name_is_in_no_other_unit(model: str, asks: bool) -> None:
+    value = Beyond(model, "params_b", 405.0, 0.07, 12.0, 405.0 / 12.0)
+    assert value.far
+    assert ("did you mean 0.405?" in value.sentence) is asks
+
+
+def test_a_name_does_not_vouch_for_tokens() -> None:
+    value = Beyond("llama-300b", "tokens_t", 300.0, 0.1, 2.0, 150.0)
+    assert value.sentence.endswith("did you mean 0.3?")
+
+
 def test_the_existing_distance_keeps_its_meaning(small_fit: lv.Fit) -> None:
     row, _ = predicted(small_fit, tokens_t=2_000.0)
     plain, _ = predicted(small_fit)
