@@ -94,6 +94,7 @@ class OwnKernelManager(AsyncKernelManager):
     """Starts a kernel with the running interpreter, whatever kernels are registered."""
 
     halt: Halt | None = None
+    folder: Path | None = None
     _process: int | None = None
 
     @property
@@ -107,7 +108,9 @@ class OwnKernelManager(AsyncKernelManager):
         )
 
     async def start_kernel(self, **settings: Any) -> None:  # type: ignore[override]
-        """Start the kernel, within reach of the switch."""
+        """Start the kernel, within reach of the switch; its connection file is in its folder."""
+        if self.folder is not None:  # what a killed process leaves goes away with the folder
+            self.connection_file = os.fspath(self.folder / "kernel.json")
         if self.halt is None:
             await super().start_kernel(**settings)
             return
@@ -173,7 +176,9 @@ def run_notebook(
     logging.getLogger("papermill").addHandler(_SILENT)
     target = target.absolute()  # the kernel works in its folder, not in ours
     (target.parent / "ipython").mkdir(exist_ok=True)
-    manager = type("HaltingKernelManager", (OwnKernelManager,), {"halt": halt})
+    manager = type(
+        "HaltingKernelManager", (OwnKernelManager,), {"halt": halt, "folder": target.parent}
+    )
     for attempt in range(1, _ATTEMPTS + 1):
         notebook = nbformat.reads(source, as_version=4)  # type: ignore[no-untyped-call]
         started: list[bool] = []

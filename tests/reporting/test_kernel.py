@@ -44,6 +44,13 @@ def test_a_notebook_runs_in_this_interpreter_on_one_thread(tmp_path: Path) -> No
     assert len(cells) == 3
 
 
+def test_how_to_reach_the_kernel_is_kept_in_its_folder_and_nowhere_else(tmp_path: Path) -> None:
+    tell = "from ipykernel.connect import get_connection_file\nprint(get_connection_file())"
+    done = run_notebook(source("x = 1", tell), {}, tmp_path / "run.ipynb")
+    assert Path(printed(done).strip()).parent.samefile(tmp_path)
+    assert not [*tmp_path.glob("*.json")]
+
+
 def test_the_place_may_be_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path)
