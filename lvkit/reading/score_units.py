@@ -9,7 +9,7 @@ readings, the whole column is refused, and never its larger cells alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,7 +19,14 @@ import pandas as pd
 from lvkit.errors import Problem
 from lvkit.reading.cells import parse_number, show_number, without_rounding
 
-__all__ = ["ScoreUnit", "as_fractions", "percent_signs", "score_units", "unit_problem"]
+__all__ = [
+    "ScoreUnit",
+    "as_fractions",
+    "below_chance_notes",
+    "percent_signs",
+    "score_units",
+    "unit_problem",
+]
 
 ScoreUnit = Literal["fraction", "percent", "mixed", "low", "neither"]
 """What a column holds: fractions, perhaps with a few wrong cells; percentages; numbers on both
@@ -171,6 +178,31 @@ def unit_problem(
         "If it is in percent, divide the whole column by 100, the scores below 1 too. If it is in "
         f"fractions, correct the scores above 1: {', '.join(rows)}{more}.",
     )
+
+
+def below_chance_notes(scores: pd.DataFrame, chance: Mapping[str, float]) -> Iterator[str]:
+    """Yield a note for each benchmark most of whose scores are less than half the chance level.
+
+    That is no raw score of a working model: the column is corrected for guessing, or in another
+    unit. Zeros are left out; they are looked at as failed runs.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"gpqa": [0.02, 0.05, 0.31], "gsm8k": [0.02, 0.05, 0.31]})
+    >>> print(*below_chance_notes(scores, {"gpqa": 0.25, "gsm8k": 0.0}))
+    2 of 3 scores in 'gpqa' are below half the chance level (0.25): corrected for guessing, or in
+    another unit? Scores corrected for guessing have the chance level 0: benchmarks={'gpqa': 0}
+    """
+    for name in scores.columns:
+        values = scores[name].to_numpy(float)
+        values = values[np.isfinite(values) & (values != 0)]
+        low = int(np.count_nonzero(values < chance[name] / 2))
+        if low > 1 and 2 * low > values.size:
+            yield (
+                f"{low} of {values.size} scores in '{name}' are below half the chance level "
+                f"({chance[name]:.3g}): corrected for guessing, or in another unit? Scores "
+                f"corrected for guessing have the chance level 0: benchmarks={{'{name}': 0}}"
+            )
 
 
 def percent_signs(cells: pd.Series, text: Sequence[int]) -> Problem | None:

@@ -44,6 +44,7 @@ from lvkit.reading.names import by_name, name_notes, name_text, no_name, number_
 from lvkit.reading.score_units import (
     ScoreUnit,
     as_fractions,
+    below_chance_notes,
     percent_signs,
     score_units,
     unit_problem,
@@ -149,6 +150,7 @@ def validated(
         *notes,
         *reader.name_notes,
         *reader.notes,
+        *below_chance_notes(scores, dict(zip(columns, table.loc[columns, "chance"], strict=True))),
         *failed_run_notes(scores, table.loc[columns], reader.places.line),
         *unknown_column_notes(reader.frame, {*reader.used, *features}),
     )

@@ -6,8 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lvkit.data import load_leaderboard
 from lvkit.errors import LvkitError
-from lvkit.reading.score_units import as_fractions, percent_signs, score_units, unit_problem
+from lvkit.reading.score_units import (
+    as_fractions,
+    below_chance_notes,
+    percent_signs,
+    score_units,
+    unit_problem,
+)
 from lvkit.reading.validation import Checked, validated
 
 MMLU = [0.27, 0.33, 0.41, 0.35, 0.52, 0.66]
@@ -125,3 +132,32 @@ def test_rounding_errors_in_percent_give_no_further_problem() -> None:
 
 def test_good_columns_have_no_problem() -> None:
     assert unit_problem("fraction", np.array(MMLU), [], str) is None
+
+
+# -- scores below chance -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "scores", "chance"),
+    [
+        ("mmlu", [0.003, 0.007, 0.0085, 0.004, 0.006, 0.009], 0.25),  # in hundredths of a percent
+        ("arc", [0.02, 0.05, 0.31, 0.1, 0.04, 0.2], 0.25),  # corrected for guessing
+    ],
+)
+def test_scores_mostly_far_below_chance_get_a_note(
+    name: str, scores: list[float], chance: float
+) -> None:
+    (note,) = validated(table(**{name: scores})).notes
+    low = sum(score < chance / 2 for score in scores)
+    assert note.startswith(f"{low} of 6 scores in '{name}' are below half the chance level")
+
+
+@pytest.mark.parametrize("scores", [[0.24, 0.22, 0.26, 0.2, 0.3, 0.25], [0.02, 0.27, 0.3, 0.4]])
+def test_scores_near_chance_and_single_low_ones_get_none(scores: list[float]) -> None:
+    assert list(below_chance_notes(pd.DataFrame({"mmlu": scores}), {"mmlu": 0.25})) == []
+
+
+def test_the_embedded_table_is_not_below_chance() -> None:
+    panel = load_leaderboard()
+    chance = panel.benchmarks["chance"].to_dict()
+    assert list(below_chance_notes(panel.scores, chance)) == []
