@@ -125,6 +125,7 @@ def test_a_benchmark_that_never_varies_is_refused_with_its_name() -> None:
     assert "panel.select" in text
 
 
+@pytest.mark.filterwarnings("ignore:.*0 in 'arc'")
 def test_a_benchmark_that_varies_only_beyond_the_clip_is_refused() -> None:
     # Clipped they are all 0.0025: its precision would grow without bound.
     assert "benchmark 'arc'" in refusal(make_panel(arc=[0.0, 0.001, 0.002, 0.001, 0.0]))

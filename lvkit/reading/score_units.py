@@ -36,6 +36,7 @@ sides of 1, which leaves it open; nothing above 1, beside columns in percent; mo
 _Floats = npt.NDArray[np.float64]
 _MOST = 0.8  # a column with more of its non-zero scores above 1 than this is in percent
 _SHOWN = 5
+_FEWEST = 5  # scores that tell a column below chance from a few weak models
 
 
 class _Counts(NamedTuple):
@@ -188,16 +189,16 @@ def below_chance_notes(scores: pd.DataFrame, chance: Mapping[str, float]) -> Ite
 
     Examples
     --------
-    >>> scores = pd.DataFrame({"gpqa": [0.02, 0.05, 0.31], "gsm8k": [0.02, 0.05, 0.31]})
-    >>> print(*below_chance_notes(scores, {"gpqa": 0.25, "gsm8k": 0.0}))
-    2 of 3 scores in 'gpqa' are below half the chance level (0.25): corrected for guessing, or in
+    >>> scores = pd.DataFrame({"gpqa": [0.02, 0.05, 0.31, 0.08, 0.11]})
+    >>> print(*below_chance_notes(scores, {"gpqa": 0.25}))
+    4 of 5 scores in 'gpqa' are below half the chance level (0.25): corrected for guessing, or in
     another unit? Scores corrected for guessing have the chance level 0: benchmarks={'gpqa': 0}
     """
     for name in scores.columns:
         values = scores[name].to_numpy(float)
         values = values[np.isfinite(values) & (values != 0)]
         low = int(np.count_nonzero(values < chance[name] / 2))
-        if low > 1 and 2 * low > values.size:
+        if values.size >= _FEWEST and 2 * low > values.size:
             yield (
                 f"{low} of {values.size} scores in '{name}' are below half the chance level "
                 f"({chance[name]:.3g}): corrected for guessing, or in another unit? Scores "
