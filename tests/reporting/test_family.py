@@ -136,7 +136,7 @@ def test_what_was_hardly_measured_is_cautioned_against(paper_fit: lv.Fit) -> Non
 def test_a_family_of_one_model_is_cautioned_against(alone: lv.Fit, paper_fit: lv.Fit) -> None:
     text = paragraph(place_words(alone, "qwen2"), "Caution")
     assert "They rest on 3 scores of 1 model" in text
-    assert paragraph(who_they_are(alone, "qwen2"), "qwen2").startswith("One model, ")
+    assert paragraph(who_they_are(alone, "qwen2"), "qwen2").startswith("1 model, ")
     assert "is taken from all families, as it has one model" in text
     assert "one model" not in paragraph(place_words(paper_fit, "qwen2"), "Caution")
 
