@@ -224,8 +224,8 @@ def test_fewer_lineages_give_wider_intervals(few_fit: lv.Fit) -> None:
 
 
 def test_a_level_beyond_what_the_lineages_vouch_for_is_told(few_fit: lv.Fit) -> None:
-    rows = pd.DataFrame({"model": ["x"], "family": ["family-1"], "params_b": [500.0]})
-    with pytest.warns(lv.LvkitWarning, match="6 lineages, which can vouch for levels up to 0.86"):
+    rows = pd.DataFrame({"model": ["x"], "family": ["family-1"], "params_b": [400.0]})
+    with pytest.warns(lv.LvkitWarning, match="only 6 lineages: levels up to 0.86 are supported"):
         few_fit.predict(rows, draws=50, level=0.9)
 
 
@@ -284,7 +284,7 @@ def test_the_calibrated_fit_is_the_fit(few: lv.Panel, few_fit: lv.Fit) -> None:
 
 
 def test_a_calibrated_fit_predicts_calibrated_intervals(few_fit: lv.Fit) -> None:
-    rows = pd.DataFrame({"model": ["x"], "family": ["family-1"], "params_b": [500.0]})
+    rows = pd.DataFrame({"model": ["x"], "family": ["family-1"], "params_b": [400.0]})
     assert few_fit.predict(rows, draws=200, level=0.8).intervals == "calibrated"
     other = few_fit.predict(rows, draws=200, intervals="model")
     plain = replace(few_fit, calibration=None).predict(rows, draws=200)
@@ -292,7 +292,7 @@ def test_a_calibrated_fit_predicts_calibrated_intervals(few_fit: lv.Fit) -> None
 
 
 def test_limits_of_the_table_are_the_calibrated_quantiles(few_fit: lv.Fit) -> None:
-    rows = pd.DataFrame({"model": ["x"], "family": ["family-1"], "params_b": [500.0]})
+    rows = pd.DataFrame({"model": ["x"], "family": ["family-1"], "params_b": [400.0]})
     prediction = few_fit.predict(rows, draws=400, level=0.8)
     found = prediction.quantiles([0.1, 0.5, 0.9])
     for p, name in ((0.1, "lower"), (0.5, "median"), (0.9, "upper")):

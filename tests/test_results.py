@@ -195,7 +195,7 @@ def test_reordering_the_anchors_reorders_the_skills(
 
 
 def test_too_few_anchors_are_refused(paper_fit: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="got 1 anchors; expected 4, one for each skill"):
+    with pytest.raises(lv.LvkitError, match="got 1 anchor; expected 4, one for each skill"):
         paper_fit.reanchor({"maths": "gsm8k"})
 
 
@@ -226,7 +226,7 @@ def test_anchors_that_do_not_tell_skills_apart_are_refused(small_fit: lv.Fit) ->
 
 def test_a_fit_says_what_it_is(paper_fit: lv.Fit) -> None:
     text = repr(paper_fit)
-    assert text.startswith("Fit(4 skills, 184 models, 67 families, 1566 scores: log-likelihood 30")
+    assert text.startswith("Fit(4 skills, 184 models, 67 families, 1,566 scores: log-likelihood 30")
     assert text.endswith("converged)")
     assert "NOT" not in text
 

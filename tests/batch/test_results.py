@@ -16,7 +16,7 @@ def batch() -> Batch:
 
 
 def test_a_batch_says_what_is_there() -> None:
-    assert str(batch()) == "1 of 3 reports are there (1 unchanged from before), 1 failed."
+    assert str(batch()) == "1 of 3 reports is there (1 unchanged from before), 1 failed."
     assert not batch().ok
     assert Batch(Path(), batch().runs[:1]).ok
 

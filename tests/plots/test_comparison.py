@@ -76,11 +76,11 @@ def test_where_ratios_differ_their_budgets_are_written_and_families_named(fit: l
 
 
 def test_a_skill_and_a_benchmark_of_one_name_have_a_row_each(fit: lv.Fit) -> None:
-    name = fit.skills[0]
-    assert name in fit.benchmarks
+    (name,) = fit.anchors.values()
+    fit = fit.reanchor({name: name})
     both = lv.compare_plans(fit, BUDGETS, targets=[f"skill:{name}", f"benchmark:{name}"])
     drawn = [text.get_text() for text in plot_plan_comparison(both).get_yticklabels()]
-    assert drawn == [name, fit.panel.benchmarks["label"][name]]
+    assert drawn == [f"{name} (skill)", f"{name} (benchmark)"]
 
 
 def test_an_interval_that_is_cut_has_an_arrowhead_at_that_end(fit: lv.Fit) -> None:

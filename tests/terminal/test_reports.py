@@ -60,7 +60,7 @@ def test_options_that_speak_of_several_make_a_batch(
 ) -> None:
     assert main(["report", *options]) == 1
     out = capsys.readouterr().out
-    assert "1 of 2 reports are there, 1 failed." in out
+    assert "1 of 2 reports is there, 1 failed." in out
     assert "  b: ValueError: no" in out
     assert asked["kind"] == "batch"
 
