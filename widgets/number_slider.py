@@ -68,7 +68,7 @@ class NumberSlider(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no 
         self, value: float, min: float, max: float, *, description: str = "", tooltip: str = "",
         log: bool = False, **traits: Any,
     ) -> None:  # fmt: skip
-        self.description, self.tooltip = description, tooltip
+        self.description = description
         self.low, self.high = min, max
         self._syncing = False
         self._check(value)
@@ -90,6 +90,11 @@ class NumberSlider(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no 
         self.observe(lambda change: self._show(change.new), names="value")
         self.slider.observe(lambda change: self._take(self._rounded(change.new)), names="value")
         self.box.observe(lambda change: self._take(change.new), names="value")
+
+    @property
+    def tooltip(self) -> str:
+        """The tooltip of the slider: on the page, a box of controls cannot have one of its own."""
+        return str(self.slider.tooltip)
 
     @property
     def style(self) -> Any:

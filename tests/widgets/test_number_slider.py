@@ -140,3 +140,10 @@ def test_numbers_that_the_library_refuses_are_reported_with_what_is_valid(
 def test_a_budget_that_is_none_is_refused(small_fit: lv.Fit, budget: float) -> None:
     with pytest.raises(lv.LvkitError, match="budget: got .*; expected a positive number of FLOPs"):
         plan_budget(small_fit, budget=budget)
+
+
+def test_the_page_gets_no_tooltip_for_the_box_of_both_parts() -> None:
+    # JupyterLab looks for a description beside it, which a box of controls does not have.
+    slider = NumberSlider(1.0, 0.0, 2.0, description="Loading", tooltip="How steep it is")
+    assert slider.tooltip == "How steep it is"
+    assert not slider.get_state().get("tooltip")
