@@ -110,7 +110,11 @@ class Batch:
             {**run.told, "status": run.status, "seconds": run.seconds, **run.highlights}
             for run in self.runs
         ]
-        return pd.DataFrame(rows, index=pd.Index([run.name for run in self.runs], name="run"))
+        names = pd.Index([run.name for run in self.runs], name="run")
+        try:
+            return pd.DataFrame(rows, index=names)
+        except OverflowError:  # pandas 2: a whole number beyond the largest float
+            return pd.DataFrame(rows, index=names, dtype=object)
 
     def __str__(self) -> str:
         counts = [sum(run.status == status for run in self.runs) for status in ("done", "failed")]
