@@ -44,6 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(BrowserTests(config.getoption("--browser-tests")))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The argument's name and a number for a long text: files may hold ids and times of today."""
+    return argname if isinstance(val, (str, bytes)) and len(val) > 100 else None
+
+
 @pytest.fixture(scope="session")
 def leaderboard() -> lv.Panel:
     """All 197 embedded models; a panel is immutable, so that all tests can share it."""
