@@ -21,8 +21,6 @@ from lvkit.beta import response
 from lvkit.scoretable import ScoreTable
 from lvkit.structure import Frame
 
-__all__ = ["AnchorSuggestions", "anchor_reliability", "automatic_names", "suggest_anchors"]
-
 Array = npt.NDArray[np.float64]
 
 _MOST_SETS = 200_000

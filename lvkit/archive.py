@@ -26,8 +26,6 @@ from typing import IO, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CHECKSUMS", "pack", "pack_arrays", "parse_json", "unpack", "unpack_arrays"]
-
 CHECKSUMS = "sha256.txt"
 """The member that lists the checksums of the others, as ``sha256sum`` does."""
 

@@ -18,16 +18,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, gammaln
 
-__all__ = [
-    "Evidence",
-    "ScoreTerms",
-    "evidence",
-    "log_density",
-    "log_gamma_series",
-    "response",
-    "score_terms",
-]
-
 Array = npt.NDArray[np.float64]
 
 _ETA_LIMIT = 300.0

@@ -36,8 +36,6 @@ from lvkit.savedfit import SELECTION
 from lvkit.select import Selection, select_skills, skill_range
 from lvkit.storage import packed_fit, unpacked_fit
 
-__all__ = ["SCHEMA", "FitCache"]
-
 SCHEMA = 3
 """Number of the entries' layout, a part of what they are found by."""
 

@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from lvkit.panel import Panel
     from lvkit.results import Fit
 
-__all__ = ["RECORD", "Calibration", "calibrate", "own_residuals", "records"]
 
 Array = npt.NDArray[np.float64]
 

@@ -18,16 +18,6 @@ from urllib.parse import quote
 
 from lvkit.files import make_folder, write_whole
 
-__all__ = [
-    "CARDS_FILE",
-    "Card",
-    "cards",
-    "fresh_cards",
-    "fresh_copy",
-    "own_cards",
-    "write_fresh_files",
-]
-
 CARDS_FILE = "jp_app_launcher_lvkit.yaml"
 _NOT_RUN: dict[str, object] = {"outputs": [], "execution_count": None}
 _OWN = "lvkit: the guided path, your copies"

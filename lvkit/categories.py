@@ -18,8 +18,6 @@ from lvkit.errors import LvkitError, nearest
 from lvkit.formula import as_name
 from lvkit.reading.cells import is_blank
 
-__all__ = ["as_categories", "check_categories", "check_learned", "is_text"]
-
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATES = (
     r"(19|20)\d\d[-/. ](0?[1-9]|1[0-2])([-/. ]\d{1,2})?([t ].*)?",  # 2023-05-01 12:00

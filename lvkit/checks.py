@@ -13,8 +13,6 @@ import numpy as np
 
 from lvkit.errors import LvkitError, show_value
 
-__all__ = ["check_level", "check_names", "check_path", "check_whole", "check_workers"]
-
 
 def check_whole(value: object, name: str, least: int = 1) -> int:
     """Return a whole number of at least `least`.

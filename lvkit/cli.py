@@ -45,8 +45,6 @@ from lvkit.terminal.planning import need, plan
 from lvkit.terminal.printed import check_text, fit_text, table
 from lvkit.terminal.reports import report
 
-__all__ = ["app", "main"]
-
 app = typer.Typer(
     help="Latent-variable scaling laws for large language models.",
     add_completion=False,

@@ -17,8 +17,6 @@ from typing import Any
 
 from lvkit.errors import LvkitError, LvkitWarning
 
-__all__ = ["dask_cluster", "telling_losses"]
-
 _PATIENCE = 5
 """Seconds to wait for a scheduler, and then for a first worker."""
 

@@ -14,8 +14,6 @@ import pandas as pd
 from lvkit.errors import LvkitError, count
 from lvkit.results import Fit
 
-__all__ = ["compare", "criteria"]
-
 
 def compare(fits: Iterable[Fit]) -> pd.DataFrame:
     """Compare fits of the same scores by their information criteria.

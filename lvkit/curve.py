@@ -17,8 +17,6 @@ from lvkit.beta import log_density, response
 from lvkit.checks import check_level
 from lvkit.errors import LvkitError, Problem
 
-__all__ = ["ResponseCurve"]
-
 Array = npt.NDArray[np.float64]
 
 

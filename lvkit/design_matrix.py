@@ -22,8 +22,6 @@ from lvkit.errors import LvkitError
 from lvkit.expressions import NUMPY, OPTIONS, Code, called, not_allowed, read_code
 from lvkit.formula import ParsedFormula, first_line
 
-__all__ = ["State", "design_matrix", "evaluate"]
-
 State = dict[str, dict[str, Any]]
 """What the functions of a formula have learned, by expression and by call."""
 

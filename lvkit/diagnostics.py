@@ -15,8 +15,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ess_bulk", "ess_tail", "r_hat"]
-
 Array = npt.NDArray[np.float64]
 
 _LEAST_DRAWS = 4

@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from lvkit.reading.readers import CheckReport
     from lvkit.results import Fit
 
-__all__ = [
-    "NUMBERS",
-    "check_document",
-    "fit_document",
-    "installed_versions",
-    "need_document",
-    "panel_document",
-    "plain",
-    "plan_document",
-]
 
 NUMBERS = ("lvkit", "numpy", "scipy", "pandas", "formulaic")
 """The packages that numbers depend on."""

@@ -29,25 +29,6 @@ if TYPE_CHECKING:
 
     from lvkit.panel import Panel
 
-__all__ = [
-    "GREY",
-    "INK",
-    "Picture",
-    "benchmark_labels",
-    "canvas",
-    "cell_texts",
-    "frame_cell",
-    "heat_map",
-    "legend_above",
-    "luminance",
-    "palette",
-    "picture",
-    "plain_ticks",
-    "shown",
-    "shown_apart",
-    "spaced_labels",
-    "tidy",
-]
 
 GREY = "#9a9a9a"
 INK = "#222222"

@@ -15,8 +15,6 @@ import numpy.typing as npt
 from lvkit.freeparams import FreeParameters
 from lvkit.parameters import Parameters
 
-__all__ = ["at_edge", "lean"]
-
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 

@@ -11,8 +11,6 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["LvkitError", "LvkitWarning", "Problem", "count", "nearest", "show_value"]
-
 
 @dataclass(frozen=True)
 class Problem:

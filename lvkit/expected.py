@@ -18,7 +18,6 @@ from lvkit.beta import response
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["family_effects", "fitted_scores", "skill_scores"]
 
 Array = npt.NDArray[np.float64]
 

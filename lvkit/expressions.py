@@ -17,19 +17,6 @@ from typing import NamedTuple
 
 from lvkit.errors import LvkitError
 
-__all__ = [
-    "LONGEST",
-    "NUMPY",
-    "OPTIONS",
-    "Code",
-    "called",
-    "check_code",
-    "not_allowed",
-    "read_code",
-    "too_large",
-    "unreadable",
-]
-
 LONGEST = 2000
 """The most characters that a formula may have."""
 

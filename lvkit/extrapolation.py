@@ -21,7 +21,6 @@ from lvkit.reading.model_names import size_in_name
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["UNITS", "Beyond", "beyond", "warn_if_far"]
 
 UNITS = {"params_b": "billions", "tokens_t": "trillions"}
 """The units of the columns that are compared by their ratio."""

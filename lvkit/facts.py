@@ -21,25 +21,6 @@ if TYPE_CHECKING:
     from lvkit.results import Fit
     from lvkit.select import Selection
 
-__all__ = [
-    "PAPER_ANCHORS",
-    "SCALE_FEATURES",
-    "TOP_FAMILIES",
-    "bic_by_families",
-    "checked_names",
-    "family_standings",
-    "fitted_errors",
-    "known_families",
-    "loading_errors",
-    "loading_intervals",
-    "main_skills",
-    "missing_order",
-    "scale_effects",
-    "score_correlations",
-    "score_points",
-    "side_skills",
-    "two_skills",
-]
 
 # The benchmarks by which arXiv:2512.06553 names its four skills.
 PAPER_ANCHORS = {

@@ -21,17 +21,6 @@ if TYPE_CHECKING:
     from lvkit.predict import Prediction
     from lvkit.results import Fit
 
-__all__ = [
-    "FACTORS",
-    "family_forecast",
-    "family_places",
-    "growth_points",
-    "largest_model",
-    "main_family",
-    "next_models",
-    "ranked_families",
-    "similar_families",
-]
 
 FACTORS = {2.0: "twice", 4.0: "four times"}
 """How many times the largest size the next sizes are, and what to call them."""

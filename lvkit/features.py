@@ -20,7 +20,6 @@ from lvkit.categories import as_categories, check_learned, is_text
 from lvkit.design_matrix import State, design_matrix
 from lvkit.errors import LvkitError, Problem, count, nearest
 from lvkit.formula import (
-    DEFAULT_FEATURES,
     ParsedFormula,
     as_name,
     in_backticks,
@@ -28,8 +27,6 @@ from lvkit.formula import (
 )
 from lvkit.reading.cells import is_blank, parse_number
 from lvkit.reading.doubts import raw_count
-
-__all__ = ["DEFAULT_FEATURES", "FeatureMap"]
 
 _LOGS = {"log_params": "params_b", "log_tokens": "tokens_t"}
 _COLLINEAR = 1e-7

@@ -17,8 +17,6 @@ from pathlib import Path
 
 from lvkit.errors import LvkitError
 
-__all__ = ["make_folder", "shipped_notebooks", "write_together", "write_whole"]
-
 _ELSEWHERE = "Choose a place you may write to, with room on its disk."
 
 

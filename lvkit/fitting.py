@@ -37,18 +37,6 @@ from lvkit.results import Fit
 from lvkit.structure import Floors, Frame, MarkerChart, lower_triangular, read_only
 from lvkit.workers import run
 
-__all__ = [
-    "METHODS",
-    "Climb",
-    "climb_from",
-    "fit_model",
-    "make_fit",
-    "objective_at",
-    "objective_for",
-    "prepared_for",
-    "refit",
-]
-
 METHODS: dict[str, Estimator] = {
     "mml": MarginalNewton(),
     "psga": ProjectedStochasticAscent(),

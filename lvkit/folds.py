@@ -15,8 +15,6 @@ import pandas as pd
 
 from lvkit.panel import Panel
 
-__all__ = ["Fold", "folds"]
-
 
 @dataclass(frozen=True)
 class Fold:

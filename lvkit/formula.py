@@ -18,15 +18,6 @@ from typing import Any, NamedTuple
 from lvkit.errors import LvkitError
 from lvkit.expressions import LONGEST, not_allowed, read_code, too_large, unreadable
 
-__all__ = [
-    "DEFAULT_FEATURES",
-    "ParsedFormula",
-    "as_name",
-    "first_line",
-    "in_backticks",
-    "parse_formula",
-]
-
 DEFAULT_FEATURES = "log_params * log_tokens"
 """Size, tokens and their product: the formula where the user gives none."""
 

@@ -17,8 +17,6 @@ import numpy.typing as npt
 
 from lvkit.parameters import Parameters
 
-__all__ = ["FreeParameters"]
-
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 

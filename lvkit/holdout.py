@@ -25,8 +25,6 @@ from lvkit.predict import INTERVALS, Prediction, predict
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.workers import run
 
-__all__ = ["Backtest", "backtest"]
-
 _CALIBRATION_KEEP = (1, 2)
 """How many models families keep in the hold-outs inside a training fold."""
 

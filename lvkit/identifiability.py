@@ -33,15 +33,6 @@ from lvkit.errors import LvkitWarning
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = [
-    "KINDS",
-    "Unidentified",
-    "concerned",
-    "covariance_errors",
-    "unidentified",
-    "warn_if_unidentified",
-    "without_unit",
-]
 
 Array = npt.NDArray[np.float64]
 

@@ -37,16 +37,6 @@ if TYPE_CHECKING:
     from lvkit.estimation import Objective
     from lvkit.results import Fit
 
-__all__ = [
-    "COVARIANCES",
-    "Covariance",
-    "Curvature",
-    "delta",
-    "hand_over",
-    "measure",
-    "objective_of",
-    "survey",
-]
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

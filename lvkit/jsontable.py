@@ -16,17 +16,6 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-__all__ = [
-    "Cells",
-    "Check",
-    "Maybe",
-    "Record",
-    "Table",
-    "Value",
-    "table_from_json",
-    "table_to_json",
-]
-
 _KINDS: dict[str, type] = {
     "float64": float,
     "int64": int,

@@ -25,17 +25,6 @@ from lvkit.errors import LvkitError
 from lvkit.files import make_folder, shipped_notebooks, write_whole
 from lvkit.workfolder import work_folder
 
-__all__ = [
-    "COPYING",
-    "Outcome",
-    "copied_text",
-    "copy_notebooks",
-    "folder_and_options",
-    "lab_command",
-    "open_lab",
-    "write_lab_files",
-]
-
 Outcome = Literal["copied", "unchanged", "kept", "overwritten"]
 
 # What is told of each notebook when notebooks are copied.

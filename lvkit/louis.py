@@ -15,8 +15,6 @@ import numpy.typing as npt
 from lvkit.beta import ScoreTerms
 from lvkit.nodes import Nodes
 
-__all__ = ["LatentMoments", "complete_hessians"]
-
 Array = npt.NDArray[np.float64]
 
 

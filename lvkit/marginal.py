@@ -25,8 +25,6 @@ from lvkit.nodes import Nodes
 from lvkit.scoretable import Block, Coefficients, ScoreTable
 from lvkit.threads import in_threads, thread_count
 
-__all__ = ["Marginal", "integrate", "refined"]
-
 Array = npt.NDArray[np.float64]
 
 _STRETCH = 1.05

@@ -17,8 +17,6 @@ import numpy.typing as npt
 from lvkit.beta import score_terms
 from lvkit.scoretable import Coefficients, ScoreTable
 
-__all__ = ["draw_latent"]
-
 Array = npt.NDArray[np.float64]
 
 _FREEDOM = 8.0

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Literal
 
 from lvkit.checks import check_names, check_whole
 from lvkit.errors import LvkitError, count, nearest
-from lvkit.features import DEFAULT_FEATURES
+from lvkit.formula import DEFAULT_FEATURES
 from lvkit.panel import Panel
 from lvkit.progress import ProgressChoice
 
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["ANCHORS_EXAMPLE", "LatentSkillModel"]
 
 ANCHORS_EXAMPLE = 'from skill to benchmark, such as {"maths": "gsm8k", "instruction": "ifeval"}'
 

@@ -14,8 +14,6 @@ import numpy.typing as npt
 from lvkit.beta import score_terms
 from lvkit.scoretable import Coefficients, ScoreTable
 
-__all__ = ["Posterior", "posterior_modes"]
-
 Array = npt.NDArray[np.float64]
 
 _MOST_STEPS = 50

@@ -21,8 +21,6 @@ from itertools import combinations_with_replacement
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Nodes", "fine_nodes", "lean_nodes", "make_nodes", "product_nodes", "search_nodes"]
-
 Array = npt.NDArray[np.float64]
 
 _MATCH_LIMIT = 4_096

@@ -17,8 +17,6 @@ from pathlib import Path
 
 from lvkit.errors import LvkitError
 
-__all__ = ["check_output", "is_panel_table", "is_saved_fit", "is_selection_table"]
-
 _LONGEST_SELECTION = 1_000_000
 _SELECTION = ["K", "loglik", "n_params", "aic", "bic"]
 

@@ -26,8 +26,6 @@ from lvkit.reading.names import name_text
 from lvkit.reading.validation import validated
 from lvkit.spreadsheet import csv_text
 
-__all__ = ["Panel"]
-
 
 class Panel:
     """Scores of models on benchmarks, with families and features; immutable.

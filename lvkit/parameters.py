@@ -20,8 +20,6 @@ import numpy.typing as npt
 from lvkit.errors import LvkitError, LvkitWarning, nearest
 from lvkit.structure import Frame, lower_triangular, read_only
 
-__all__ = ["Parameters", "anchor", "check_anchors", "warn_if_alike"]
-
 Array = npt.NDArray[np.float64]
 
 _WORST_CONDITION = 1e4

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from lvkit.results import Fit
 
-__all__ = ["FamilyPosterior", "sample_families"]
 
 Array = npt.NDArray[np.float64]
 

@@ -31,7 +31,6 @@ from lvkit.request import Request, read_request
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["INTERVALS", "Prediction", "check_intervals", "predict", "predict_skills"]
 
 Array = npt.NDArray[np.float64]
 

@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from lvkit.holdout import Backtest
     from lvkit.predict import Prediction
 
-__all__ = [
-    "KINDS",
-    "MOST_MODELS",
-    "errors_by_family",
-    "interval_coverage",
-    "own_coverage",
-    "predicted",
-]
 
 KINDS = {"plugin": "plug-in", "model": "the model's own", "calibrated": "calibrated"}
 """What to call each kind of intervals."""

@@ -30,13 +30,6 @@ if TYPE_CHECKING:
     from lvkit.inference import Curvature
     from lvkit.results import Fit
 
-__all__ = [
-    "Predictive",
-    "family_posteriors",
-    "latent_noise",
-    "latent_posteriors",
-    "predictive",
-]
 
 Array = npt.NDArray[np.float64]
 

@@ -19,8 +19,6 @@ from lvkit.panel import Panel
 from lvkit.scoretable import ScoreTable
 from lvkit.structure import Frame
 
-__all__ = ["Prepared", "prepare", "slope_position"]
-
 Array = npt.NDArray[np.float64]
 
 _SAME = 1e-9

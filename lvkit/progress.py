@@ -14,8 +14,6 @@ from typing import Any, Protocol
 
 from lvkit.errors import LvkitError
 
-__all__ = ["NoProgress", "Progress", "ProgressChoice", "progress_bar"]
-
 
 class Progress(Protocol):
     """What a progress bar has to do; every flavour of tqdm does it."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["split_quoted", "unquoted"]
-
 _QUOTED = re.compile(r"""(?<![^\s,=:])("[^"]*"|'[^']*')""")
 """A quoted name; quotation marks inside a name, as in ``o'brien``, are letters."""
 

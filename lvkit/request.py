@@ -31,7 +31,6 @@ from lvkit.scoretable import ScoreTable
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["KINDS", "Request", "read_request"]
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]

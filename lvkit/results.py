@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from lvkit.posterior import FamilyPosterior
     from lvkit.predict import Prediction
 
-__all__ = ["Fit"]
 
 Array = npt.NDArray[np.float64]
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from lvkit.panel import Panel
     from lvkit.results import Fit
 
-__all__ = ["FIT", "SELECTION", "check_agreement", "check_shapes"]
 
 Array = npt.NDArray[np.float64]
 

@@ -25,7 +25,6 @@ from lvkit.beta import Evidence, evidence
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["Block", "Coefficients", "ScoreTable"]
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]

@@ -14,8 +14,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["is_sealed", "sealed"]
-
 _COMMENT = re.compile(rb"<!-- lvkit sha256 ([0-9a-f]{64}) -->\n\Z")
 _FIELD = "sha256"
 

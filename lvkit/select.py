@@ -30,8 +30,6 @@ from lvkit.progress import Progress, ProgressChoice, progress_bar
 from lvkit.results import Fit
 from lvkit.structure import Frame
 
-__all__ = ["USUAL_RANGE", "USUAL_SKILLS", "Selection", "select_skills", "skill_range"]
-
 USUAL_SKILLS = 4
 """The number of skills that is interpreted if none is asked for, as in arXiv 2512.06553."""
 

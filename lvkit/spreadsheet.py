@@ -13,8 +13,6 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["as_written", "csv_text", "neutralised"]
-
 # What a spreadsheet may take for a formula, also behind blanks and apostrophes: the signs, their
 # wide forms, and a tab or line end, behind which some programs look for one.
 _FORMULA = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@＝＋－＠])")

@@ -41,14 +41,6 @@ from lvkit.results import Fit
 from lvkit.savedfit import FIT, check_agreement, check_shapes
 from lvkit.structure import Frame, read_only
 
-__all__ = [
-    "SCHEMA",
-    "load_fit",
-    "packed_fit",
-    "save_fit",
-    "unpacked_fit",
-]
-
 Array = npt.NDArray[np.float64]
 
 SCHEMA = 2

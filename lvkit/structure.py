@@ -27,8 +27,6 @@ from scipy.special import expit, logit
 
 from lvkit.scoretable import Coefficients
 
-__all__ = ["Floors", "Frame", "MarkerChart", "choose_markers", "lower_triangular", "read_only"]
-
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 

@@ -30,8 +30,6 @@ from lvkit.studyfile import Record, StudyFile, Task
 from lvkit.studyplan import Plan, make_plan
 from lvkit.workers import run
 
-__all__ = ["Study", "simulation_study"]
-
 _SAVE_EVERY = 5
 """Tasks after which the file is written again."""
 

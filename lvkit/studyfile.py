@@ -19,8 +19,6 @@ import pandas as pd
 from lvkit.errors import LvkitError
 from lvkit.files import write_whole
 
-__all__ = ["Record", "StudyFile", "Task"]
-
 Task = tuple[int, int]
 """Number of families, and which replication."""
 

@@ -22,8 +22,6 @@ from lvkit.parameters import Parameters
 from lvkit.simulation import simulate, simulate_models
 from lvkit.studyfile import Record
 
-__all__ = ["Plan", "make_plan"]
-
 _CLIP = 1e-9
 """Scores that were drawn are not rounded: they are hardly clipped, which would be a bias."""
 

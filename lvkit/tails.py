@@ -10,8 +10,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["beta_above", "beta_below", "censored", "normal_scores"]
-
 Array = npt.NDArray[np.float64]
 
 _LEAST = 1e-300

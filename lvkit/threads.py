@@ -15,8 +15,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["in_threads", "thread_count"]
-
 Result = TypeVar("Result")
 
 

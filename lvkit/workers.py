@@ -16,8 +16,6 @@ import warnings
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
-__all__ = ["run"]
-
 Result = TypeVar("Result")
 
 

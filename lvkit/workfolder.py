@@ -18,8 +18,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["remove_stale", "work_folder"]
-
 _NAME = re.compile(r"\.lvkit-work-[0-9a-f]{16}")
 
 

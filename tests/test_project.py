@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import os
 import re
 import subprocess
@@ -37,10 +36,6 @@ def sources() -> Iterator[Path]:
         )
 
 
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
 def test_the_version_is_the_same_wherever_it_is_told() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == lvkit.__version__
@@ -71,23 +66,6 @@ def test_dir_of_lvkit_is_its_all() -> None:
     assert all(hasattr(lvkit, name) for name in lvkit.__all__)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_each_module_opens_with_a_docstring_and_says_what_is_public(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    assert ast.get_docstring(tree)
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    module = importlib.import_module(".".join(part for part in parts if part != "__init__"))
-    assert all(hasattr(module, name) for name in module.__all__)
-
-
-@pytest.mark.parametrize(
-    "path", [path for path in MODULES if not path.name.startswith("__")], ids=name_of
-)
-def test_each_module_has_its_file_of_tests(path: Path) -> None:
-    folder = path.relative_to(ROOT / "lvkit").parent
-    assert (ROOT / "tests" / folder / f"test_{path.name}").is_file()
-
-
 def test_no_file_holds_the_path_of_a_machine() -> None:
     machine = re.compile(r"/(?:root|home/\w+|Users/\w+|work|opt)/\w")
     found = []
@@ -96,7 +74,7 @@ def test_no_file_holds_the_path_of_a_machine() -> None:
             continue
         for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), start=1):
             if machine.search(line):
-                found.append(f"{name_of(path)}:{number}: {line.strip()[:100]}")
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
     assert found == []
 
 

@@ -28,24 +28,6 @@ from .tool import labelled
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = [
-    "MAP",
-    "MIXES",
-    "NEW",
-    "VALUE",
-    "budget_slider",
-    "budgets_up_to",
-    "costs",
-    "family_menu",
-    "limit_boxes",
-    "limits_of",
-    "other_columns",
-    "serving_box",
-    "shown_controls",
-    "target_menu",
-    "target_of",
-    "weight_boxes",
-]
 
 NEW = ""
 """What the menu of families holds for a recipe nobody knows."""

@@ -19,15 +19,6 @@ from .tool import labelled
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = [
-    "as_in_family",
-    "beyond",
-    "feature_controls",
-    "fitted_column",
-    "fitted_ranges",
-    "log_slider",
-    "set_controls",
-]
 
 _SAYS = {
     "params_b": ("Parameters (billions)", "the size of the model", "parameters (billions)"),

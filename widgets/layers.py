@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
 
-__all__ = ["LayeredBox"]
 
 _MOST = 24
 """Lower layers that are kept, about a MB each: those of a slider that goes to and fro."""

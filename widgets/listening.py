@@ -15,8 +15,6 @@ from typing import Any
 
 from lvkit.errors import LvkitWarning
 
-__all__ = ["listening"]
-
 _lock = threading.Lock()
 _heard: dict[int, list[str]] = {}
 """What each listening thread heard; the outermost listener of a thread hears for the inner ones."""

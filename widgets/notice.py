@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import ipywidgets
 
-__all__ = ["Notice"]
-
 
 class _Kind(NamedTuple):
     role: str

@@ -15,8 +15,6 @@ import traitlets
 
 from lvkit.errors import LvkitError
 
-__all__ = ["NumberSlider", "WholeNumberSlider"]
-
 
 class NumberSlider(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
     """A slider and a box that hold one number.

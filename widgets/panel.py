@@ -25,8 +25,6 @@ from lvkit.terminal.printed import check_text
 from .picture import PictureBox
 from .tool import Tool, labelled, paragraph
 
-__all__ = ["PanelTool", "explore_panel", "filtered", "told_chances"]
-
 _EMBEDDED = "embedded leaderboard"
 _YOURS = "your panel"
 _VIEWS = (

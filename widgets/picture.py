@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from .stage import Stage
 
-__all__ = ["DRAWING", "PictureBox", "encoded"]
 
 DRAWING = threading.Lock()  # matplotlib's caches are for one thread at a time
 

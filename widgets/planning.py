@@ -51,7 +51,6 @@ from .tool import Tool
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["BudgetPlanner", "plan_budget"]
 
 _SIZE = (7.0, 5.0)
 

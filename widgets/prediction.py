@@ -32,7 +32,6 @@ from .tool import Tool, labelled
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["ScorePredictor", "predict_scores"]
 
 _NEW, _UNKNOWN = "\x00new", ""
 """What the menu of families holds beside names."""

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from lvkit.posterior import FamilyPosterior
     from lvkit.results import Fit
 
-__all__ = ["SkillReading", "interpret_skills", "named_anchors"]
 
 _TABS = ("Loadings", "Correlations", "Families", "Two families")
 

@@ -18,8 +18,6 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 
-__all__ = ["QuickCanvas", "QuickRenderer"]
-
 Pixels = npt.NDArray[np.uint8]
 
 _MOST_TEXTS = 2_000

@@ -22,8 +22,6 @@ from .layers import LayeredBox
 from .number_slider import NumberSlider
 from .tool import Tool, labelled, paragraph
 
-__all__ = ["ResponseTool", "response_curve"]
-
 _SIZE = (7.4, 3.5)
 
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from lvkit.panel import Panel
     from lvkit.results import Fit
 
-__all__ = ["SkillChoice", "choose_skills", "doubts", "drawn_criteria", "readable"]
 
 _FORMATS = dict.fromkeys(
     ["log-likelihood", "AIC", "BIC", "AIC above lowest", "seconds"], ",.1f"

@@ -26,7 +26,6 @@ from .rendering import QuickCanvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["DPI", "Paint", "Stage", "legible"]
 
 Pixels = npt.NDArray[np.uint8]
 

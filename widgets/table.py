@@ -16,8 +16,6 @@ import pandas as pd
 
 from lvkit.spreadsheet import csv_text
 
-__all__ = ["TableBox"]
-
 _CELL = "padding: 1px 10px 1px 0; border-bottom: 1px solid #ddd"
 
 

@@ -25,8 +25,6 @@ from .listening import listening
 from .notice import Notice
 from .number_slider import NumberSlider
 
-__all__ = ["Tool", "labelled", "paragraph", "settable"]
-
 Callback = Callable[[Any], object]
 
 

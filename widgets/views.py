@@ -20,15 +20,6 @@ if TYPE_CHECKING:
     from lvkit.posterior import FamilyPosterior
     from lvkit.results import Fit
 
-__all__ = [
-    "View",
-    "compared",
-    "correlation_view",
-    "loadings_view",
-    "map_view",
-    "pair_view",
-]
-
 
 class View(NamedTuple):
     """A picture to be drawn.

@@ -25,8 +25,6 @@ from .tool import labelled
 if TYPE_CHECKING:
     from .tool import Tool
 
-__all__ = ["Stopped", "Work"]
-
 
 class Stopped(KeyboardInterrupt):
     """Somebody pressed Stop; nothing but the work itself may take this for an error."""

@@ -10,6 +10,7 @@ manifest (``index``) say what there is.
 
 from __future__ import annotations
 
-from lvkit.batch.reports import Batch, Run, run_reports
+from lvkit.batch.reports import run_reports
+from lvkit.batch.results import Batch, Run
 
 __all__ = ["Batch", "Run", "run_reports"]

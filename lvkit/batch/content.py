@@ -18,17 +18,6 @@ from lvkit.batch.source import Source
 from lvkit.documents import installed_versions
 from lvkit.errors import LvkitError, Problem
 
-__all__ = [
-    "ASIDE",
-    "check_unchanged",
-    "content_key",
-    "data_digests",
-    "data_of",
-    "digest",
-    "file_digest",
-    "versions",
-]
-
 # Parameters that change how a report is made, and none of its numbers.
 ASIDE = frozenset({"cache", "n_jobs"})
 

@@ -19,9 +19,6 @@ from lvkit.batch.parameters import Parameter, as_json
 from lvkit.batch.source import Source, templates_with
 from lvkit.errors import LvkitError, Problem, nearest, show_value
 
-__all__ = ["PlannedRun", "planned_runs"]
-
-
 # Characters of a value in a title.
 _LONGEST = 200
 

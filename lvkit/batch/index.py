@@ -23,8 +23,6 @@ from lvkit.batch.results import Batch, Run
 from lvkit.batch.source import Source
 from lvkit.reporting.contentpolicy import content_policy
 
-__all__ = ["batch_document", "index_page", "manifest_text"]
-
 _MOST_COLUMNS = 12
 
 # Characters of a text that are shown, and whole numbers from which on only their size is.

@@ -29,7 +29,6 @@ from lvkit.workfolder import work_folder
 if TYPE_CHECKING:
     from lvkit.reporting.kernel import Halt
 
-__all__ = ["FAILED", "REPORT", "Failure", "Job", "Outcome", "now", "require_jupyter", "run_job"]
 
 # The files of a report, and the one that a failed run leaves instead.
 REPORT = ("report.html", "report.ipynb", "report.json")

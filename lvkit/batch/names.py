@@ -16,8 +16,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["run_names", "slug"]
-
 _LONGEST = 60
 _HASH = 10
 

@@ -20,8 +20,6 @@ from typing import Any
 from lvkit.errors import LvkitError
 from lvkit.quoting import split_quoted, unquoted
 
-__all__ = ["COMPUTED", "NO_DEFAULT", "Parameter", "as_json", "read_parameters"]
-
 # Levels of lists and mappings in a value; kernels, pages and files take many more.
 _DEEPEST = 50
 

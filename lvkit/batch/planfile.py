@@ -19,8 +19,6 @@ from typing import Any
 
 from lvkit.errors import LvkitError, Problem, nearest, show_value
 
-__all__ = ["PlanFile", "read_plan"]
-
 _KEYS = {"template": str, "notebook": str, "parameters": dict, "grid": dict, "runs": list}
 _SAID = {str: "a text", dict: "a table of parameters", list: "a list of tables"}
 

@@ -16,8 +16,6 @@ from lvkit.batch.job import Job, Outcome, run_job
 if TYPE_CHECKING:
     from lvkit.reporting.kernel import Halt
 
-__all__ = ["run_jobs"]
-
 
 def run_jobs(
     jobs: Sequence[Job], n_jobs: int = 1, *, dask: str | None = None

@@ -30,7 +30,6 @@ from lvkit.storage import load_fit
 if TYPE_CHECKING:
     from lvkit.panel import Panel
 
-__all__ = ["completed_settings", "preflight"]
 
 _OPENING = ("data", "family", "benchmarks", "drop_invalid", "complete")
 _SHOWN = 5  # families, where none is like the one that was wished for

@@ -9,14 +9,12 @@ from typing import Any
 
 from lvkit.batch.grid import planned_runs
 from lvkit.batch.planfile import PlanFile, read_plan
-from lvkit.batch.results import Batch, Run
+from lvkit.batch.results import Batch
 from lvkit.batch.wishes import Wishes, chosen_source
 from lvkit.batch.work import Manner, Work
 from lvkit.checks import check_path, check_whole
 from lvkit.errors import LvkitError
 from lvkit.progress import ProgressChoice
-
-__all__ = ["Batch", "Run", "run_reports"]
 
 
 def run_reports(

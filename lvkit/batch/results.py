@@ -14,7 +14,6 @@ from lvkit.errors import count
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Batch", "Run", "Status"]
 
 Status = Literal["done", "failed", "not run"]
 

@@ -18,8 +18,6 @@ from lvkit.batch.parameters import Parameter, read_parameters
 from lvkit.errors import LvkitError, nearest
 from lvkit.files import shipped_notebooks
 
-__all__ = ["CACHE", "TEMPLATES", "Source", "open_notebook", "open_template", "templates_with"]
-
 # lvkit's own reports, each with what its pages are called.
 TEMPLATES = {
     "report": "lvkit report",

@@ -28,8 +28,6 @@ from lvkit.batch.job import FAILED, REPORT
 from lvkit.errors import LvkitError, LvkitWarning, Problem
 from lvkit.files import make_folder, write_whole
 
-__all__ = ["CACHE", "RECORD", "Store"]
-
 RECORD = "run.json"
 CACHE = ".cache"
 _RUNS = "runs"

@@ -18,8 +18,6 @@ from lvkit.batch.planfile import PlanFile
 from lvkit.batch.source import CACHE, Source, open_notebook, open_template
 from lvkit.errors import LvkitError, Problem, show_value
 
-__all__ = ["Wishes", "chosen_source", "typed"]
-
 
 @dataclass(frozen=True)
 class Wishes:

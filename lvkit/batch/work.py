@@ -27,8 +27,6 @@ from lvkit.errors import LvkitError
 from lvkit.progress import Progress, ProgressChoice, progress_bar
 from lvkit.workfolder import work_folder
 
-__all__ = ["Manner", "Work"]
-
 # How often the index of a batch at work is written, in seconds.
 _OFTEN = 5.0
 

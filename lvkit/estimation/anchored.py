@@ -26,8 +26,6 @@ import numpy.typing as npt
 
 from lvkit.structure import Floors, Frame, MarkerChart, choose_markers, lower_triangular
 
-__all__ = ["AnchoredChart"]
-
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 

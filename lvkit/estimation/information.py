@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from lvkit.estimation.anchored import AnchoredChart
 
-__all__ = ["Information", "damped_solution", "missing"]
-
 Array = npt.NDArray[np.float64]
 
 _MEMORY = 20

@@ -29,8 +29,6 @@ from lvkit.estimation.parts import LARGE, parts
 from lvkit.nodes import Nodes, make_nodes, search_nodes
 from lvkit.structure import Frame
 
-__all__ = ["MarginalNewton"]
-
 Array = npt.NDArray[np.float64]
 
 _ACCEPT = 0.05

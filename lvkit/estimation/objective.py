@@ -15,8 +15,6 @@ from lvkit.nodes import Nodes, lean_nodes, make_nodes, search_nodes
 from lvkit.scoretable import Coefficients, ScoreTable
 from lvkit.structure import Frame, MarkerChart
 
-__all__ = ["Ascent", "Estimator", "Evaluation", "Objective", "Step"]
-
 Array = npt.NDArray[np.float64]
 
 

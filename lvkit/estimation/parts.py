@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from lvkit.scoretable import ScoreTable
 
-__all__ = ["LARGE", "parts"]
-
 Index = npt.NDArray[np.intp]
 
 LARGE = 30_000

@@ -43,8 +43,6 @@ from lvkit.marginal import integrate
 from lvkit.nodes import make_nodes, search_nodes
 from lvkit.structure import Frame
 
-__all__ = ["ProjectedStochasticAscent"]
-
 Array = npt.NDArray[np.float64]
 
 _BOLDEST = 0.4

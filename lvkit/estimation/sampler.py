@@ -23,8 +23,6 @@ from lvkit.beta import ScoreTerms, score_terms
 from lvkit.modes import posterior_modes
 from lvkit.scoretable import Block, Coefficients, ScoreTable
 
-__all__ = ["Chains", "batches"]
-
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 

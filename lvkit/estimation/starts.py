@@ -14,8 +14,6 @@ import numpy.typing as npt
 from lvkit.scoretable import ScoreTable
 from lvkit.structure import Frame
 
-__all__ = ["grown", "principal", "shaken"]
-
 Array = npt.NDArray[np.float64]
 
 _LOGIT_LIMIT = 4.0

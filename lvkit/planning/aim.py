@@ -30,7 +30,6 @@ from lvkit.planning.target import Target, read_target
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["Aim", "quantiles_of_draws"]
 
 Array = npt.NDArray[np.float64]
 

@@ -22,7 +22,6 @@ from lvkit.planning.words import amount, as_html, association, bound, flops
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["CHINCHILLA", "PlanComparison", "compare_plans"]
 
 Array = npt.NDArray[np.float64]
 

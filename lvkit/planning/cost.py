@@ -22,8 +22,6 @@ import numpy.typing as npt
 
 from lvkit.errors import LvkitError
 
-__all__ = ["Cost", "log_ratio"]
-
 Array = npt.NDArray[np.float64]
 
 _BILLION = 9.0

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from lvkit.panel import Panel
     from lvkit.results import Fit
 
-__all__ = ["EvaluationPlan", "plan_evaluations"]
 
 Array = npt.NDArray[np.float64]
 

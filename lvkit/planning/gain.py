@@ -25,8 +25,6 @@ from lvkit.beta import evidence, response, score_terms
 from lvkit.scoretable import Coefficients
 from lvkit.tails import beta_above, beta_below
 
-__all__ = ["Candidates", "Quantity", "score_information"]
-
 Array = npt.NDArray[np.float64]
 
 _NODES = 21

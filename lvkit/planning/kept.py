@@ -17,7 +17,6 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["kept"]
 
 T = TypeVar("T")
 

@@ -21,8 +21,6 @@ import numpy.typing as npt
 from lvkit.errors import LvkitError
 from lvkit.planning.cost import Cost, log_ratio
 
-__all__ = ["BRACKET", "Limits", "Span"]
-
 Array = npt.NDArray[np.float64]
 
 BRACKET = (1e-3, 1e7)

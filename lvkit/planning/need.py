@@ -29,7 +29,6 @@ from lvkit.planning.words import (
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["Need", "required_compute"]
 
 Array = npt.NDArray[np.float64]
 

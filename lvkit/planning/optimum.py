@@ -19,8 +19,6 @@ import numpy.typing as npt
 
 from lvkit.planning.limits import Span
 
-__all__ = ["bend", "parabola_top", "search_top"]
-
 Array = npt.NDArray[np.float64]
 
 Value = Callable[[Array, Array], Array]

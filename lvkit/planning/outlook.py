@@ -29,7 +29,6 @@ from lvkit.structure import Frame
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["AVERAGE", "Centre", "Draws", "centre", "check_family", "draws"]
 
 Array = npt.NDArray[np.float64]
 

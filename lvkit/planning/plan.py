@@ -29,7 +29,6 @@ from lvkit.planning.target import Target
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["Plan", "check_budgets", "containing", "plan_compute"]
 
 Array = npt.NDArray[np.float64]
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["Region"]
 
 Array = npt.NDArray[np.float64]
 

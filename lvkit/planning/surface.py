@@ -30,7 +30,6 @@ from lvkit.structure import read_only
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["Surface", "learn_surface"]
 
 Array = npt.NDArray[np.float64]
 

@@ -14,7 +14,6 @@ from lvkit.errors import LvkitError, nearest
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["Target", "find_name", "read_target"]
 
 Array = npt.NDArray[np.float64]
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from lvkit.parameters import Parameters
     from lvkit.results import Fit
 
-__all__ = ["SLOPES", "WithinBetween", "within_between"]
 
 Array = npt.NDArray[np.float64]
 

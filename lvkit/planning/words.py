@@ -18,19 +18,6 @@ if TYPE_CHECKING:
     from lvkit.planning.plan import Plan
     from lvkit.results import Fit
 
-__all__ = [
-    "amount",
-    "as_html",
-    "association",
-    "attributes_outside",
-    "bound",
-    "flops",
-    "open_ends",
-    "plan_words",
-    "size",
-    "tokens",
-    "undetermined",
-]
 
 _SAME = 1e-6
 """Tokens per parameter that differ by a smaller share are the same."""

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from lvkit.planning.comparison import PlanComparison
 
-__all__ = ["plot_plan_comparison"]
 
 _SAME = 1e-6
 """Ratios whose logarithms differ by less are one."""

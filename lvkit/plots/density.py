@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from lvkit.posterior import FamilyPosterior
 
-__all__ = ["plot_family_density"]
 
 Array = npt.NDArray[np.float64]
 

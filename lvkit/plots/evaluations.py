@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from lvkit.planning.evaluations import EvaluationPlan
 
-__all__ = ["plot_evaluations"]
 
 _WHAT = {"items": "items", "given": "cost"}
 

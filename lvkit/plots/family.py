@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from lvkit.predict import Prediction
     from lvkit.results import Fit
 
-__all__ = ["plot_family_growth", "plot_family_place"]
 
 _COLUMNS = 4
 """Squares beside each other."""

@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from lvkit.results import Fit
     from lvkit.select import Selection
 
-__all__ = [
-    "plot_correlation",
-    "plot_criterion",
-    "plot_families",
-    "plot_fitted",
-    "plot_loadings",
-    "plot_trace",
-]
 
 _CRITERIA = {"aic": ("AIC", 0, "o"), "bic": ("BIC", 1, "s")}
 

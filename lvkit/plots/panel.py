@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from lvkit.panel import Panel
 
-__all__ = ["plot_missing", "plot_score_correlations", "plot_scores"]
 
 Array = npt.NDArray[np.float64]
 

@@ -18,18 +18,6 @@ if TYPE_CHECKING:
 
     from lvkit.planning.plan import Plan
 
-__all__ = [
-    "best_dots",
-    "plan_view",
-    "plot_plan",
-    "plot_plan_ground",
-    "plot_plan_path",
-    "plot_plan_value",
-    "spread",
-    "target_name",
-    "typed",
-    "write_beside",
-]
 
 Array = npt.NDArray[np.float64]
 View = tuple[tuple[float, float], tuple[float, float]]

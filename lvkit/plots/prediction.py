@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     from lvkit.panel import Panel
     from lvkit.predict import Prediction
 
-__all__ = [
-    "plot_backtest_calibration",
-    "plot_backtest_errors",
-    "plot_forecast",
-    "plot_forecast_ground",
-    "plot_forecast_intervals",
-    "plot_prediction",
-]
 
 _COLUMNS = 3
 

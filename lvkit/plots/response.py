@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from lvkit.curve import ResponseCurve
 
-__all__ = ["plot_response", "plot_response_curve", "plot_response_ground"]
 
 _POINTS = 121
 _EDGE = 0.0025

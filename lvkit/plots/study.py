@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from lvkit.study import Study
 
-__all__ = ["plot_study_errors", "plot_study_normality"]
 
 _MARKERS = "osD^vP*X"
 _POINTS = 199

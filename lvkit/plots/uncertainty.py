@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from lvkit.results import Fit
 
-__all__ = ["plot_family_map", "plot_loading_intervals"]
 
 Array = npt.NDArray[np.float64]
 

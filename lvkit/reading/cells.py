@@ -19,22 +19,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = [
-    "Places",
-    "as_flags",
-    "bare_name",
-    "close_name",
-    "column_numbers",
-    "content_digest",
-    "is_blank",
-    "parse_flag",
-    "parse_number",
-    "show_cell",
-    "show_number",
-    "text_remedy",
-    "without_rounding",
-]
-
 _BLANK = frozenset({"", "na", "n/a", "nan", "<na>", "null"})
 _ROUNDING = 1e-9  # relative to the largest score
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}

@@ -15,8 +15,6 @@ import pandas as pd
 
 from lvkit.reading.cells import column_numbers, without_rounding
 
-__all__ = ["doubtful_features", "note_on_doubts", "raw_count"]
-
 _SHOWN = 5
 _UNITS = {"params_b": (1e5, "billions", "1e9"), "tokens_t": (1e4, "trillions", "1e12")}
 """Largest value by column, with its unit: a hundred trillion parameters, ten quadrillion tokens."""

@@ -21,8 +21,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["failed_run_notes"]
-
 _SHOWN = 5
 _ITEMS = 100  # questions of a benchmark that does not say how many it has
 _IMPOSSIBLE = 1e-4  # probability of guessing every question wrong

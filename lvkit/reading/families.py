@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 
 from lvkit.reading.model_names import without_size
 
-__all__ = ["family_from_name", "strays"]
-
 
 def family_from_name(name: str) -> str:
     """Return a model's name without its size, in lower case: its family.

@@ -20,19 +20,6 @@ from lvkit.errors import LvkitError, Problem, nearest
 from lvkit.reading.cells import bare_name, close_name, is_blank, parse_number
 from lvkit.reading.names import by_name, name_text
 
-__all__ = [
-    "BENCHMARK_COLUMNS",
-    "MODEL_COLUMNS",
-    "NAME_COLUMNS",
-    "BenchmarksLike",
-    "FamilyLike",
-    "asked_benchmarks",
-    "asked_features",
-    "benchmark_table",
-    "header_problems",
-    "without_unnamed",
-]
-
 FamilyLike = str | Mapping[str, str] | Callable[[str], str] | None
 """Where families come from; see :meth:`lvkit.Panel.from_frame`."""
 

@@ -23,8 +23,6 @@ from lvkit.reading.cells import Places, column_numbers, is_blank, show_number
 from lvkit.reading.names import name_text
 from lvkit.reading.score_units import ScoreUnit, as_fractions, score_units
 
-__all__ = ["Converted", "convert", "is_export", "name_from_link"]
-
 _V1 = {
     "ARC": "arc",
     "HellaSwag": "hellaswag",

@@ -11,8 +11,6 @@ import math
 import re
 from typing import NamedTuple
 
-__all__ = ["NamedSize", "size_in_name", "without_size"]
-
 # 34b, 1.5b, 560m, 1.5t, 8x22b, 70bx2, and the unit inside the number: 1b1, 7b1. A number may follow
 # a word directly (opt125m), but not a single letter: v2b is none.
 _TOTAL = re.compile(

@@ -20,8 +20,6 @@ import pandas as pd
 from lvkit.errors import LvkitError, Problem
 from lvkit.reading.cells import is_blank
 
-__all__ = ["by_name", "name_notes", "name_text", "no_name", "number_names", "plain_name"]
-
 _SHOWN = 3
 
 _HIDDEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0]")

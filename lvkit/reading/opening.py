@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from lvkit.panel import Panel
     from lvkit.reading.readers import CheckReport
 
-__all__ = ["check_opened", "open_panel"]
-
 
 def open_panel(
     data: str | os.PathLike[str] | None = None,

@@ -31,8 +31,6 @@ from lvkit.reading.tables import Table, is_parquet, open_table, parse_csv, with_
 from lvkit.reading.unknown_columns import date_notes
 from lvkit.reading.validation import validated
 
-__all__ = ["CheckReport", "Layout", "check_file", "check_panel", "panel_from_csv", "read_panel"]
-
 Layout = Literal["auto", "lvkit", "leaderboard"]
 
 

@@ -19,15 +19,6 @@ import pandas as pd
 from lvkit.errors import Problem
 from lvkit.reading.cells import parse_number, show_number, without_rounding
 
-__all__ = [
-    "ScoreUnit",
-    "as_fractions",
-    "below_chance_notes",
-    "percent_signs",
-    "score_units",
-    "unit_problem",
-]
-
 ScoreUnit = Literal["fraction", "percent", "mixed", "low", "neither"]
 """What a column holds: fractions, perhaps with a few wrong cells; percentages; numbers on both
 sides of 1, which leaves it open; nothing above 1, beside columns in percent; mostly numbers above

@@ -21,8 +21,6 @@ from lvkit.reading.tables import parse_csv
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["family_rule", "read_benchmarks", "read_families"]
-
 
 def family_rule(text: str | None) -> str | dict[str, str] | None:
     """Return a rule for families as the library takes it, from what was typed in a shell.

@@ -23,20 +23,6 @@ from lvkit.reading.cells import column_numbers, show_cell, show_number
 from lvkit.reading.doubts import raw_count
 from lvkit.reading.model_names import NamedSize
 
-__all__ = [
-    "OWN_UNITS",
-    "ColumnUnit",
-    "SizeColumn",
-    "contradictions",
-    "header_units",
-    "misread_column",
-    "number_with_unit",
-    "read_sizes",
-    "smaller_unit",
-    "too_large",
-    "unusual_ratio",
-]
-
 _Floats = npt.NDArray[np.float64]
 _SHOWN = 5
 _LARGEST = {"params_b": 5e3, "tokens_t": 100.0}

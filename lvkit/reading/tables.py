@@ -23,8 +23,6 @@ from lvkit.reading.cells import Places, as_flags, is_blank, parse_number
 from lvkit.reading.names import name_text, plain_name
 from lvkit.spreadsheet import as_written
 
-__all__ = ["Table", "is_parquet", "open_table", "parse_csv", "with_types"]
-
 _SHOWN = 10
 _TITLE = 5  # lines that may stand above a table
 _MOST_CELLS = 20_000_000  # a small file may unpack to more than the memory holds

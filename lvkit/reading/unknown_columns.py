@@ -17,8 +17,6 @@ import pandas as pd
 from lvkit.reading.cells import is_blank, parse_number, show_cell
 from lvkit.reading.doubts import doubtful_features, note_on_doubts
 
-__all__ = ["date_notes", "unknown_column_notes"]
-
 _FEWEST = 4  # cells that tell percentages from other numbers
 _MOSTLY = 0.8  # share of numbers in a column that is meant to hold numbers
 _LARGEST = 20.0  # a benchmark in percent has a score above this

@@ -62,8 +62,6 @@ from lvkit.reading.size_units import (
 )
 from lvkit.reading.unknown_columns import unknown_column_notes
 
-__all__ = ["Checked", "validated"]
-
 _Floats = npt.NDArray[np.float64]
 _SHOWN = 10
 

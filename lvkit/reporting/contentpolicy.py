@@ -10,8 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 
-__all__ = ["content_policy"]
-
 # Pictures are in the page; style sheets and the style attributes that pandas writes are inline.
 _NEEDED = ("default-src 'none'", "img-src data:", "style-src 'unsafe-inline'")
 _FORBIDDEN = ("base-uri 'none'", "form-action 'none'")

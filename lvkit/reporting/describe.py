@@ -45,27 +45,6 @@ if TYPE_CHECKING:
     from lvkit.results import Fit
     from lvkit.select import Selection
 
-__all__ = [
-    "describe_backtest_calibration",
-    "describe_backtest_errors",
-    "describe_correlation",
-    "describe_criterion",
-    "describe_families",
-    "describe_family_density",
-    "describe_family_map",
-    "describe_fitted",
-    "describe_loading_intervals",
-    "describe_loadings",
-    "describe_missing",
-    "describe_plan_comparison",
-    "describe_plan_value",
-    "describe_prediction",
-    "describe_response",
-    "describe_score_correlations",
-    "describe_scores",
-    "describe_trace",
-]
-
 
 def describe_scores(panel: Panel, benchmark: str, *, against: str = "params_b") -> str:
     """Say what :func:`lvkit.plots.plot_scores` shows."""

@@ -28,18 +28,6 @@ if TYPE_CHECKING:
     from lvkit.predict import Prediction
     from lvkit.results import Fit
 
-__all__ = [
-    "describe_family_growth",
-    "describe_family_place",
-    "expected_scores",
-    "forecast_words",
-    "measured_scores",
-    "members",
-    "near_words",
-    "place_words",
-    "places_table",
-    "who_they_are",
-]
 
 _UNSURE = 0.5
 """A standing whose posterior standard deviation is larger, of 1 among families, is hardly known."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lvkit.model import LatentSkillModel
     from lvkit.panel import Panel
 
-__all__ = ["NEAR", "HeldOut", "hold_out"]
 
 _DRAWS = 500
 """Draws behind each prediction."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from lvkit.results import Fit
     from lvkit.select import Selection
 
-__all__ = ["MIME", "KeyNumbers", "document_of", "family_numbers", "interpreted", "key_numbers"]
 
 MIME = "application/vnd.lvkit.key-numbers+json"
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from lvkit.results import Fit
     from lvkit.select import Selection
 
-__all__ = ["mistrust", "standings"]
 
 _ALIKE = 0.8
 """Skills whose standings are correlated by more are hardly two."""

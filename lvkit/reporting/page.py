@@ -19,8 +19,6 @@ from nbconvert import HTMLExporter
 
 from lvkit.reporting.contentpolicy import content_policy
 
-__all__ = ["contents_of", "html_page", "section_of"]
-
 _ASIDE = {"notebook-only"}
 _SETTINGS = {"parameters", "injected-parameters"}
 

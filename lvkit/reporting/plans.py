@@ -28,15 +28,6 @@ if TYPE_CHECKING:
     from lvkit.planning.plan import Plan
     from lvkit.results import Fit
 
-__all__ = [
-    "FamilyPlans",
-    "describe_evaluations",
-    "describe_plan",
-    "evaluation_words",
-    "family_evaluations",
-    "plan_family",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class FamilyPlans:

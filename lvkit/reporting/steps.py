@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from lvkit.panel import Panel
     from lvkit.results import Fit
 
-__all__ = ["read_through", "report_fit", "report_panel"]
-
 
 def report_panel(data: str = "", *, fit: str = "", **opening: Any) -> Panel:
     """Return the table a report is about.

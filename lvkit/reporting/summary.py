@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from lvkit.results import Fit
     from lvkit.select import Selection
 
-__all__ = ["left_out", "summarise"]
-
 
 def summarise(selection: Selection, fit: Fit) -> Prose:
     """Tell what was found, in plain words.

@@ -20,16 +20,6 @@ from lvkit.facts import SCALE_FEATURES, fitted_errors, main_skills, scale_effect
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = [
-    "Prose",
-    "company",
-    "errors",
-    "extremes",
-    "features_of",
-    "listed",
-    "pairs",
-    "signed",
-]
 
 _MARKUP = {ord(sign): f"&#{ord(sign)};" for sign in "\\`*_[]<>#|~$&"}
 

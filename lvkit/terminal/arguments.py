@@ -17,27 +17,6 @@ from lvkit.quoting import split_quoted, unquoted
 if TYPE_CHECKING:
     from lvkit.panel import Panel
 
-__all__ = [
-    "CLIP",
-    "Anchors",
-    "Benchmarks",
-    "Clip",
-    "Complete",
-    "DropInvalid",
-    "Family",
-    "FamilySlopes",
-    "Features",
-    "File",
-    "Floor",
-    "Jobs",
-    "Json",
-    "Seed",
-    "Skills",
-    "Starts",
-    "anchors_in",
-    "check_file_given",
-    "panel_in",
-]
 
 CLIP = 0.0025
 

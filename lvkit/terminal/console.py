@@ -25,8 +25,6 @@ from lvkit.documents import plain
 from lvkit.errors import LvkitError, LvkitWarning, Problem
 from lvkit.terminal.options import in_options, problem_in_options
 
-__all__ = ["InterruptError", "printable", "result", "run", "say", "watching"]
-
 # Control characters other than tab and newline, separators of lines and paragraphs that not every
 # program takes for such, and marks that change the direction of text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

@@ -19,7 +19,6 @@ from lvkit.errors import Problem
 if TYPE_CHECKING:
     from lvkit.reading.readers import CheckReport
 
-__all__ = ["in_options", "problem_in_options", "report_in_options"]
 
 _OPTIONS = {
     "attributes": "--with",

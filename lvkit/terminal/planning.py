@@ -22,7 +22,6 @@ from lvkit.terminal.printed import need_text, plan_text
 if TYPE_CHECKING:
     from lvkit.results import Fit
 
-__all__ = ["need", "plan"]
 
 FitFile = Annotated[
     Path | None,

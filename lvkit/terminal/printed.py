@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from lvkit.reading.readers import CheckReport
     from lvkit.results import Fit
 
-__all__ = ["check_text", "fit_text", "need_text", "panel_text", "plan_text", "table"]
-
 
 def table(frame: pd.DataFrame, *, digits: int = 2) -> str:
     """Return a table as aligned text, indented; what is missing is left blank."""

@@ -38,7 +38,6 @@ from lvkit.terminal.console import InterruptError, result, watching
 if TYPE_CHECKING:
     from lvkit.batch.source import Source
 
-__all__ = ["report"]
 
 Output = Annotated[Path, typer.Option(help="Folder to write to.")]
 MaxSkills = Annotated[

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-MODULES = sorted((ROOT / "widgets").glob("*.py"))
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
@@ -36,14 +34,3 @@ def test_there_is_no_other_widget() -> None:
     assert dir(lvkit.widgets) == sorted(lvkit.widgets.__all__)
     with pytest.raises(AttributeError, match="no attribute 'explore'"):
         lvkit.widgets.explore  # noqa: B018
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
-def test_each_module_opens_with_a_docstring_and_has_its_tests(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-    assert ast.get_docstring(tree)
-    names = [target for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)
-             for target in ast.walk(node) if isinstance(target, ast.Name)]  # fmt: skip
-    assert "__all__" in {name.id for name in names}
-    if path.name != "__init__.py":
-        assert (Path(__file__).parent / f"test_{path.name}").is_file()
