@@ -36,12 +36,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="auto",
         help="run the tests that use a browser: where there is one (auto), always, or never",
     )
+    parser.addoption(
+        "--update-messages",
+        action="store_true",
+        help="write tests/messages.yaml anew for the tests that run, instead of comparing with it",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     from browser_tests import BrowserTests
+    from golden import Messages
 
     config.pluginmanager.register(BrowserTests(config.getoption("--browser-tests")))
+    config.pluginmanager.register(Messages(config.getoption("--update-messages")))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

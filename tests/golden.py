@@ -1,0 +1,163 @@
+"""The wording of errors, warnings and sentences, in one file that a reviewer reads as a diff.
+
+Tests check fields, names and numbers. Where the sentence itself matters, a test calls the fixture
+`message` with it, and the sentence is compared with the test's entry in `tests/messages.yaml`::
+
+    def test_a_level_is_a_probability(message):
+        with refused("level", 95) as error:
+            check_level(95)
+        message(error)
+
+After the wording has changed, write the file anew and read its diff::
+
+    pytest --update-messages             # without -n; or only some of the tests
+    git diff tests/messages.yaml
+
+An entry belongs to a test by the name of its file, without the folder, and the name of the test
+with its parameters. A test may call `message` several times: its messages are kept in order. The
+path of `tmp_path` is written as ``<folder>``. Whatever else differs from run to run (times,
+versions, the words of another library) must not be part of a message.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import lvkit as lv
+
+FILE = Path(__file__).with_name("messages.yaml")
+HEADER = "# The wording that tests compare: see golden.py for how it is written.\n"
+
+
+def read_messages(file: Path = FILE) -> dict[str, dict[str, list[str]]]:
+    """The messages of each test of each file of tests."""
+    import yaml
+
+    return yaml.safe_load(file.read_text(encoding="utf-8")) or {} if file.exists() else {}
+
+
+class Name(str):
+    """A key: the name of a test or of its file, on one line."""
+
+
+def write_messages(messages: dict[str, dict[str, list[str]]], file: Path = FILE) -> None:
+    """Write all messages in order of their tests' names, each line of a text as a line."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def block(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
+
+    Dumper.add_representer(str, block)
+    Dumper.add_representer(Name, yaml.SafeDumper.represent_str)
+    named = {}
+    for path, tests in messages.items():
+        if some := {Name(test): texts for test, texts in tests.items() if texts}:
+            named[Name(path)] = some
+    body = yaml.dump(named, Dumper=Dumper, allow_unicode=True, width=10**6) if named else ""
+    file.write_text(HEADER + body, encoding="utf-8")
+
+
+def parts(node_id: str) -> tuple[str, str]:
+    """The name of the file, without its folder, and the name of the test in it."""
+    path, _, test = node_id.partition("::")
+    return Path(path).name, test
+
+
+class Messages:
+    """A plugin for pytest: the fixture `message`, and the messages written anew on demand."""
+
+    def __init__(self, update: bool, file: Path = FILE) -> None:
+        self.update, self.file = update, file
+        self.stored = read_messages(file)
+        self.heard: dict[str, list[str]] = {}  # by node id
+        self.collected: list[str] = []
+        self.whole = True  # no test of the files that run was left out
+
+    @pytest.fixture
+    def message(self, request: pytest.FixtureRequest) -> Callable[[object], None]:
+        """Compare the wording of an error, a warning or a text with the test's golden entry."""
+        heard = self.heard[request.node.nodeid] = []
+
+        def compare(text: object) -> None:
+            text = text.value if isinstance(text, pytest.ExceptionInfo) else text
+            shown = str(getattr(text, "message", text))  # of a recorded warning
+            if "tmp_path" in request.fixturenames:
+                shown = shown.replace(str(request.getfixturevalue("tmp_path")), "<folder>")
+            heard.append(shown)
+            if not self.update:
+                self.compare(request.node.nodeid, len(heard), shown)
+
+        return compare
+
+    def compare(self, node_id: str, number: int, shown: str) -> None:
+        """Fail, with a diff, where a text is not the stored one."""
+        __tracebackhide__ = True
+        path, test = parts(node_id)
+        stored = self.stored.get(path, {}).get(test, [])
+        before = stored[number - 1] if number <= len(stored) else None
+        if before != shown:
+            lines = difflib.ndiff((before or "").splitlines(), shown.splitlines())
+            what = "has changed" if before is not None else "is not in messages.yaml"
+            diff = "\n".join(line.rstrip("\n") for line in lines)
+            pytest.fail(f"message {number} {what} (pytest --update-messages writes it):\n{diff}")
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        if self.update and config.getoption("numprocesses", None):
+            raise pytest.UsageError("--update-messages runs in one process: leave out -n")
+        self.whole = not any("::" in argument for argument in config.args)
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.whole = self.whole and not items
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.collected = [item.nodeid for item in session.items]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not report.passed and self.update:  # a test that failed or was skipped keeps its entry
+            self.heard.pop(report.nodeid, None)
+        elif self.update and report.when == "call":
+            self.heard.setdefault(report.nodeid, [])  # and one that calls `message` no more, none
+
+    def pytest_sessionfinish(self) -> None:
+        if self.update:
+            write_messages(self.updated(), self.file)
+
+    def updated(self) -> dict[str, dict[str, list[str]]]:
+        """What was stored, with the messages of the tests that ran and without those gone."""
+        files = Counter(path.name for path in self.file.parent.rglob("test_*.py"))
+        ran = Counter(Path(path).name for path in {i.partition("::")[0] for i in self.collected})
+        names = {parts(node_id) for node_id in self.collected}
+        kept = {path: dict(tests) for path, tests in self.stored.items() if path in files}
+        for path in kept:
+            if self.whole and ran[path] == files[path]:
+                kept[path] = {test: t for test, t in kept[path].items() if (path, test) in names}
+        owner: dict[tuple[str, str], str] = {}
+        for node_id, heard in sorted(self.heard.items(), key=lambda item: len(item[1])):
+            path, test = parts(node_id)
+            if heard and owner.setdefault((path, test), node_id) != node_id:
+                raise pytest.UsageError(f"{node_id} and {owner[path, test]} need different names")
+            if heard or ran[path] == files[path]:  # else it may be a test of another file
+                kept.setdefault(path, {})[test] = heard
+        return kept
+
+
+@contextmanager
+def refused(
+    where: str | None = None, *quoted: object, kind: type[lv.LvkitError] = lv.LvkitError
+) -> Iterator[pytest.ExceptionInfo[lv.LvkitError]]:
+    """Expect an error at a place (the `where` of its first problem) that quotes some values."""
+    with pytest.raises(kind) as error:
+        yield error
+    if where is not None:
+        assert error.value.problems[0].where == where
+    for value in quoted:
+        assert str(value) in str(error.value)

@@ -1,0 +1,94 @@
+"""The golden file of messages: what it compares, and how it is written anew."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from golden import Messages, parts, read_messages, refused, write_messages
+
+import lvkit as lv
+from lvkit.checks import check_level
+
+TESTS = Path(__file__).parent
+while TESTS.name != "tests":
+    TESTS = TESTS.parent
+
+
+def test_every_entry_belongs_to_a_test():
+    tests = {}
+    for file in TESTS.rglob("test_*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        tests.setdefault(file.name, set()).update(names)
+    for file, entries in read_messages().items():
+        for test in entries:
+            assert test.partition("[")[0] in tests.get(file, ()), (file, test)
+
+
+def test_messages_are_read_as_they_were_written(tmp_path):
+    texts = [
+        "one line",
+        "two\nlines: 'a' and \"b\"\n",
+        "  indented\n\n and  \nß \x1b[1m",
+        "",
+    ]
+    messages = {"test_a.py": {"test_b[x: y]": texts, "test_none": []}, "test_c.py": {"test_d": []}}
+    write_messages(messages, tmp_path / "messages.yaml")
+    assert read_messages(tmp_path / "messages.yaml") == {"test_a.py": {"test_b[x: y]": texts}}
+
+
+@pytest.fixture
+def stored(tmp_path):
+    (tmp_path / "deep").mkdir()
+    for name in ("test_a.py", "deep/test_b.py", "test_b.py"):
+        (tmp_path / name).touch()
+    old = {
+        "test_a.py": {"test_one": ["old"], "test_gone": ["old"]},
+        "test_b.py": {"test_two": ["old"], "test_three": ["old"]},
+        "test_lost.py": {"test_four": ["old"]},
+    }
+    write_messages(old, tmp_path / "messages.yaml")
+    return Messages(True, tmp_path / "messages.yaml")
+
+
+def test_a_run_replaces_the_entries_of_its_tests_and_drops_those_gone(stored):
+    stored.collected = ["tests/test_a.py::test_one", "tests/test_b.py::test_two"]
+    stored.heard = {"tests/test_a.py::test_one": ["new", "more"], "tests/test_b.py::test_two": []}
+    stored.pytest_sessionfinish()
+    assert read_messages(stored.file) == {
+        "test_a.py": {"test_one": ["new", "more"]},
+        "test_b.py": {"test_three": ["old"], "test_two": ["old"]},  # of deep/test_b.py, maybe
+    }
+
+
+def test_a_run_of_single_tests_drops_no_other(stored):
+    stored.whole = False
+    stored.collected = ["tests/test_a.py::test_one"]
+    stored.heard = {"tests/test_a.py::test_one": ["new"]}
+    assert stored.updated()["test_a.py"] == {"test_one": ["new"], "test_gone": ["old"]}
+
+
+def test_two_tests_cannot_share_an_entry(stored):
+    stored.heard = {"tests/test_b.py::test_two": ["1"], "tests/deep/test_b.py::test_two": ["2"]}
+    with pytest.raises(pytest.UsageError, match="test_two"):
+        stored.updated()
+
+
+@pytest.mark.parametrize(("number", "shown"), [(1, "older"), (2, "old")])
+def test_another_wording_or_one_more_message_fails(stored, number, shown):
+    stored.compare("tests/x/test_a.py::test_one", 1, "old")
+    with pytest.raises(pytest.fail.Exception, match=rf"message {number} .*\n(.*\n)*\+ {shown}"):
+        stored.compare("tests/x/test_a.py::test_one", number, shown)
+
+
+def test_a_refusal_is_held_to_its_place_and_its_values():
+    with refused("level", 95) as error:
+        check_level(95)
+    assert isinstance(error.value, lv.LvkitError)
+    for where, quoted in [("share", 95), ("level", 96)]:
+        with pytest.raises(AssertionError), refused(where, quoted):
+            check_level(95)
+
+
+def test_an_entry_is_named_by_file_and_test_only():
+    assert parts("tests/deep/test_a.py::test_b[c::d/e]") == ("test_a.py", "test_b[c::d/e]")
