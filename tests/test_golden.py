@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from golden import Messages, parts, read_messages, refused, write_messages
+from golden import Messages, check_quoted, parts, read_messages, refused, same, write_messages
 
 import lvkit as lv
 from lvkit.checks import check_level
@@ -92,3 +92,24 @@ def test_a_refusal_is_held_to_its_place_and_its_values():
 
 def test_an_entry_is_named_by_file_and_test_only():
     assert parts("tests/deep/test_a.py::test_b[c::d/e]") == ("test_a.py", "test_b[c::d/e]")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "alike"),
+    [
+        ("from 0.99 to 1.5 of 3", "from 1.00 to 1.4 of 3", True),
+        ("from 0.97", "from 0.99", False),
+        ("from 0.97", "from 0.9", False),
+        ("3 of 4", "2 of 4", False),
+        ("at 0.5 of 2", "of 0.5 of 2", False),
+    ],
+)
+def test_decimals_may_differ_in_their_last_digit(before, now, alike):
+    assert same(before, now) == alike
+
+
+def test_values_that_a_text_must_quote_are_whole_words():
+    check_quoted("from 0.25 to 'mmlu'", [0.25, "mmlu", "'mmlu'"])
+    for value in ("mm", "0.2", 5):
+        with pytest.raises(AssertionError):
+            check_quoted("from 0.25 to 'mmlu'", [value])
