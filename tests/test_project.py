@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,32 @@ def test_import_lvkit_adds_nothing_slow_to_numpy_and_pandas() -> None:
     assert slow & set(done.stdout.split()) == set()
 
 
-def test_dir_of_lvkit_is_its_all() -> None:
-    assert sorted(lvkit.__all__) == dir(lvkit)
-    assert all(hasattr(lvkit, name) for name in lvkit.__all__)
+@pytest.mark.parametrize("package", ["lvkit", "lvkit.widgets"])
+def test_every_public_name_can_be_imported_and_dir_shows_no_others(package: str) -> None:
+    module = import_module(package)
+    names = {*module.__all__, *dir(module)}
+    assert {name for name in names if not hasattr(module, name)} == set()
+    assert len(dir(module)) < 30
+
+
+def test_names_of_the_first_release_can_still_be_imported() -> None:
+    before = """
+        AnchorSuggestions Backtest Batch Calibration CheckReport Cost EvaluationPlan FamilyPosterior
+        Fit FitCache LatentSkillModel Limits LvkitError LvkitWarning Need Panel Parameters Plan
+        PlanComparison Prediction ReportPaths Selection Study WithinBetween backtest check_file
+        compare compare_plans load_fit load_leaderboard plan_compute plan_evaluations read_panel
+        required_compute run_report run_reports select_skills simulate simulate_models
+        simulation_study within_between
+    """
+    assert set(before.split()) <= set(lvkit.__all__)
+
+
+def test_dir_shows_a_newcomer_what_to_call_and_leaves_out_what_is_returned() -> None:
+    names = set(dir(lvkit))
+    assert names >= {"load_leaderboard", "read_panel", "check_file", "Panel", "LatentSkillModel"}
+    assert names >= {"select_skills", "compare", "backtest", "plan_compute", "required_compute"}
+    assert names >= {"load_fit", "LvkitError", "PAPER_ANCHORS", "plots", "widgets"}
+    assert names.isdisjoint({"Fit", "Selection", "Backtest", "Prediction", "Plan"})
 
 
 def test_no_file_holds_the_path_of_a_machine() -> None:

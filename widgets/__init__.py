@@ -15,42 +15,17 @@ the next cell.
 ========================  ==========================================================
 
 Modules in this package import each other relatively: it stands beside ``lvkit`` in the sources and
-inside it where it is installed. Names are loaded when they are first used (PEP 562).
+inside it where it is installed. Names are loaded when they are first used; ``__init__.pyi`` lists
+them.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+
+import lazy_loader
 
 from lvkit.errors import LvkitError
-
-if TYPE_CHECKING:
-    from .panel import explore_panel
-    from .planning import plan_budget
-    from .prediction import predict_scores
-    from .reading import interpret_skills
-    from .response import response_curve
-    from .skills import choose_skills
-
-_HOMES = {
-    "choose_skills": "skills",
-    "explore_panel": "panel",
-    "interpret_skills": "reading",
-    "plan_budget": "planning",
-    "predict_scores": "prediction",
-    "response_curve": "response",
-}
-
-__all__ = [
-    "choose_skills",
-    "explore_panel",
-    "interpret_skills",
-    "plan_budget",
-    "predict_scores",
-    "response_curve",
-]
 
 if find_spec("ipywidgets") is None:
     raise LvkitError(
@@ -59,14 +34,4 @@ if find_spec("ipywidgets") is None:
         remedy="Install lvkit[lab].",
     )
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'lvkit.widgets' has no attribute '{name}'")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,49 @@
+# What `import lvkit` offers. Type checkers read this file, and so does `lazy_loader` when the
+# package is imported: a name is written here once, and its module is loaded on first use.
+
+from . import plots as plots
+from . import widgets as widgets  # type: ignore[attr-defined]  # lies outside, see pyproject.toml
+from .anchors import AnchorSuggestions as AnchorSuggestions
+from .batch import Batch as Batch
+from .batch import run_reports as run_reports
+from .cache import FitCache as FitCache
+from .calibration import Calibration as Calibration
+from .comparison import compare as compare
+from .data import load_leaderboard as load_leaderboard
+from .errors import LvkitError as LvkitError
+from .errors import LvkitWarning as LvkitWarning
+from .facts import PAPER_ANCHORS as PAPER_ANCHORS
+from .holdout import Backtest as Backtest
+from .holdout import backtest as backtest
+from .model import LatentSkillModel as LatentSkillModel
+from .panel import Panel as Panel
+from .parameters import Parameters as Parameters
+from .planning import Cost as Cost
+from .planning import EvaluationPlan as EvaluationPlan
+from .planning import Limits as Limits
+from .planning import Need as Need
+from .planning import Plan as Plan
+from .planning import PlanComparison as PlanComparison
+from .planning import WithinBetween as WithinBetween
+from .planning import compare_plans as compare_plans
+from .planning import plan_compute as plan_compute
+from .planning import plan_evaluations as plan_evaluations
+from .planning import required_compute as required_compute
+from .planning import within_between as within_between
+from .posterior import FamilyPosterior as FamilyPosterior
+from .predict import Prediction as Prediction
+from .reading.readers import CheckReport as CheckReport
+from .reading.readers import check_file as check_file
+from .reading.readers import read_panel as read_panel
+from .report import ReportPaths as ReportPaths
+from .report import run_report as run_report
+from .results import Fit as Fit
+from .select import Selection as Selection
+from .select import select_skills as select_skills
+from .simulation import simulate as simulate
+from .simulation import simulate_models as simulate_models
+from .storage import load_fit as load_fit
+from .study import Study as Study
+from .study import simulation_study as simulation_study
+
+__version__: str
