@@ -12,7 +12,8 @@ import pytest
 import lvkit as lv
 from lvkit.data import load_leaderboard
 from lvkit.errors import LvkitError
-from lvkit.features import DEFAULT_FEATURES, FeatureMap
+from lvkit.features import FeatureMap
+from lvkit.formula import DEFAULT_FEATURES
 from lvkit.terminal.options import in_options
 
 MODELS = pd.DataFrame(
