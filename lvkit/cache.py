@@ -26,11 +26,11 @@ import pandas as pd
 
 from lvkit.archive import pack, parse_json, unpack
 from lvkit.checks import check_whole
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.files import make_folder, write_whole
 from lvkit.jsontable import Maybe, Record, Value, table_from_json, table_to_json
 from lvkit.model import LatentSkillModel
-from lvkit.panel import Panel
 from lvkit.results import Fit
 from lvkit.savedfit import SELECTION
 from lvkit.select import Selection, select_skills, skill_range

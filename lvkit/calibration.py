@@ -49,7 +49,7 @@ from lvkit.tails import beta_above, beta_below, censored, normal_scores
 from lvkit.workers import run
 
 if TYPE_CHECKING:
-    from lvkit.panel import Panel
+    from lvkit.data.panel import Panel
     from lvkit.results import Fit
 
 

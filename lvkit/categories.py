@@ -14,9 +14,9 @@ from typing import Any
 
 import pandas as pd
 
+from lvkit.data.cells import is_blank
 from lvkit.errors import LvkitError, nearest
 from lvkit.formula import as_name
-from lvkit.reading.cells import is_blank
 
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATES = (

@@ -105,7 +105,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Say what is in a file and how to mend what is wrong."""
-    from lvkit.reading.opening import check_opened
+    from lvkit.data.read import check_opened
 
     found = report_in_options(
         check_opened(file, family=family, benchmarks=benchmarks, drop_invalid=drop_invalid)

@@ -15,9 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lvkit.panel import Panel
+    from lvkit.data.panel import Panel
+    from lvkit.data.read import CheckReport
     from lvkit.planning import Cost, Limits, Need, Plan
-    from lvkit.reading.readers import CheckReport
     from lvkit.results import Fit
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
 
-    from lvkit.panel import Panel
+    from lvkit.data.panel import Panel
 
 
 GREY = "#9a9a9a"

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lvkit.data.model_names import size_in_name
 from lvkit.errors import LvkitWarning
-from lvkit.reading.model_names import size_in_name
 
 if TYPE_CHECKING:
     from lvkit.results import Fit

@@ -16,7 +16,7 @@ import pandas as pd
 from lvkit.errors import LvkitError, nearest
 
 if TYPE_CHECKING:
-    from lvkit.panel import Panel
+    from lvkit.data.panel import Panel
     from lvkit.posterior import FamilyPosterior
     from lvkit.results import Fit
     from lvkit.select import Selection

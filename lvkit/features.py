@@ -17,6 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.categories import as_categories, check_learned, is_text
+from lvkit.data.cells import is_blank, parse_number
+from lvkit.data.doubts import raw_count
 from lvkit.design_matrix import State, design_matrix
 from lvkit.errors import LvkitError, Problem, count, nearest
 from lvkit.formula import (
@@ -25,8 +27,6 @@ from lvkit.formula import (
     in_backticks,
     parse_formula,
 )
-from lvkit.reading.cells import is_blank, parse_number
-from lvkit.reading.doubts import raw_count
 
 _LOGS = {"log_params": "params_b", "log_tokens": "tokens_t"}
 _COLLINEAR = 1e-7

@@ -17,6 +17,7 @@ import pandas as pd
 
 from lvkit.anchors import anchor_reliability, suggest_anchors
 from lvkit.checks import check_whole, check_workers
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning, count, nearest
 from lvkit.estimation import (
     Ascent,
@@ -29,7 +30,6 @@ from lvkit.estimation import (
 from lvkit.estimation.starts import principal, shaken
 from lvkit.marginal import Marginal
 from lvkit.model import LatentSkillModel
-from lvkit.panel import Panel
 from lvkit.parameters import anchor, check_anchors
 from lvkit.preparation import Prepared, prepare
 from lvkit.progress import ProgressChoice, progress_bar

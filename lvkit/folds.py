@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lvkit.panel import Panel
+from lvkit.data.panel import Panel
 
 
 @dataclass(frozen=True)

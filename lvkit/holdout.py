@@ -15,12 +15,12 @@ import pandas as pd
 
 from lvkit.calibration import calibrate, records
 from lvkit.checks import check_level, check_whole, check_workers
+from lvkit.data.panel import Panel
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.fitting import fit_model, prepared_for
 from lvkit.folds import Fold, folds
 from lvkit.model import LatentSkillModel
-from lvkit.panel import Panel
 from lvkit.predict import INTERVALS, Prediction, predict
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.workers import run

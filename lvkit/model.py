@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lvkit.checks import check_names, check_whole
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, count, nearest
 from lvkit.formula import DEFAULT_FEATURES
-from lvkit.panel import Panel
 from lvkit.progress import ProgressChoice
 
 if TYPE_CHECKING:

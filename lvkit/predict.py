@@ -20,11 +20,11 @@ import pandas as pd
 
 from lvkit.calibration import own_residuals
 from lvkit.checks import check_level, check_whole
+from lvkit.data.panel import Panel
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.extrapolation import warn_if_far
 from lvkit.identifiability import without_unit
-from lvkit.panel import Panel
 from lvkit.predictive import Predictive, predictive
 from lvkit.request import Request, read_request
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lvkit.data.cells import without_rounding
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, count
 from lvkit.facts import checked_names
-from lvkit.panel import Panel
-from lvkit.reading.cells import without_rounding
 
 if TYPE_CHECKING:
     from lvkit.holdout import Backtest

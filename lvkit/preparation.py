@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, Problem, nearest
 from lvkit.features import FeatureMap
-from lvkit.panel import Panel
 from lvkit.scoretable import ScoreTable
 from lvkit.structure import Frame
 

@@ -22,12 +22,12 @@ from lvkit.batch.job import FAILED, REPORT, Failure, Job, Outcome, require_jupyt
 from lvkit.batch.preflight import completed_settings
 from lvkit.batch.source import open_template
 from lvkit.checks import check_path, check_whole
+from lvkit.data.read import open_panel
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.files import make_folder, write_together, write_whole
 from lvkit.formula import DEFAULT_FEATURES
 from lvkit.outputs import check_output
 from lvkit.progress import ProgressChoice, progress_bar
-from lvkit.reading.opening import open_panel
 from lvkit.seals import is_sealed, sealed
 from lvkit.workfolder import work_folder
 

@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lvkit.data.cells import is_blank, parse_number, without_rounding
+from lvkit.data.names import name_text, no_name
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, nearest
 from lvkit.extrapolation import Beyond, beyond
-from lvkit.panel import Panel
 from lvkit.preparation import slope_position
-from lvkit.reading.cells import is_blank, parse_number, without_rounding
-from lvkit.reading.names import name_text, no_name
 from lvkit.scoretable import ScoreTable
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ import pandas as pd
 
 from lvkit import expected
 from lvkit.checks import check_level, check_names, check_whole
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, count
 from lvkit.freeparams import FreeParameters
 from lvkit.model import ANCHORS_EXAMPLE, LatentSkillModel
-from lvkit.panel import Panel
 from lvkit.parameters import Parameters, anchor, check_anchors, warn_if_alike
 from lvkit.preparation import Prepared
 from lvkit.progress import ProgressChoice

@@ -19,7 +19,7 @@ from lvkit.jsontable import Cells, Maybe, Record, Table, Value
 from lvkit.parameters import check_anchors
 
 if TYPE_CHECKING:
-    from lvkit.panel import Panel
+    from lvkit.data.panel import Panel
     from lvkit.results import Fit
 
 

@@ -18,13 +18,13 @@ import pandas as pd
 
 from lvkit.checks import check_whole, check_workers
 from lvkit.comparison import criteria
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.estimation import MarginalNewton, Report
 from lvkit.estimation.objective import Step
 from lvkit.estimation.starts import grown, principal, shaken
 from lvkit.fitting import Climb, climb_from, make_fit, objective_for, prepared_for
 from lvkit.model import LatentSkillModel
-from lvkit.panel import Panel
 from lvkit.preparation import Prepared
 from lvkit.progress import Progress, ProgressChoice, progress_bar
 from lvkit.results import Fit

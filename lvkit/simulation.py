@@ -15,10 +15,10 @@ import pandas as pd
 
 from lvkit.beta import response
 from lvkit.checks import check_whole
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, count
 from lvkit.features import FeatureMap
 from lvkit.formula import DEFAULT_FEATURES
-from lvkit.panel import Panel
 from lvkit.parameters import Parameters
 from lvkit.preparation import slope_position
 

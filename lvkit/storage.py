@@ -29,13 +29,13 @@ import numpy.typing as npt
 
 from lvkit.archive import pack, pack_arrays, parse_json, unpack, unpack_arrays
 from lvkit.calibration import Calibration
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.files import write_whole
 from lvkit.inference import Curvature, objective_of
 from lvkit.jsontable import table_from_json, table_to_json
 from lvkit.model import LatentSkillModel
 from lvkit.outputs import check_output, is_saved_fit
-from lvkit.panel import Panel
 from lvkit.preparation import prepare
 from lvkit.results import Fit
 from lvkit.savedfit import FIT, check_agreement, check_shapes

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from lvkit.checks import check_level, check_whole
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.freeparams import FreeParameters
 from lvkit.model import LatentSkillModel
-from lvkit.panel import Panel
 from lvkit.parameters import Parameters
 from lvkit.simulation import simulate, simulate_models
 from lvkit.studyfile import Record

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.data import load_leaderboard
+from lvkit.data.read import load_leaderboard
 from lvkit.errors import LvkitError
 from lvkit.features import FeatureMap
 from lvkit.formula import DEFAULT_FEATURES

@@ -35,7 +35,7 @@ NOT_RUN = {
     "pip install 'lvkit[dask]'",
     "dask scheduler",
     "dask worker tcp://10.0.0.1:8786 --nworkers -1 --nthreads 1",
-    ".venv/bin/python -m pytest tests/test_panel.py",
+    ".venv/bin/python -m pytest tests/data/test_panel.py",
     ".venv/bin/python -m pre_commit install",
 }
 # The script of docs/scale.md is run as a file by tests/test_cluster.py.
@@ -85,7 +85,7 @@ def small(leaderboard: lv.Panel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the documents load ten families, so that what takes a minute takes a second."""
     panel = leaderboard.select(families=FAMILIES)
     monkeypatch.setattr(lv, "load_leaderboard", lambda: panel)
-    monkeypatch.setattr("lvkit.data.load_leaderboard", lambda: panel)
+    monkeypatch.setattr("lvkit.data.read.load_leaderboard", lambda: panel)
 
 
 @pytest.fixture

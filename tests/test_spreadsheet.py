@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.reading.sidecars import read_benchmarks, read_families
+from lvkit.data.side_files import read_benchmarks, read_families
 from lvkit.spreadsheet import as_written, csv_text, neutralised
 
 FORMULAS = [

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lvkit.data.cells import is_blank, parse_number
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.planning.cost import Cost
 from lvkit.planning.limits import Limits
 from lvkit.planning.outlook import AVERAGE
-from lvkit.reading.cells import is_blank, parse_number
 
 from .features import fitted_column, log_slider
 from .number_slider import NumberSlider

@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from lvkit import plots
-from lvkit.data import load_leaderboard
+from lvkit.data.panel import Panel
+from lvkit.data.read import CheckReport, check_file, check_panel, load_leaderboard
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError
-from lvkit.panel import Panel
-from lvkit.reading.readers import CheckReport, check_file, check_panel
 from lvkit.reporting.describe import describe_missing, describe_scores
 from lvkit.terminal.printed import check_text
 

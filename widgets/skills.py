@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from lvkit.data.panel import Panel
     from lvkit.model import LatentSkillModel
-    from lvkit.panel import Panel
     from lvkit.results import Fit
 
 

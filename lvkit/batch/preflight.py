@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 from lvkit.anchors import automatic_names
 from lvkit.batch.grid import PlannedRun
 from lvkit.checks import check_level, check_whole
+from lvkit.data.read import open_panel
 from lvkit.errors import LvkitError, Problem, count, nearest
 from lvkit.facts import PAPER_ANCHORS
 from lvkit.fitting import objective_for, prepared_for
 from lvkit.model import LatentSkillModel
 from lvkit.planning.plan import check_budgets
 from lvkit.planning.target import find_name
-from lvkit.reading.opening import open_panel
 from lvkit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
 from lvkit.storage import load_fit
 
 if TYPE_CHECKING:
-    from lvkit.panel import Panel
+    from lvkit.data.panel import Panel
 
 
 _OPENING = ("data", "family", "benchmarks", "drop_invalid", "complete")

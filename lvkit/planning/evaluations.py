@@ -29,7 +29,7 @@ from lvkit.predictive import latent_posteriors
 from lvkit.request import Request, read_request
 
 if TYPE_CHECKING:
-    from lvkit.panel import Panel
+    from lvkit.data.panel import Panel
     from lvkit.results import Fit
 
 

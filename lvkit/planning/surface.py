@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lvkit.data.cells import is_blank
 from lvkit.errors import LvkitError, nearest
 from lvkit.features import FeatureMap
-from lvkit.reading.cells import is_blank
 from lvkit.structure import read_only
 
 if TYPE_CHECKING:

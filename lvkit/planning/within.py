@@ -19,10 +19,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.checks import check_level
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, nearest
 from lvkit.features import FeatureMap
 from lvkit.formula import parse_formula
-from lvkit.panel import Panel
 
 if TYPE_CHECKING:
     from lvkit.parameters import Parameters

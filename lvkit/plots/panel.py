@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from lvkit.panel import Panel
+    from lvkit.data.panel import Panel
 
 
 Array = npt.NDArray[np.float64]

@@ -20,8 +20,8 @@ from lvkit.prediction_facts import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from lvkit.data.panel import Panel
     from lvkit.holdout import Backtest
-    from lvkit.panel import Panel
     from lvkit.predict import Prediction
 
 

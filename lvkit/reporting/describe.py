@@ -36,8 +36,8 @@ from lvkit.reporting.words import company, errors, extremes, features_of, listed
 
 if TYPE_CHECKING:
     from lvkit.curve import ResponseCurve
+    from lvkit.data.panel import Panel
     from lvkit.holdout import Backtest
-    from lvkit.panel import Panel
     from lvkit.planning.comparison import PlanComparison
     from lvkit.planning.plan import Plan
     from lvkit.posterior import FamilyPosterior

@@ -22,8 +22,8 @@ from lvkit.reporting.describe import describe_backtest_calibration, describe_bac
 from lvkit.reporting.words import Prose, some
 
 if TYPE_CHECKING:
+    from lvkit.data.panel import Panel
     from lvkit.model import LatentSkillModel
-    from lvkit.panel import Panel
 
 
 _DRAWS = 500

@@ -11,14 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lvkit.cache import FitCache
+from lvkit.data.read import open_panel
 from lvkit.errors import LvkitError
 from lvkit.facts import PAPER_ANCHORS
-from lvkit.reading.opening import open_panel
 from lvkit.storage import load_fit
 
 if TYPE_CHECKING:
+    from lvkit.data.panel import Panel
     from lvkit.model import LatentSkillModel
-    from lvkit.panel import Panel
     from lvkit.results import Fit
 
 
@@ -32,7 +32,7 @@ def report_panel(data: str = "", *, fit: str = "", **opening: Any) -> Panel:
     fit : str
         A file that ``fit.save`` wrote, or empty.
     **opening
-        Settings of :func:`lvkit.reading.opening.open_panel`.
+        Settings of :func:`lvkit.data.read.open_panel`.
 
     Returns
     -------

@@ -15,7 +15,7 @@ import typer
 from lvkit.quoting import split_quoted, unquoted
 
 if TYPE_CHECKING:
-    from lvkit.panel import Panel
+    from lvkit.data.panel import Panel
 
 
 CLIP = 0.0025
@@ -99,7 +99,7 @@ def panel_in(
     complete: bool,
 ) -> Panel:
     """Return the user's panel, or the embedded one."""
-    from lvkit.reading.opening import open_panel
+    from lvkit.data.read import open_panel
 
     check_file_given(file, family, benchmarks)
     return open_panel(

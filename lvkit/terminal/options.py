@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lvkit.errors import Problem
 
 if TYPE_CHECKING:
-    from lvkit.reading.readers import CheckReport
+    from lvkit.data.read import CheckReport
 
 
 _OPTIONS = {

@@ -166,7 +166,7 @@ def need(
 def _fit(path: Path | None) -> Fit:
     """Return a saved fit, or one of the embedded leaderboard."""
     if path is None:
-        from lvkit.data import load_leaderboard
+        from lvkit.data.read import load_leaderboard
         from lvkit.facts import PAPER_ANCHORS
         from lvkit.model import LatentSkillModel
 

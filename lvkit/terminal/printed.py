@@ -14,9 +14,9 @@ from lvkit.terminal.options import in_options
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lvkit.panel import Panel
+    from lvkit.data.panel import Panel
+    from lvkit.data.read import CheckReport
     from lvkit.planning import Need, Plan
-    from lvkit.reading.readers import CheckReport
     from lvkit.results import Fit
 
 

@@ -8,8 +8,8 @@ import pytest
 from typer.main import get_command
 
 from lvkit.cli import app
+from lvkit.data.read import check_file
 from lvkit.errors import Problem
-from lvkit.reading.readers import check_file
 from lvkit.terminal import options
 from lvkit.terminal.options import in_options, problem_in_options, report_in_options
 
