@@ -7,11 +7,11 @@ Each function returns the value in the type the code works with, or raises an
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lvkit.errors import LvkitError, show_value
+from lvkit.errors import LvkitError, nearest, show_value
 
 
 def check_whole(value: object, name: str, least: int = 1) -> int:
@@ -107,3 +107,14 @@ def check_path(data: object) -> str:
         expected="the path of a table",
         remedy=remedy,
     )
+
+
+def checked_names(names: Sequence[str], held: Sequence[str], *, what: str = "family") -> list[str]:
+    """Return the names, or say which is not held."""
+    for name in names:
+        if name not in held:
+            raise LvkitError(
+                f"no {what} '{name}'", expected=f"one of {len(held)}",
+                remedy=nearest(name, held).strip(),
+            )  # fmt: skip
+    return list(names)

@@ -313,3 +313,53 @@ def _long(scores: pd.DataFrame) -> pd.DataFrame:
     values = scores.to_numpy(float)[row, column]
     names = {"model": scores.index[row], "benchmark": scores.columns[column], "y": values}
     return pd.DataFrame(names)
+
+
+def own_coverage(test: Backtest, levels: Sequence[float]) -> pd.Series[float]:
+    """Return how often the model's own central intervals hold a held-out score.
+
+    Parameters
+    ----------
+    test : Backtest
+        A hold-out test.
+    levels : sequence of float
+        Probabilities between 0 and 1.
+
+    Returns
+    -------
+    Series
+        Share of the scores inside, by level: those whose normal score in the predictive
+        distribution is at most ``ndtri(0.5 + level / 2)`` in size.
+    """
+    from scipy.special import ndtri
+
+    sizes = np.sort(test.table["z"].abs().to_numpy(float))
+    limits = ndtri(0.5 + 0.5 * np.asarray(levels, dtype=float))
+    shares = np.searchsorted(sizes, limits, side="right") / len(sizes)
+    return pd.Series(shares, index=pd.Index(levels, name="level"), name="coverage")
+
+
+def interval_coverage(test: Backtest) -> pd.Series[float]:
+    """Return how often the tested intervals hold a held-out score, by level, lowest first."""
+    measures = test.summary().iloc[0]
+    columns = [
+        "coverage" if at == 0 else f"coverage_{level:g}" for at, level in enumerate(test.levels)
+    ]
+    levels = pd.Index(test.levels, name="level")
+    return pd.Series(measures[columns].to_numpy(float), levels, name="coverage").sort_index()
+
+
+def errors_by_family(test: Backtest) -> pd.DataFrame:
+    """Return the medians' mean absolute error for each family and benchmark, in points.
+
+    Returns
+    -------
+    DataFrame
+        Families x benchmarks, hundredths of the score; NaN where nothing was held out. Benchmarks
+        are sorted by their mean over families, the best predicted first. The mean of those means is
+        the ``mae`` of ``test.summary()``.
+    """
+    table = test.table
+    error = (table["median"] - table["y"]).abs() * 100.0
+    errors = error.groupby([table["family"], table["benchmark"]]).mean().unstack("benchmark")
+    return errors[errors.mean().sort_values(kind="stable").index]

@@ -19,10 +19,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.calibration import own_residuals
-from lvkit.checks import check_level, check_whole
+from lvkit.checks import check_level, check_whole, checked_names
+from lvkit.data.cells import without_rounding
 from lvkit.data.panel import Panel
 from lvkit.drawing import benchmark_labels
-from lvkit.errors import LvkitError, LvkitWarning
+from lvkit.errors import LvkitError, LvkitWarning, count
 from lvkit.extrapolation import warn_if_far
 from lvkit.identifiability import without_unit
 from lvkit.predictive import Predictive, predictive
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 
 INTERVALS = ("plugin", "model", "calibrated")
+
+KINDS = {"plugin": "plug-in", "model": "the model's own", "calibrated": "calibrated"}
+"""What to call each kind of intervals."""
+
+MOST_MODELS = 6
+"""How many models a picture of predictions shows."""
 
 _MEAN_POINTS = 99
 """Quantiles whose average is the mean of a calibrated distribution."""
@@ -239,3 +246,74 @@ def predict_skills(
             "family_kind": np.repeat(request.kinds, repeat),
         }
     )
+
+
+def predicted(
+    prediction: Prediction,
+    models: Sequence[str] | None = None,
+    observed: Panel | pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return the rows of a prediction that a picture shows, with what was measured.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        What was predicted.
+    models : sequence of str, optional
+        Up to six of its models. None: the first six.
+    observed : Panel or DataFrame, optional
+        Measured scores, from 0 to 1: a column for each benchmark, and the models as the index or
+        as a column ``model``. None: the scores that were given to the prediction.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``prediction.table`` in the order of `models`, with ``observed`` (NaN where there is
+        none) and ``inside`` (whether the observed score is within the interval).
+
+    Raises
+    ------
+    LvkitError
+        For more than six models, the same one twice, a model that was not predicted, observed
+        models of one name, and scores that are none.
+    """
+    held = list(dict.fromkeys(prediction.table["model"]))
+    names = held[:MOST_MODELS] if models is None else checked_names(models, held, what="model")
+    if not 0 < len(names) <= MOST_MODELS or len(set(names)) < len(names):
+        raise LvkitError(
+            f"got {count(len(names), 'model')}, {len(set(names))} of them different",
+            where="argument 'models'",
+            expected=f"one to {MOST_MODELS} different models",
+        )
+    table = prediction.table[prediction.table["model"].isin(names)].copy()
+    table = table.sort_values("model", kind="stable", key=lambda column: column.map(names.index))
+    table["observed"] = table["known_score"] if observed is None else _measured(observed, table)
+    table["inside"] = table["observed"].between(table["lower"], table["upper"])
+    return table.reset_index(drop=True)
+
+
+def _measured(observed: Panel | pd.DataFrame, table: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return the observed score of each row, NaN where there is none."""
+    scores = observed.scores if isinstance(observed, Panel) else observed
+    if "model" in scores.columns:
+        scores = scores.set_index("model")
+    scores = scores.set_axis([str(name) for name in scores.index])
+    doubles = scores.index[scores.index.duplicated()]
+    if len(doubles):
+        raise LvkitError(
+            f"got '{doubles[0]}' twice", where="observed", expected="one row for each model"
+        )
+    models, benchmarks = pd.unique(table["model"]), pd.unique(table["benchmark"])
+    given = scores.reindex(index=models, columns=benchmarks)
+    cells = given.apply(pd.to_numeric, errors="coerce").astype(float)
+    cells[:] = without_rounding(cells.to_numpy())
+    wrong = given.notna() & ~((cells >= 0.0) & (cells <= 1.0))
+    for model, benchmark in wrong.stack().loc[lambda flags: flags].index:
+        raise LvkitError(
+            f"got {given[benchmark][model]!r}",
+            where=f"observed, model '{model}', benchmark '{benchmark}'",
+            expected="a score from 0 to 1, or nothing",
+        )
+    rows = cells.index.get_indexer(pd.Index(table["model"]))
+    columns = cells.columns.get_indexer(pd.Index(table["benchmark"]))
+    return np.asarray(cells.to_numpy()[rows, columns])

@@ -323,3 +323,19 @@ def _climbs(
     best = max(looks, key=lambda climb: climb.loglik)
     last = [(f"{best.start}, polished", best.ascent.frame)]
     yield from climb_from(objective, last, _POLISH, seed=seed, n_jobs=1, report=report)
+
+
+def bic_by_families(selection: Selection) -> pd.Series[float]:
+    """Return the BIC of each number of skills if families, not scores, counted as observations.
+
+    Returns
+    -------
+    Series
+        ``-2 loglik + log(n_families) n_params``, indexed by K. ``selection.table["bic"]`` has the
+        number of scores in the place of the number of families. Scores of one family are not
+        independent, so that the truth lies between the two.
+    """
+    table = selection.table
+    sizes = pd.Series({skills: fit.n_families for skills, fit in selection.fits.items()})
+    values = -2.0 * table["loglik"] + np.log(sizes.loc[table.index]) * table["n_params"]
+    return pd.Series(values, name="bic_by_families", dtype=float)

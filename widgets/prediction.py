@@ -17,8 +17,7 @@ import pandas as pd
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError, count
 from lvkit.plots.prediction import plot_forecast_ground, plot_forecast_intervals
-from lvkit.predict import INTERVALS, Prediction, check_intervals
-from lvkit.prediction_facts import KINDS
+from lvkit.predict import INTERVALS, KINDS, Prediction, check_intervals
 from lvkit.reporting.describe import describe_prediction
 
 from .features import as_in_family, beyond, feature_controls, fitted_ranges, set_controls

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from lvkit.anchors import automatic_names
+from lvkit.checks import checked_names
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError
-from lvkit.facts import TOP_FAMILIES, checked_names, known_families
 from lvkit.reporting.words import listed
+from lvkit.standings import TOP_FAMILIES, known_families
 
 from . import views
 from .number_slider import WholeNumberSlider

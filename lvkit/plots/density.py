@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lvkit import drawing as draw
-from lvkit import facts
+from lvkit.checks import checked_names
 from lvkit.errors import LvkitError
+from lvkit.standings import two_skills
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,8 +68,8 @@ def plot_family_density(
         For a family or skill that was not fitted, and for other than two different skills and
         families.
     """
-    across, up = facts.two_skills(post, skills)
-    facts.checked_names([a, b], post.families)
+    across, up = two_skills(post, skills)
+    checked_names([a, b], post.families)
     if a == b:
         raise LvkitError(f"got {a!r} twice", expected="two different families")
     chosen = [post.skills.index(across), post.skills.index(up)]

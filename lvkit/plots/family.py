@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lvkit import drawing as draw
-from lvkit.family_facts import growth_points, ranked_families
-from lvkit.prediction_facts import KINDS
+from lvkit.predict import KINDS
+from lvkit.standings import growth_points, ranked_families
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +102,7 @@ def plot_family_growth(fit: Fit, prediction: Prediction, *, ax: Axes | None = No
     fit : Fit
         The fitted model.
     prediction : Prediction
-        What :func:`lvkit.family_facts.family_forecast` returned.
+        What :func:`lvkit.standings.family_forecast` returned.
     ax : matplotlib Axes, optional
         Where to draw; None makes a figure.
 

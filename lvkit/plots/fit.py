@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lvkit import drawing as draw
-from lvkit import facts
+from lvkit.checks import checked_names
 from lvkit.errors import LvkitError
+from lvkit.interpret import fitted_errors, loading_errors, main_skills
+from lvkit.standings import TOP_FAMILIES, family_standings, known_families
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,12 +124,12 @@ def plot_loadings(fit: Fit, *, errors: bool = False, ax: Axes | None = None) -> 
     LvkitError
         If there are to be standard errors and the fit did not converge.
     """
-    table = fit.loadings.loc[facts.main_skills(fit).index]
+    table = fit.loadings.loc[main_skills(fit).index]
     anchored = table.index.isin(list(fit.anchors.values()))
     zeros = anchored[:, None] & (table.to_numpy() == 0.0)
     words = draw.cell_texts(table, zeros=zeros)
     if errors:
-        ranges = draw.cell_texts(facts.loading_errors(fit).loc[table.index])
+        ranges = draw.cell_texts(loading_errors(fit).loc[table.index])
         ranges[ranges == "nan"] = "?"
         words = np.where(zeros, words, words + " ± " + ranges)
     told = "loading ± standard error," if errors else "loadings"
@@ -170,7 +172,7 @@ def plot_families(
     fit: Fit,
     *,
     skill: str | None = None,
-    top: int | None = facts.TOP_FAMILIES,
+    top: int | None = TOP_FAMILIES,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw where families stand on the skills, beyond what size, tokens or other features explain.
@@ -202,7 +204,7 @@ def plot_families(
     """
     if skill is not None:
         return _ranked_families(fit, skill, top, ax)
-    table = facts.known_families(fit, top)
+    table = known_families(fit, top)
     table = table.loc[table.mean(axis=1).sort_values(ascending=False, kind="stable").index]
     most = max(1.0, float(np.ceil(np.abs(table.to_numpy()).max())))
     return draw.heat_map(
@@ -213,8 +215,8 @@ def plot_families(
 
 def _ranked_families(fit: Fit, skill: str, top: int | None, ax: Axes | None) -> Axes:
     """Draw how families stand on one skill, with a bar of one posterior standard deviation."""
-    facts.checked_names([skill], fit.skills, what="skill")
-    table = facts.family_standings(fit, skill, top).iloc[::-1]
+    checked_names([skill], fit.skills, what="skill")
+    table = family_standings(fit, skill, top).iloc[::-1]
     label = f"{draw.shown(skill)} (from the average family, ± posterior standard deviation)"
     height = 1.0 + 0.22 * len(table)
     ax = draw.canvas(ax, width=6.0, height=height, xlabel=label, ylabel="family")
@@ -247,7 +249,7 @@ def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """
     fitted = fit.fitted_scores
     observed = fit.panel.scores.reindex(index=fitted.index, columns=fitted.columns)
-    errors, labels = facts.fitted_errors(fit), draw.benchmark_labels(fit.panel)
+    errors, labels = fitted_errors(fit), draw.benchmark_labels(fit.panel)
     columns = int(np.ceil(np.sqrt(1.2 * fitted.shape[1])))
     rows, blue = -(-fitted.shape[1] // columns), draw.palette()[0]
     size = {"width": 1.0 + 1.75 * columns, "height": 0.6 + 1.95 * rows}

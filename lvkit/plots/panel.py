@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lvkit import drawing as draw
-from lvkit import facts
+from lvkit.checks import checked_names
+from lvkit.errors import LvkitError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,10 +62,10 @@ def plot_scores(
     """
     from matplotlib.ticker import MaxNLocator
 
-    points = facts.score_points(panel, benchmark, against)
+    points = score_points(panel, benchmark, against)
     if families is None:
         families = list(points["family"].value_counts(sort=False).nlargest(8).index)
-    bright = facts.checked_names(families, panel.families)[:8]
+    bright = checked_names(families, panel.families)[:8]
     score = f"score on {draw.shown(draw.benchmark_labels(panel)[benchmark])}"
     ax = draw.canvas(ax, width=8.0, height=4.4, xlabel=_AGAINST[against], ylabel=score)
     x, y = _broken(points[~points["family"].isin(bright)], against)
@@ -111,7 +112,7 @@ def plot_score_correlations(panel: Panel, *, ax: Axes | None = None) -> Axes:
     matplotlib Axes
     """
     labels = draw.benchmark_labels(panel)
-    table = facts.score_correlations(panel).rename(index=labels, columns=labels)
+    table = score_correlations(panel).rename(index=labels, columns=labels)
     words = draw.cell_texts(table)
     words[table.isna().to_numpy()] = ""
     return draw.heat_map(
@@ -139,7 +140,7 @@ def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
     """
     from matplotlib.colors import ListedColormap
 
-    order = facts.missing_order(panel)
+    order = missing_order(panel)
     edges = np.flatnonzero(order.ne(order.shift()).to_numpy()).tolist()
     centres, names = draw.spaced_labels(order, edges)
     some = "" if len(names) == panel.n_families else " (not all families are named)"
@@ -161,3 +162,58 @@ def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
     ax.tick_params(length=0)
     draw.tidy(ax, spines=False)
     return ax
+
+
+def score_points(panel: Panel, benchmark: str, against: str = "params_b") -> pd.DataFrame:
+    """Return a benchmark's scores with the models' size or tokens, where both are known.
+
+    Parameters
+    ----------
+    panel : Panel
+        The scores.
+    benchmark : str
+        Its name in the panel.
+    against : {"params_b", "tokens_t"}
+        The column of ``panel.models`` to go with it.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by model, sorted by `against`: ``family``, `against`, ``score``.
+
+    Raises
+    ------
+    LvkitError
+        If there is no such benchmark or column, or no model has both.
+    """
+    scores, models = panel.scores, panel.models
+    if benchmark not in scores.columns:
+        raise LvkitError(
+            f"no benchmark '{benchmark}' in the panel",
+            expected=f"one of {', '.join(map(str, scores.columns))}",
+            remedy=nearest(benchmark, scores.columns).strip(),
+        )
+    if against not in ("params_b", "tokens_t"):
+        raise LvkitError(
+            f"got {against!r}", where="argument 'against'", expected="'params_b' or 'tokens_t'"
+        )
+    known = models.reindex(columns=["family", against]).assign(score=scores[benchmark]).dropna()
+    if known.empty:
+        raise LvkitError(f"no model has both a score on '{benchmark}' and '{against}'")
+    return known.sort_values(against, kind="stable")
+
+
+def score_correlations(panel: Panel) -> pd.DataFrame:
+    """Return how the scores of benchmarks are correlated, over the models that have both.
+
+    NaN stands where fewer than five models have both, and where all have one and the same score.
+    """
+    return panel.scores.corr(min_periods=5)
+
+
+def missing_order(panel: Panel) -> pd.Series[str]:
+    """Return each model's family, in the order of the columns of the picture."""
+    models = panel.models[["family", "params_b"]]
+    share = panel.scores.notna().mean(axis=1).groupby(models["family"]).transform("mean")
+    order = models.assign(share=-share).sort_values(["share", "family", "params_b"])
+    return order["family"]

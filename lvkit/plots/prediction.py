@@ -9,13 +9,8 @@ import numpy as np
 import pandas as pd
 
 from lvkit import drawing as draw
-from lvkit.prediction_facts import (
-    KINDS,
-    errors_by_family,
-    interval_coverage,
-    own_coverage,
-    predicted,
-)
+from lvkit.holdout import errors_by_family, interval_coverage, own_coverage
+from lvkit.predict import KINDS, predicted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit import drawing as draw
-from lvkit import facts
-from lvkit.checks import check_level
+from lvkit.checks import check_level, checked_names
+from lvkit.interpret import loading_intervals
+from lvkit.standings import TOP_FAMILIES, known_families, two_skills
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,7 @@ def plot_loading_intervals(
     LvkitError
         If there is no such skill, for a level outside (0, 1), and for a fit that did not converge.
     """
-    table = facts.loading_intervals(fit, skill, level).sort_values("estimate", kind="stable")
+    table = loading_intervals(fit, skill, level).sort_values("estimate", kind="stable")
     told = "logits per standard deviation"
     label = f"loading on {draw.shown(skill)}, with {level:.0%} intervals\n({told})"
     height = 1.0 + 0.28 * len(table)
@@ -91,7 +92,7 @@ def plot_family_map(
     *,
     skills: Sequence[str] | None = None,
     families: Sequence[str] = (),
-    top: int | None = facts.TOP_FAMILIES,
+    top: int | None = TOP_FAMILIES,
     level: float = 0.5,
     ax: Axes | None = None,
 ) -> Axes:
@@ -135,9 +136,9 @@ def plot_family_map(
     """
     from matplotlib.lines import Line2D
 
-    chosen, level = facts.two_skills(fit, skills), check_level(level)
-    marked = list(dict.fromkeys(facts.checked_names(families, fit.families)))
-    rest = [str(name) for name in facts.known_families(fit, top).index if name not in marked]
+    chosen, level = two_skills(fit, skills), check_level(level)
+    marked = list(dict.fromkeys(checked_names(families, fit.families)))
+    rest = [str(name) for name in known_families(fit, top).index if name not in marked]
     labels = [f"{draw.shown(name)} (standard deviations among families)" for name in chosen]
     ax = draw.canvas(ax, width=6.4, height=5.2, xlabel=labels[0], ylabel=labels[1])
     centres, outlines = _ellipses(fit, [*marked, *rest], chosen, level)

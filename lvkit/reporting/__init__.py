@@ -4,8 +4,8 @@
 both in ``words`` they share; ``kernel`` runs a notebook, ``page`` makes it a page, and
 ``keynumbers`` are what a program reads. :mod:`lvkit.report` puts them together.
 
-Plots and the terminal do not import from here: what pictures and sentences share is in
-:mod:`lvkit.facts` and :mod:`lvkit.drawing`, documents for programs in :mod:`lvkit.documents`.
+Plots and the terminal do not import from here: what figures and sentences share is in
+:mod:`lvkit.interpret` and :mod:`lvkit.standings`, documents for programs in :mod:`lvkit.documents`.
 """
 
 from __future__ import annotations

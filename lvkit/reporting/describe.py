@@ -12,27 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lvkit.checks import checked_names
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import count
-from lvkit.facts import (
-    TOP_FAMILIES,
-    checked_names,
-    family_standings,
-    known_families,
-    loading_errors,
-    loading_intervals,
-    score_correlations,
-    score_points,
-    two_skills,
-)
-from lvkit.prediction_facts import (
-    KINDS,
-    errors_by_family,
-    interval_coverage,
-    own_coverage,
-    predicted,
-)
+from lvkit.holdout import errors_by_family, interval_coverage, own_coverage
+from lvkit.interpret import loading_errors, loading_intervals
+from lvkit.plots.panel import score_correlations, score_points
+from lvkit.predict import KINDS, predicted
 from lvkit.reporting.words import company, errors, extremes, features_of, listed, pairs
+from lvkit.standings import TOP_FAMILIES, family_standings, known_families, two_skills
 
 if TYPE_CHECKING:
     from lvkit.curve import ResponseCurve

@@ -1,7 +1,7 @@
 """One family, in words: who they are, where they stand, and what to expect of their next sizes.
 
 The sentences and tables of the family report. Every number is computed from the fit; the facts that
-pictures show too come from :mod:`lvkit.family_facts`.
+pictures show too come from :mod:`lvkit.standings`.
 """
 
 from __future__ import annotations
@@ -10,19 +10,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lvkit.checks import checked_names
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import count
-from lvkit.facts import checked_names
-from lvkit.family_facts import (
-    FACTORS,
-    family_places,
-    growth_points,
-    largest_model,
-    similar_families,
-)
 from lvkit.planning.words import amount, size, tokens
-from lvkit.prediction_facts import KINDS
+from lvkit.predict import KINDS
 from lvkit.reporting.words import Prose, features_of, listed, signed
+from lvkit.standings import FACTORS, family_places, growth_points, largest_model, similar_families
 
 if TYPE_CHECKING:
     from lvkit.predict import Prediction

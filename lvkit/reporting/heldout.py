@@ -16,8 +16,8 @@ import pandas as pd
 from lvkit.drawing import Picture, picture
 from lvkit.errors import LvkitError, count
 from lvkit.fitting import prepared_for
-from lvkit.holdout import Backtest, backtest
-from lvkit.prediction_facts import KINDS, errors_by_family, interval_coverage
+from lvkit.holdout import Backtest, backtest, errors_by_family, interval_coverage
+from lvkit.predict import KINDS
 from lvkit.reporting.describe import describe_backtest_calibration, describe_backtest_errors
 from lvkit.reporting.words import Prose, some
 

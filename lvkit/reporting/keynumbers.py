@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from lvkit.documents import fit_document, installed_versions, plain, plan_document
 from lvkit.errors import count
-from lvkit.family_facts import family_places
 from lvkit.reporting.steps import read_through, report_fit
+from lvkit.standings import family_places
 
 if TYPE_CHECKING:
     from lvkit.planning.evaluations import EvaluationPlan
@@ -148,7 +148,7 @@ def family_numbers(
     family : str
         The family the report is about.
     forecast : Prediction
-        Its models and next sizes, as :func:`lvkit.family_facts.family_forecast` predicts them.
+        Its models and next sizes, as :func:`lvkit.standings.family_forecast` predicts them.
     plans : FamilyPlans
         How it would best spend a budget.
     evaluations : EvaluationPlan

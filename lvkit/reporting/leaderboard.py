@@ -12,11 +12,10 @@ import pandas as pd
 
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import count
-from lvkit.facts import known_families
-from lvkit.family_facts import ranked_families
-from lvkit.prediction_facts import interval_coverage
+from lvkit.holdout import interval_coverage
 from lvkit.reporting.heldout import NEAR
 from lvkit.reporting.words import Prose, listed, pairs, signed, some
+from lvkit.standings import known_families, ranked_families
 
 if TYPE_CHECKING:
     from lvkit.reporting.heldout import HeldOut

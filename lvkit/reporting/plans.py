@@ -15,13 +15,13 @@ import pandas as pd
 
 from lvkit.drawing import Picture, benchmark_labels, picture
 from lvkit.errors import LvkitError, count
-from lvkit.family_facts import largest_model, next_models
 from lvkit.planning.evaluations import plan_evaluations
 from lvkit.planning.plan import plan_compute
 from lvkit.planning.surface import learn_surface
 from lvkit.planning.target import read_target
 from lvkit.planning.words import amount, association, flops, size, tokens
 from lvkit.reporting.words import Prose, listed
+from lvkit.standings import largest_model, next_models
 
 if TYPE_CHECKING:
     from lvkit.planning.evaluations import EvaluationPlan

@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING
 
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import count
-from lvkit.facts import (
-    PAPER_ANCHORS,
-    bic_by_families,
-    family_standings,
-    scale_effects,
-    side_skills,
-)
+from lvkit.facts import PAPER_ANCHORS
+from lvkit.interpret import scale_effects, side_skills
 from lvkit.reporting.words import (
     Prose,
     company,
@@ -26,6 +21,8 @@ from lvkit.reporting.words import (
     listed,
     pairs,
 )
+from lvkit.select import bic_by_families
+from lvkit.standings import family_standings
 
 if TYPE_CHECKING:
     from lvkit.results import Fit

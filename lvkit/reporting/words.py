@@ -15,7 +15,7 @@ import pandas as pd
 
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import count
-from lvkit.facts import SCALE_FEATURES, fitted_errors, main_skills, scale_effects
+from lvkit.interpret import SCALE_FEATURES, fitted_errors, main_skills, scale_effects
 
 if TYPE_CHECKING:
     from lvkit.results import Fit

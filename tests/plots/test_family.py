@@ -5,8 +5,8 @@ from pictures import texts
 
 import lvkit as lv
 from lvkit.drawing import picture
-from lvkit.family_facts import family_forecast, family_places
 from lvkit.plots.family import plot_family_growth, plot_family_place
+from lvkit.standings import family_forecast, family_places
 
 # Few scores: some loadings have no standard error, and are drawn without one.
 pytestmark = pytest.mark.filterwarnings("ignore:the data do not determine:lvkit.LvkitWarning")

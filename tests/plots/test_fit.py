@@ -10,7 +10,8 @@ import pytest
 from pictures import texts
 
 import lvkit as lv
-from lvkit import facts, plots
+from lvkit import plots
+from lvkit.standings import family_standings
 
 
 def test_the_lowest_criterion_is_named_and_weights_are_told(selection: lv.Selection) -> None:
@@ -117,7 +118,7 @@ def test_families_are_ranked_on_one_skill_with_their_doubt(fit: lv.Fit) -> None:
     assert len(dots.get_xdata()) == fit.n_families
     (bars,) = [c for c in ax.collections if isinstance(c, mpl.collections.LineCollection)]
     lengths = [float(np.ptp(ends[:, 0])) for ends in bars.get_segments()]
-    table = facts.family_standings(fit, fit.skills[1], top=None).iloc[::-1]
+    table = family_standings(fit, fit.skills[1], top=None).iloc[::-1]
     np.testing.assert_allclose(lengths, 2 * table["sd"])
 
 

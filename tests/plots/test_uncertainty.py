@@ -8,8 +8,10 @@ import pytest
 from pictures import texts
 
 import lvkit as lv
-from lvkit import facts, plots
+from lvkit import plots
 from lvkit.drawing import shown
+from lvkit.interpret import loading_intervals
+from lvkit.standings import known_families
 
 
 def ends_of_bars(ax: Any) -> Any:
@@ -19,7 +21,7 @@ def ends_of_bars(ax: Any) -> Any:
 
 def test_loadings_are_sorted_with_their_intervals(small_fit: lv.Fit) -> None:
     ax = plots.plot_loading_intervals(small_fit, "general", level=0.8)
-    table = facts.loading_intervals(small_fit, "general", 0.8)
+    table = loading_intervals(small_fit, "general", 0.8)
     table = table[~table["fixed"]].sort_values("estimate")
     (dots,) = [line for line in ax.lines if len(line.get_xdata()) == len(table)]
     np.testing.assert_array_equal(dots.get_xdata(), table["estimate"])
@@ -54,7 +56,7 @@ def test_an_ellipse_holds_its_share_of_the_posterior(small_fit: lv.Fit) -> None:
     post = small_fit.sample_families(4000)
     ax = plots.plot_family_map(small_fit, skills=("instruction", "general"), top=3, level=0.8)
     (outlines,) = [c for c in ax.collections if isinstance(c, mpl.collections.PolyCollection)]
-    names = facts.known_families(small_fit, 3).index
+    names = known_families(small_fit, 3).index
     shares = [
         path.contains_points(post.draws[post.families.index(name)][:, [1, 0]]).mean()
         for name, path in zip(names, outlines.get_paths(), strict=True)
@@ -70,13 +72,13 @@ def test_the_map_says_what_its_ellipses_hold(small_fit: lv.Fit) -> None:
 def test_families_stand_at_their_posterior_means(small_fit: lv.Fit) -> None:
     ax = plots.plot_family_map(small_fit, top=None)
     dots = ax.collections[-1].get_offsets()
-    expected = facts.known_families(small_fit)[["general", "instruction"]]
+    expected = known_families(small_fit)[["general", "instruction"]]
     np.testing.assert_allclose(dots, expected)
     assert ax.get_xlabel().startswith("general (")
 
 
 def test_marked_families_are_drawn_and_named_beyond_the_best_known(small_fit: lv.Fit) -> None:
-    least = facts.known_families(small_fit).index[-1]
+    least = known_families(small_fit).index[-1]
     ax = plots.plot_family_map(small_fit, families=[least, least], top=1)
     bold = [text.get_text() for text in ax.texts if text.get_weight() == "bold"]
     assert bold == [shown(least, 22)]

@@ -8,7 +8,7 @@ from pictures import made_backtest
 
 import lvkit as lv
 from lvkit.curve import ResponseCurve
-from lvkit.facts import fitted_errors
+from lvkit.interpret import fitted_errors
 from lvkit.planning.words import amount
 from lvkit.reporting import describe
 

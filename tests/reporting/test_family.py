@@ -8,7 +8,6 @@ import pytest
 from pictures import ODD, odd_panel
 
 import lvkit as lv
-from lvkit.family_facts import family_forecast, family_places
 from lvkit.reporting.family import (
     describe_family_growth,
     describe_family_place,
@@ -22,6 +21,7 @@ from lvkit.reporting.family import (
     who_they_are,
 )
 from lvkit.reporting.words import Prose
+from lvkit.standings import family_forecast, family_places
 
 
 def paragraph(prose: Prose, subject: str) -> str:

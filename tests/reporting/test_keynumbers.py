@@ -6,7 +6,6 @@ import pytest
 from pictures import ODD, odd_panel
 
 import lvkit as lv
-from lvkit.family_facts import family_forecast
 from lvkit.reporting.keynumbers import (
     MIME,
     KeyNumbers,
@@ -15,6 +14,7 @@ from lvkit.reporting.keynumbers import (
     key_numbers,
 )
 from lvkit.reporting.plans import family_evaluations, plan_family
+from lvkit.standings import family_forecast
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import pytest
 from pictures import made_backtest, odd_panel
 
 import lvkit as lv
-from lvkit.family_facts import ranked_families
 from lvkit.reporting.heldout import HeldOut
 from lvkit.reporting.leaderboard import mistrust, standings
 from lvkit.reporting.words import Prose
+from lvkit.standings import ranked_families
 
 
 def paragraph(prose: Prose, subject: str) -> str:

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.facts import bic_by_families, family_standings, known_families, side_skills
+from lvkit.interpret import side_skills
 from lvkit.reporting.summary import left_out, summarise
 from lvkit.reporting.words import Prose
+from lvkit.select import bic_by_families
+from lvkit.standings import family_standings, known_families
 
 
 def paragraph(prose: Prose, subject: str) -> str:

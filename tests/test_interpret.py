@@ -7,22 +7,18 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.facts import (
-    bic_by_families,
-    checked_names,
-    family_standings,
+from lvkit.checks import checked_names
+from lvkit.interpret import (
     fitted_errors,
-    known_families,
     loading_errors,
     loading_intervals,
     main_skills,
-    missing_order,
     scale_effects,
-    score_correlations,
-    score_points,
     side_skills,
-    two_skills,
 )
+from lvkit.plots.panel import missing_order, score_correlations, score_points
+from lvkit.select import bic_by_families
+from lvkit.standings import family_standings, known_families, two_skills
 
 
 @pytest.fixture(scope="module")

@@ -1,29 +1,105 @@
-"""Facts about one family: the numbers that its pictures and sentences share.
+"""Where families stand among all others, which are alike, and what a family's next sizes would be.
 
-Where a family stands among all others and how surely, which families are like it, and what its
-next sizes would be: computed here once, so that a picture and the sentence beside it agree. The
-parameters are taken as known, which makes families independent of each other, and a family's
-posterior is taken for normal.
+Figures, sentences and reports take these numbers from here, so that they agree. The parameters are
+taken as known, which makes families independent of each other, and a family's posterior is taken to
+be normal.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from lvkit.checks import check_level
+from lvkit.checks import check_level, checked_names
 from lvkit.errors import LvkitError
-from lvkit.facts import checked_names, family_standings
 
 if TYPE_CHECKING:
+    from lvkit.posterior import FamilyPosterior
     from lvkit.predict import Prediction
     from lvkit.results import Fit
 
+TOP_FAMILIES = 24
+"""How many families figures and sentences are about, unless asked for more."""
 
 FACTORS = {2.0: "twice", 4.0: "four times"}
 """How many times the largest size the next sizes are, and what to call them."""
+
+
+def _family_scores(fit: Fit) -> pd.Series[int]:
+    """Return how many scores of each fitted family are in the fit."""
+    counts = np.bincount(fit.prepared.table.family, minlength=fit.n_families)
+    return pd.Series(counts, index=fit.family_effects.index)
+
+
+def known_families(fit: Fit, top: int | None = None) -> pd.DataFrame:
+    """Return the latent variables of the families with the most scores.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model.
+    top : int, optional
+        How many families; None for all.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``fit.family_effects``, the family with the most scores first.
+
+    Raises
+    ------
+    LvkitError
+        If `top` is below one.
+    """
+    if top is not None and top < 1:
+        raise LvkitError(f"got {top}", where="argument 'top'", expected="one family at least")
+    order = _family_scores(fit).sort_values(ascending=False, kind="stable").index
+    return fit.family_effects.loc[order[:top]]
+
+
+def family_standings(fit: Fit, skill: str, top: int | None = TOP_FAMILIES) -> pd.DataFrame:
+    """Return how the best known families stand on a skill, and how well that is known.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model.
+    skill : str
+        One of its skills.
+    top : int, optional
+        How many families, those with the most scores; None for all.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by family, highest first: ``standing`` and ``sd``, posterior mean and standard
+        deviation of the family's latent variable in standard deviations among families, and
+        ``n_scores``, how many scores they rest on. The parameters are taken as known.
+
+    Raises
+    ------
+    LvkitError
+        If `top` is below one.
+    """
+    effects = known_families(fit, top)[skill]
+    weights = fit.frame.factor[0][fit.skills.index(skill)]
+    variances = np.einsum("q,fqr,r->f", weights, fit.latent_covariances, weights)
+    sd = pd.Series(np.sqrt(variances), index=fit.family_effects.index)
+    table = pd.DataFrame({"standing": effects, "sd": sd, "n_scores": _family_scores(fit)})
+    return table.loc[effects.index].sort_values("standing", ascending=False, kind="stable")
+
+
+def two_skills(held: FamilyPosterior | Fit, skills: Sequence[str] | None = None) -> tuple[str, str]:
+    """Return the two skills of a picture, the first two unless others are asked for."""
+    chosen = checked_names(held.skills[:2] if skills is None else skills, held.skills, what="skill")
+    if len(set(chosen)) != 2 or len(chosen) != 2:
+        raise LvkitError(
+            f"got {', '.join(chosen)}", where="argument 'skills'", expected="two different skills"
+        )
+    return chosen[0], chosen[1]
 
 
 def main_family(fit: Fit, about: str = "") -> str:
@@ -75,7 +151,7 @@ def ranked_families(fit: Fit, skill: str, level: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by family, highest first: ``standing``, ``sd`` and ``n_scores`` of
-        :func:`lvkit.facts.family_standings`, ``lower`` and ``upper``, and ``rank``, 1 for the
+        :func:`family_standings`, ``lower`` and ``upper``, and ``rank``, 1 for the
         highest.
 
     Raises

@@ -8,8 +8,8 @@ import pytest
 from pictures import made_backtest
 
 import lvkit as lv
-from lvkit.predict import Prediction
-from lvkit.prediction_facts import errors_by_family, interval_coverage, own_coverage, predicted
+from lvkit.holdout import errors_by_family, interval_coverage, own_coverage
+from lvkit.predict import Prediction, predicted
 
 
 @pytest.fixture(scope="module")

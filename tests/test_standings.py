@@ -8,11 +8,11 @@ import pytest
 from scipy.stats import norm
 
 import lvkit as lv
-from lvkit.facts import family_standings
-from lvkit.family_facts import (
+from lvkit.standings import (
     FACTORS,
     family_forecast,
     family_places,
+    family_standings,
     growth_points,
     largest_model,
     main_family,
