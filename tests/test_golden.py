@@ -31,6 +31,7 @@ def test_messages_are_read_as_they_were_written(tmp_path):
         "two\nlines: 'a' and \"b\"\n",
         "  indented\n\n and  \nß \x1b[1m",
         "",
+        "long words, " * 30 + "'end': # x",
     ]
     messages = {"test_a.py": {"test_b[x: y]": texts, "test_none": []}, "test_c.py": {"test_d": []}}
     write_messages(messages, tmp_path / "messages.yaml")
@@ -98,13 +99,17 @@ def test_an_entry_is_named_by_file_and_test_only():
     ("before", "now", "alike"),
     [
         ("from 0.99 to 1.5 of 3", "from 1.00 to 1.4 of 3", True),
-        ("from 0.97", "from 0.99", False),
+        ("from 0.97", "from 1.03", False),
         ("from 0.97", "from 0.9", False),
         ("3 of 4", "2 of 4", False),
+        ("1,499 of 40", "1,520 of 40", True),
+        ("1,499 of 40", "1,600 of 40", False),
+        ("7.4e-07", "7.5e-07", True),
+        ("7.4e-07", "7.4e-08", False),
         ("at 0.5 of 2", "of 0.5 of 2", False),
     ],
 )
-def test_decimals_may_differ_in_their_last_digit(before, now, alike):
+def test_long_numbers_may_differ_by_rounding(before, now, alike):
     assert same(before, now) == alike
 
 
