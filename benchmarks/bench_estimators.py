@@ -35,9 +35,9 @@ wall, cpu = time.perf_counter(), time.process_time()
 climbs = list(climb_from(objective, [("start", start)], estimator, seed=int(seed), n_jobs=1))
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-fit = make_fit(
+fit = lv.Fit.of(make_fit(
     model, panel, prepared, objective, climbs, best=climbs[0], method=method, seed=int(seed)
-)
+))
 table = pd.read_csv(reference, index_col="parameter")
 apart = (fit.summary()["estimate"] - table["estimate"]).abs() / table["std_error"]
 trace = climbs[0].ascent.trace

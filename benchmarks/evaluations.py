@@ -159,7 +159,7 @@ def measure() -> pd.DataFrame:
         name = held_out(panel, fold)
         if name is None:
             continue
-        smaller = refit(fit, panel.select(models=list(fold.train)))
+        smaller = lv.Fit.of(refit(fit, panel.select(models=list(fold.train))))
         row = fold.question(panel).loc[[name]]
         reveal = Reveal(smaller, row, panel.scores.loc[name])
         found.append(pd.DataFrame(curves(reveal, seed)).assign(model=name))

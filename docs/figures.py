@@ -13,11 +13,11 @@ from pathlib import Path
 import lvkit as lv
 from lvkit import plots
 from lvkit.drawing import Picture, picture
-from lvkit.facts import PAPER_ANCHORS
 from lvkit.files import make_folder, write_whole
 from lvkit.folds import folds
 from lvkit.reporting import describe
 from lvkit.reporting.keynumbers import interpreted
+from lvkit.settings import PAPER_ANCHORS
 
 
 def fitted() -> dict[str, Picture]:

@@ -18,10 +18,10 @@ import pandas as pd
 
 import lvkit as lv
 from lvkit.drawing import picture
-from lvkit.facts import PAPER_ANCHORS
 from lvkit.files import make_folder, write_whole
 from lvkit.planning.words import amount, flops
 from lvkit.plots import plot_plan, plot_plan_comparison, plot_plan_value
+from lvkit.settings import PAPER_ANCHORS
 
 HERE = Path(__file__).parent
 BUDGETS = (1e21, 1e22, 1e23, 1e24)

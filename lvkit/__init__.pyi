@@ -16,10 +16,10 @@ from .data import load_leaderboard as load_leaderboard
 from .data import read_panel as read_panel
 from .errors import LvkitError as LvkitError
 from .errors import LvkitWarning as LvkitWarning
-from .facts import PAPER_ANCHORS as PAPER_ANCHORS
 from .holdout import Backtest as Backtest
 from .holdout import backtest as backtest
 from .model import LatentSkillModel as LatentSkillModel
+from .model import load_fit as load_fit
 from .parameters import Parameters as Parameters
 from .planning import Cost as Cost
 from .planning import EvaluationPlan as EvaluationPlan
@@ -40,9 +40,9 @@ from .report import run_report as run_report
 from .results import Fit as Fit
 from .select import Selection as Selection
 from .select import select_skills as select_skills
+from .settings import PAPER_ANCHORS as PAPER_ANCHORS
 from .simulation import simulate as simulate
 from .simulation import simulate_models as simulate_models
-from .storage import load_fit as load_fit
 from .study import Study as Study
 from .study import simulation_study as simulation_study
 

@@ -24,13 +24,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lvkit._version import __version__
 from lvkit.archive import pack, parse_json, unpack
 from lvkit.checks import check_whole
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.files import make_folder, write_whole
 from lvkit.jsontable import Maybe, Record, Value, table_from_json, table_to_json
-from lvkit.model import LatentSkillModel
+from lvkit.model import LatentSkillModel, restored
 from lvkit.results import Fit
 from lvkit.savedfit import SELECTION
 from lvkit.select import Selection, select_skills, skill_range
@@ -245,8 +246,6 @@ def _key(kind: str, model: LatentSkillModel, panel: Panel) -> Key:
     """Return what an answer depends on, as JSON can tell it."""
     import scipy
 
-    import lvkit
-
     for name, value, needed in (("model", model, LatentSkillModel), ("panel", panel, Panel)):
         if not isinstance(value, needed):
             raise LvkitError(f"got {value!r}", where=name, expected=f"a {needed.__name__}")
@@ -256,7 +255,7 @@ def _key(kind: str, model: LatentSkillModel, panel: Panel) -> Key:
         "schema": SCHEMA,
         "panel": panel.digest,
         "model": asdict(model) | {"anchors": anchors},
-        "lvkit": lvkit.__version__,
+        "lvkit": __version__,
         "numpy": np.__version__,
         "scipy": scipy.__version__,
     }
@@ -351,7 +350,7 @@ def _unpacked(content: bytes, key: Key, panel: Panel) -> _Entry:
     names = [f"{number}.fit" for number in range(len(members))]
     if len(members) != text["fits"] or members.keys() != set(names):
         raise ValueError("it lacks a fit")
-    fits = [unpacked_fit(members[name], "its fit", panel) for name in names]
+    fits = [restored(unpacked_fit(members[name], "its fit", panel)) for name in names]
     table = None if text["table"] is None else table_from_json(text["table"])
     if table is not None and len(table) != len(fits):
         raise ValueError("its table is of other fits")

@@ -29,9 +29,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -39,19 +38,17 @@ import pandas as pd
 
 from lvkit.beta import response
 from lvkit.checks import check_whole, check_workers
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning, count
+from lvkit.fitted import Fitted
+from lvkit.fitting import refit
 from lvkit.folds import Fold, folds
-from lvkit.inference import hand_over
+from lvkit.inference import curvature_of
 from lvkit.predictive import Predictive, latent_posteriors, predictive
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.request import Request, read_request
 from lvkit.tails import beta_above, beta_below, censored, normal_scores
 from lvkit.workers import run
-
-if TYPE_CHECKING:
-    from lvkit.data.panel import Panel
-    from lvkit.results import Fit
-
 
 Array = npt.NDArray[np.float64]
 
@@ -244,7 +241,7 @@ def _growth(x: Array, rest: Array, weight: Array, n_lineages: int) -> float:
     return float(np.clip(weight @ (x * y) / (weight @ x**2 + prior), 0.0, _MOST_GROWTH))
 
 
-def own_residuals(fit: Fit, request: Request) -> Array:
+def own_residuals(fit: Fitted, request: Request) -> Array:
     """Return how each model's family does on each benchmark beside what its skills say.
 
     Returns
@@ -280,7 +277,7 @@ def own_residuals(fit: Fit, request: Request) -> Array:
 
 
 def records(
-    fit: Fit, panel: Panel, fold: Fold, found: Predictive, request: Request
+    fit: Fitted, panel: Panel, fold: Fold, found: Predictive, request: Request
 ) -> pd.DataFrame:
     """Return the records of a fold: one row for each held-out score."""
     observed = panel.scores.loc[list(fold.test), list(fit.benchmarks)].to_numpy(float)
@@ -303,17 +300,17 @@ def records(
 
 
 def calibrate(
-    fit: Fit,
+    fit: Fitted,
     *,
     keep: Iterable[int] = (0, 1, 2),
     seed: int = 0,
     n_jobs: int | None = 1,
     progress: ProgressChoice = False,
-) -> Fit:
-    """Return the fit with a calibration; see :meth:`lvkit.results.Fit.calibrate`."""
+) -> Calibration:
+    """Learn a calibration from a fit's own data; see :meth:`lvkit.Fit.calibrate`."""
     keeps = _check_keep(keep)
     seed, n_jobs = check_whole(seed, "seed", 0), check_workers(n_jobs)
-    fit.curvature  # noqa: B018  measured once, here; refuses a fit that did not converge
+    curvature_of(fit)  # measured once, here; refuses a fit that did not converge
     tasks = [fold for k in keeps for fold in folds(fit.panel, fit.prepared.models, k)]
     if not tasks:
         raise LvkitError(
@@ -349,8 +346,7 @@ def calibrate(
             LvkitWarning,
             stacklevel=3,
         )
-    learned = Calibration(pd.concat(tables, ignore_index=True))
-    return hand_over(fit, replace(fit, calibration=learned))
+    return Calibration(pd.concat(tables, ignore_index=True))
 
 
 def _check_keep(keep: object) -> list[int]:
@@ -362,7 +358,7 @@ def _check_keep(keep: object) -> list[int]:
     return sorted({check_whole(k, "keep", 0) for k in each})
 
 
-def _hold_out(fit: Fit, fold: Fold, seed: int) -> pd.DataFrame | str:
+def _hold_out(fit: Fitted, fold: Fold, seed: int) -> pd.DataFrame | str:
     """Fit without a fold's models and record where their scores lie; say why not if that fails."""
     try:
         return _recorded(fit, fold, seed)
@@ -370,13 +366,11 @@ def _hold_out(fit: Fit, fold: Fold, seed: int) -> pd.DataFrame | str:
         return str(error)
 
 
-def _recorded(fit: Fit, fold: Fold, seed: int) -> pd.DataFrame:
+def _recorded(fit: Fitted, fold: Fold, seed: int) -> pd.DataFrame:
     """Fit without a fold's models and record where their scores lie."""
-    from lvkit.fitting import refit
-
     smaller = refit(fit, fit.panel.select(models=list(fold.train)))
     same = smaller.benchmarks == fit.benchmarks
-    curvature = fit.curvature.moved_to(smaller) if same else smaller.curvature
+    curvature = curvature_of(fit).moved_to(smaller) if same else curvature_of(smaller)
     request = read_request(smaller, fold.question(fit.panel), "population")
     found = predictive(
         smaller,

@@ -85,7 +85,7 @@ def _start(
 ) -> None:
     """Print the version or, without a command, the help."""
     if version:
-        from lvkit import __version__
+        from lvkit._version import __version__
 
         say(f"lvkit {__version__}")
         raise typer.Exit
@@ -140,6 +140,7 @@ def fit(
     from lvkit.fitting import fit_model
     from lvkit.model import LatentSkillModel
     from lvkit.outputs import check_output, is_saved_fit
+    from lvkit.results import Fit
     from lvkit.select import USUAL_SKILLS, skill_range
 
     if output is not None:  # a wrong one is refused now, not after hours
@@ -159,7 +160,9 @@ def fit(
     if model.k is None:
         model = replace(model, n_skills=skill_range(panel, model, most=USUAL_SKILLS)[-1])
     # The text and the document report what is not determined: no warnings beside them.
-    fitted = fit_model(model, panel, seed=seed, starts=starts, n_jobs=jobs, progress=watching())
+    fitted = Fit.of(
+        fit_model(model, panel, seed=seed, starts=starts, n_jobs=jobs, progress=watching())
+    )
     if output is not None:
         fitted.save(output)
     document = fit_document(fitted) | {"output": None if output is None else str(output)}

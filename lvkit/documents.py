@@ -97,7 +97,7 @@ def check_document(report: CheckReport) -> dict[str, Any]:
 
 def fit_document(fit: Fit) -> dict[str, Any]:
     """Return what a fit found, what the data leave open, and the models it left out."""
-    from lvkit.identifiability import unidentified
+    from lvkit.inference import all_unidentified
 
     return {
         "panel": panel_document(fit.panel),
@@ -112,7 +112,7 @@ def fit_document(fit: Fit) -> dict[str, Any]:
         "n_families": fit.n_families,
         "converged": fit.converged,
         "message": fit.message,
-        "unidentified": [asdict(record) for record in unidentified(fit, curvature=True)],
+        "unidentified": [asdict(record) for record in all_unidentified(fit)],
         "skills": list(fit.skills),
         "anchors": dict(fit.anchors),
         "loadings": fit.loadings,

@@ -7,17 +7,12 @@ skills may be, not the curve at the mean of the skills.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from lvkit.beta import response
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
+from lvkit.fitted import Fitted
 
 Array = npt.NDArray[np.float64]
 
@@ -25,7 +20,7 @@ _POINTS = 15
 """Gauss-Hermite points for the mean of the curve."""
 
 
-def family_effects(fit: Fit) -> pd.DataFrame:
+def family_effects(fit: Fitted) -> pd.DataFrame:
     """Return the posterior means of the families' latent variables, families x skills."""
     return pd.DataFrame(
         fit.latent_means @ fit.frame.factor[0].T,
@@ -34,7 +29,7 @@ def family_effects(fit: Fit) -> pd.DataFrame:
     )
 
 
-def skill_scores(fit: Fit) -> pd.DataFrame:
+def skill_scores(fit: Fitted) -> pd.DataFrame:
     """Return the posterior means of the fitted models' skills, models x skills."""
     family, features = _of_models(fit)
     latent = np.einsum("ikq,iq->ik", _latent_weights(fit), fit.latent_means[family])
@@ -45,7 +40,7 @@ def skill_scores(fit: Fit) -> pd.DataFrame:
     )
 
 
-def fitted_scores(fit: Fit) -> pd.DataFrame:
+def fitted_scores(fit: Fitted) -> pd.DataFrame:
     """Return the expected scores of the fitted models, models x benchmarks.
 
     The response is averaged over a normal approximation of the family's posterior.
@@ -65,7 +60,7 @@ def fitted_scores(fit: Fit) -> pd.DataFrame:
     )
 
 
-def _latent_weights(fit: Fit) -> Array:
+def _latent_weights(fit: Fitted) -> Array:
     """How the whitened latent vector enters each fitted model's skills, shape (I, K, q)."""
     table = fit.prepared.table
     design = np.zeros((fit.n_models, table.design.shape[1]))
@@ -73,7 +68,7 @@ def _latent_weights(fit: Fit) -> Array:
     return np.asarray(np.einsum("ir,rkq->ikq", design, fit.frame.factor))
 
 
-def _of_models(fit: Fit) -> tuple[npt.NDArray[np.intp], Array]:
+def _of_models(fit: Fitted) -> tuple[npt.NDArray[np.intp], Array]:
     """Family and centred features of each fitted model, shapes (I,) and (I, p)."""
     table = fit.prepared.table
     family = np.zeros(fit.n_models, dtype=np.intp)

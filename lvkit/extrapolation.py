@@ -10,17 +10,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from lvkit.data.model_names import size_in_name
 from lvkit.errors import LvkitWarning
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
+from lvkit.fitted import Fitted
 
 UNITS = {"params_b": "billions", "tokens_t": "trillions"}
 """The units of the columns that are compared by their ratio."""
@@ -96,12 +92,12 @@ class Beyond:
         return f". {self.column} is in {UNITS[self.column]}: did you mean {meant:.3g}?"
 
 
-def beyond(fit: Fit, models: pd.DataFrame) -> tuple[Beyond, ...]:
+def beyond(fit: Fitted, models: pd.DataFrame) -> tuple[Beyond, ...]:
     """Return which values of models lie outside the range of the fitted models.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         The fit.
     models : DataFrame
         Index ``model``; the columns that the features need.

@@ -28,12 +28,12 @@ from lvkit.estimation import (
     Report,
 )
 from lvkit.estimation.starts import principal, shaken
+from lvkit.fitted import Fitted
 from lvkit.marginal import Marginal
-from lvkit.model import LatentSkillModel
 from lvkit.parameters import anchor, check_anchors
 from lvkit.preparation import Prepared, prepare
 from lvkit.progress import ProgressChoice, progress_bar
-from lvkit.results import Fit
+from lvkit.settings import Settings
 from lvkit.structure import Floors, Frame, MarkerChart, lower_triangular, read_only
 from lvkit.workers import run
 
@@ -75,7 +75,7 @@ class Climb:
         return self.ascent.trace[-1].loglik
 
 
-def prepared_for(model: LatentSkillModel, panel: Panel) -> Prepared:
+def prepared_for(model: Settings, panel: Panel) -> Prepared:
     """Arrange a panel for a model, and check that they suit each other."""
     if not isinstance(panel, Panel):
         raise LvkitError(
@@ -118,7 +118,7 @@ def _method(name: str) -> Estimator:
     return METHODS[name]
 
 
-def objective_for(model: LatentSkillModel, prepared: Prepared, n_skills: int | None) -> Objective:
+def objective_for(model: Settings, prepared: Prepared, n_skills: int | None) -> Objective:
     """Return the hill of a model with K skills on prepared data."""
     n_skills = _check_skills(prepared, n_skills)
     n_benchmarks, p = len(prepared.benchmarks), len(prepared.features.names)
@@ -186,7 +186,7 @@ def _climb(
 
 
 def fit_model(
-    model: LatentSkillModel,
+    model: Settings,
     panel: Panel,
     *,
     method: str = "mml",
@@ -194,7 +194,7 @@ def fit_model(
     starts: int = 1,
     n_jobs: int | None = 1,
     progress: ProgressChoice = False,
-) -> Fit:
+) -> Fitted:
     """Fit one model; see :meth:`lvkit.LatentSkillModel.fit`."""
     estimator = _method(method)
     seed, starts = check_whole(seed, "seed", 0), check_whole(starts, "starts")
@@ -237,8 +237,8 @@ def _check_slopes(prepared: Prepared, feature: str) -> None:
 
 
 def _with_slopes(
-    model: LatentSkillModel, panel: Panel, prepared: Prepared, seed: int, n_jobs: int | None
-) -> tuple[LatentSkillModel, Objective, Frame]:
+    model: Settings, panel: Panel, prepared: Prepared, seed: int, n_jobs: int | None
+) -> tuple[Settings, Objective, Frame]:
     """Return model, hill and start for slopes that differ between families.
 
     Such slopes are tied to the anchors, so the same model without them is fitted first: it is the
@@ -254,7 +254,7 @@ def _with_slopes(
     return anchored, objective, replace(frame, factor=factor)
 
 
-def refit(fit: Fit, panel: Panel) -> Fit:
+def refit(fit: Fitted, panel: Panel) -> Fitted:
     """Fit the model of a fit to part of its data, quickly.
 
     The climb starts where the earlier fit ended and does without the last, fine stages: a fifth of
@@ -281,9 +281,7 @@ def refit(fit: Fit, panel: Panel) -> Fit:
     )
 
 
-def objective_at(
-    model: LatentSkillModel, prepared: Prepared, anchors: Mapping[str, str]
-) -> Objective:
+def objective_at(model: Settings, prepared: Prepared, anchors: Mapping[str, str]) -> Objective:
     """Return the hill with the anchors as markers, for slopes that differ between families too."""
     markers = np.array(check_anchors(anchors, prepared.benchmarks))
     hill = objective_for(model, prepared, len(markers))
@@ -296,7 +294,7 @@ def objective_at(
 
 
 def make_fit(
-    model: LatentSkillModel,
+    model: Settings,
     panel: Panel,
     prepared: Prepared,
     objective: Objective,
@@ -306,8 +304,8 @@ def make_fit(
     method: str,
     seed: int,
     nodes: int = _VALUE_NODES,
-) -> Fit:
-    """Turn the best of several climbs into a :class:`~lvkit.results.Fit` that reports them all."""
+) -> Fitted:
+    """Return what the best of several climbs estimated, with a report on all of them."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1, user_api="blas"):
@@ -321,7 +319,7 @@ def make_fit(
         anchors = suggest_anchors(frame, prepared.benchmarks, reliability, most=1).best
     positions = check_anchors(anchors, prepared.benchmarks)
     anchored = anchor(frame, positions, list(anchors.values())).read_only()
-    return Fit(
+    return Fitted(
         model=model,
         panel=panel,
         anchors=dict(anchors),

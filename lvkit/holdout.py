@@ -277,8 +277,9 @@ def _tested(settings: _Settings, fold: Fold) -> tuple[pd.DataFrame, str]:
     panel, seed = settings.panel, settings.seed
     fit = fit_model(settings.model, panel.select(models=list(fold.train)), seed=seed)
     kind = settings.intervals if fit.converged else "plugin"
+    calibration = None
     if kind == "calibrated":
-        fit = calibrate(fit, keep=_CALIBRATION_KEEP if fold.keep else (0,), seed=seed)
+        calibration = calibrate(fit, keep=_CALIBRATION_KEEP if fold.keep else (0,), seed=seed)
     found = predict(
         fit,
         fold.question(panel),
@@ -287,6 +288,7 @@ def _tested(settings: _Settings, fold: Fold) -> tuple[pd.DataFrame, str]:
         new_family="population",
         draws=settings.draws,
         seed=seed,
+        calibration=calibration,
     )
     table = records(fit, panel, fold, found.predictive, found.request)
     return _beside(panel, table, found, settings.levels), "" if fit.converged else fit.message

@@ -23,16 +23,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from lvkit.errors import LvkitWarning
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
+from lvkit.fitted import Fitted
 
 Array = npt.NDArray[np.float64]
 
@@ -145,60 +141,55 @@ def covariance_errors(factor: Array, posterior: Array) -> tuple[Array, Array]:
     return np.asarray(log_sd), np.asarray(np.linalg.norm(slope @ root, axis=-1) / room)
 
 
-def unidentified(fit: Fit, *, curvature: bool = False) -> tuple[Unidentified, ...]:
+def unidentified(fit: Fitted) -> tuple[Unidentified, ...]:
     """Return what a fit reports although the data do not determine it.
+
+    Flat directions of the likelihood need its curvature: :func:`lvkit.inference.all_unidentified`.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         A fit, converged or not.
-    curvature : bool
-        Whether to look for flat directions of the likelihood as well. That needs the fit's
-        curvature, which takes a moment (on large panels longer), and a converged fit.
 
     Returns
     -------
     tuple of Unidentified
         Empty where everything is determined.
     """
-    records = [
-        *_few_families(fit),
-        *_family_slopes(fit),
-        *_covariance(fit),
-    ]
-    if curvature and fit.converged:
-        records += _flat(fit, records)
-    return tuple(records)
+    return fit.memo.get(
+        "unidentified",
+        lambda: (*_few_families(fit), *_family_slopes(fit), *_covariance(fit)),
+    )
 
 
-def without_unit(fit: Fit) -> tuple[str, ...]:
+def without_unit(fit: Fitted) -> tuple[str, ...]:
     """Return the skills on which families do not differ: no value on them has a unit.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         The fit.
     """
-    records = fit.unidentified
+    records = unidentified(fit)
     return tuple(record.names[0] for record in records if record.kind == "family_variance")
 
 
-def warn_if_unidentified(fit: Fit, *, stacklevel: int = 2) -> None:
+def warn_if_unidentified(fit: Fitted, *, stacklevel: int = 2) -> None:
     """Warn of each of :attr:`lvkit.Fit.unidentified`.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         The fit.
     stacklevel : int
         Whose line the warnings name, as in :func:`warnings.warn`, counted from the function that
         calls this one.
     """
-    for record in fit.unidentified:
+    for record in unidentified(fit):
         warnings.warn(record.sentence, LvkitWarning, stacklevel=stacklevel + 1)
 
 
-def _few_families(fit: Fit) -> Iterator[Unidentified]:
+def _few_families(fit: Fitted) -> Iterator[Unidentified]:
     """Compare the number of families with that of their variances and correlations."""
     n_skills, families = len(fit.skills), fit.n_families
     count = n_skills * (n_skills + 1) // 2
@@ -216,7 +207,7 @@ def _few_families(fit: Fit) -> Iterator[Unidentified]:
         )
 
 
-def _family_slopes(fit: Fit) -> Iterator[Unidentified]:
+def _family_slopes(fit: Fitted) -> Iterator[Unidentified]:
     """Count the families in which the feature with slopes of their own varies."""
     feature = fit.model.family_slopes
     if feature is None:
@@ -234,7 +225,7 @@ def _family_slopes(fit: Fit) -> Iterator[Unidentified]:
         )
 
 
-def _covariance(fit: Fit) -> Iterator[Unidentified]:
+def _covariance(fit: Fitted) -> Iterator[Unidentified]:
     """Look for skills on which families do not differ, and for skills that are not told apart."""
     n_skills, families = len(fit.skills), fit.n_families
     factor = fit.frame.factor[0][:, :n_skills]
@@ -263,7 +254,7 @@ def _covariance(fit: Fit) -> Iterator[Unidentified]:
         )
 
 
-def _no_variance(fit: Fit, at: int) -> Unidentified:
+def _no_variance(fit: Fitted, at: int) -> Unidentified:
     skill = fit.skills[at]
     anchor = fit.anchors[skill]
     value = float(fit.params.loadings[fit.benchmarks.index(anchor), at])
@@ -279,7 +270,7 @@ def _no_variance(fit: Fit, at: int) -> Unidentified:
     )
 
 
-def _no_correlation(fit: Fit, h: int, k: int) -> Unidentified:
+def _no_correlation(fit: Fitted, h: int, k: int) -> Unidentified:
     names = (fit.skills[h], fit.skills[k])
     value = float(fit.params.correlation[h, k])
     pair = f"skills '{names[0]}' and '{names[1]}'"
@@ -298,27 +289,36 @@ def _no_correlation(fit: Fit, h: int, k: int) -> Unidentified:
     )
 
 
-def _flat(fit: Fit, records: list[Unidentified]) -> list[Unidentified]:
-    """Name the parameters along which the likelihood is flat and that no record covers yet."""
-    curvature = fit._measured.through(fit)
-    flat = curvature.touched(curvature.free_jacobian) & ~concerned(fit, records)
-    names = [name for name, off in zip(curvature.free.names, flat, strict=True) if off]
+def flat_directions(
+    fit: Fitted, records: Iterable[Unidentified], flat: npt.NDArray[np.bool_]
+) -> tuple[Unidentified, ...]:
+    """Name the parameters along which the likelihood is flat and that no record covers yet.
+
+    Parameters
+    ----------
+    fit : Fitted
+        The fit.
+    records : iterable of Unidentified
+        What is known not to be determined.
+    flat : ndarray of bool, shape (n_params,)
+        Which free parameters vary along flat directions.
+    """
+    left = flat & ~concerned(fit, records)
+    names = [name for name, off in zip(fit.free_parameters.names, left, strict=True) if off]
     if not names:
-        return []
+        return ()
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    listed = ", ".join(names[:_MOST_NAMES]) + more
-    return [
-        Unidentified(
-            "flat",
-            tuple(names),
-            float(len(names)),
-            f"The likelihood is flat along {listed}: the data do not determine these parameters. "
-            "Use fewer skills or features, or add families.",
-        )
-    ]
+    record = Unidentified(
+        "flat",
+        tuple(names),
+        float(len(names)),
+        f"The likelihood is flat along {', '.join(names[:_MOST_NAMES])}{more}: the data do not "
+        "determine these parameters. Use fewer skills or features, or add families.",
+    )
+    return (record,)
 
 
-def concerned(fit: Fit, records: Iterable[Unidentified]) -> npt.NDArray[np.bool_]:
+def concerned(fit: Fitted, records: Iterable[Unidentified]) -> npt.NDArray[np.bool_]:
     """Return which free parameters mean nothing by these records, shape (n_params,).
 
     Everything that is measured in the unit of a skill on which families do not differ, and the

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,16 +27,14 @@ import pandas as pd
 from lvkit.checks import check_level
 from lvkit.edges import at_edge, lean
 from lvkit.errors import LvkitError, LvkitWarning
+from lvkit.estimation import Objective
+from lvkit.fitted import Fitted
+from lvkit.fitting import objective_at
 from lvkit.freeparams import FreeParameters
-from lvkit.identifiability import concerned
+from lvkit.identifiability import Unidentified, concerned, flat_directions, unidentified
 from lvkit.nodes import fine_nodes
 from lvkit.parameters import Parameters, anchor
 from lvkit.structure import Frame, MarkerChart
-
-if TYPE_CHECKING:
-    from lvkit.estimation import Objective
-    from lvkit.results import Fit
-
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -67,7 +65,7 @@ class Curvature:
 
     Attributes
     ----------
-    fit : Fit
+    fit : Fitted
         The fit.
     chart : MarkerChart
         What the free vector means.
@@ -81,7 +79,7 @@ class Curvature:
         The parameters as people read them.
     """
 
-    fit: Fit
+    fit: Fitted
     chart: MarkerChart
     vector: Array
     information: Array
@@ -158,7 +156,7 @@ class Curvature:
     def _drawn(self) -> dict[tuple[int, int], list[Frame]]:
         return {}
 
-    def moved_to(self, fit: Fit) -> Curvature:
+    def moved_to(self, fit: Fitted) -> Curvature:
         """Return the same shape around the estimate of another fit of the same model.
 
         For fits to parts of the data, whose own curvature differs little and takes long.
@@ -166,7 +164,7 @@ class Curvature:
         vector = self.chart.vector(fit.prepared.to_search(fit.frame))
         return replace(self, fit=fit, vector=vector)
 
-    def through(self, fit: Fit) -> Curvature:
+    def through(self, fit: Fitted) -> Curvature:
         """Return the same shape for the same estimate, read through the anchors of another fit.
 
         The chart does not know of anchors, so that nothing is measured again.
@@ -210,7 +208,7 @@ class Curvature:
         which families do not differ.
         """
         edge = at_edge(self.free, self.fit.params, self.chart.floors.ceiling, self._free_errors)
-        meaningless = concerned(self.fit, self.fit.unidentified)
+        meaningless = concerned(self.fit, unidentified(self.fit))
         return np.asarray(self.touched(self.free_jacobian) | edge | meaningless)
 
     @cached_property
@@ -240,17 +238,18 @@ class Curvature:
         return [n for n, off in zip(self.free.names, self.undetermined, strict=True) if off]
 
 
-def survey(fit: Fit) -> Curvature:
+def curvature_of(fit: Fitted) -> Curvature:
     """Return the shape of the log-likelihood at a fit, read through its anchors.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         A converged fit.
 
     Returns
     -------
     Curvature
+        Measured when it is first asked for, and kept in the fit's memo.
 
     Raises
     ------
@@ -262,6 +261,11 @@ def survey(fit: Fit) -> Curvature:
     LvkitWarning
         If the data leave parameters undetermined.
     """
+    return fit.memo.get("curvature", lambda: _checked_curvature(fit))
+
+
+def _checked_curvature(fit: Fitted) -> Curvature:
+    """Refuse a fit that did not converge; warn of what the data do not determine."""
     if not fit.converged:
         raise LvkitError(
             f"the fit did not converge ({fit.message})",
@@ -270,20 +274,58 @@ def survey(fit: Fit) -> Curvature:
             remedy="Fit with more starts or fewer skills; fit.summary(level=None) lists the "
             "estimates alone.",
         )
-    curvature = fit._measured.through(fit)
+    curvature = _measured(fit)
     lost = curvature.undetermined_names
     if lost:
-        why = [record.sentence for record in fit.unidentified]
+        why = [record.sentence for record in unidentified(fit)]
         remedy = " ".join(why) or "Use fewer skills, other anchors or more families."
         warnings.warn(
             f"the data do not determine {_listed(lost)}: these have no standard errors. {remedy}",
             LvkitWarning,
-            stacklevel=6,  # the line that asked the fit
+            stacklevel=7,  # the line that asked the fit
         )
     return curvature
 
 
-def measure(fit: Fit) -> Curvature:
+def _measured(fit: Fitted) -> Curvature:
+    """Return the curvature without a check, measured once."""
+    return fit.memo.get("measured", lambda: measure(fit))
+
+
+def share_curvature(fit: Fitted, again: Fitted) -> None:
+    """Give another fit of the same estimate the curvature that was measured for this one.
+
+    Parameters
+    ----------
+    fit : Fitted
+        A fit; nothing is given of one whose curvature was not measured yet.
+    again : Fitted
+        The same estimate, through any anchors. It does not keep `fit` alive.
+    """
+    if "measured" in fit.memo:
+        again.memo.get("measured", lambda: _measured(fit).through(again))
+
+
+def all_unidentified(fit: Fitted) -> tuple[Unidentified, ...]:
+    """Return :attr:`lvkit.Fit.unidentified` and, of a converged fit, the flat directions.
+
+    Flat directions of the likelihood need its curvature, which takes a moment, on large panels
+    longer.
+
+    Parameters
+    ----------
+    fit : Fitted
+        A fit, converged or not.
+    """
+    records = unidentified(fit)
+    if fit.converged:
+        curvature = _measured(fit)
+        flat = curvature.touched(curvature.free_jacobian)
+        records += flat_directions(fit, records, flat)
+    return records
+
+
+def measure(fit: Fitted) -> Curvature:
     """Measure the shape of the log-likelihood at a converged fit."""
     from threadpoolctl import threadpool_limits
 
@@ -296,25 +338,16 @@ def measure(fit: Fit) -> Curvature:
     return Curvature(fit, objective.chart, *shape, fit.free_parameters)
 
 
-def objective_of(fit: Fit) -> Objective:
+def objective_of(fit: Fitted) -> Objective:
     """Return the hill that a fit climbed, on the chart in which its shape is measured.
 
     The chart's markers follow from what latent vector and features do to the benchmarks, which no
     anchors change: through all of them, errors and seeded draws are the same.
     """
-    from lvkit.fitting import objective_at
-
     objective = objective_at(fit.model, fit.prepared, fit.anchors)
     effects = fit.prepared.to_search(fit.frame).coefficients()
     together = np.concatenate([effects.latent[0], effects.feature], axis=1)
     return replace(objective, chart=objective.chart.recentred(together))
-
-
-def hand_over(fit: Fit, again: Fit) -> Fit:
-    """Return a fit of the same estimate, with what was measured of the likelihood so far."""
-    if "_measured" in vars(fit):
-        vars(again)["_measured"] = fit._measured.through(again)
-    return again
 
 
 def _listed(names: list[str], most: int = 6) -> str:
@@ -322,7 +355,7 @@ def _listed(names: list[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + more
 
 
-def check_kind(kind: object, fit: Fit) -> str:
+def check_kind(kind: object, fit: Fitted) -> str:
     """Return the kind of covariance; warn where the sandwich is singular."""
     if kind not in COVARIANCES:
         raise LvkitError(f"got {kind!r}", where="kind", expected="'information' or 'sandwich'")
@@ -337,7 +370,7 @@ def check_kind(kind: object, fit: Fit) -> str:
     return str(kind)
 
 
-def summary(fit: Fit, level: float | None, kind: str) -> pd.DataFrame:
+def summary(fit: Fitted, level: float | None, kind: str) -> pd.DataFrame:
     """Return the table of :meth:`lvkit.Fit.summary`."""
     from scipy.special import ndtri
 
@@ -348,7 +381,7 @@ def summary(fit: Fit, level: float | None, kind: str) -> pd.DataFrame:
     if level is None:
         return table
     level, kind = check_level(level), check_kind(kind, fit)
-    curvature = fit.curvature
+    curvature = curvature_of(fit)
     error = _errors(curvature, curvature.free_jacobian, kind)
     error[curvature.undetermined] = np.nan
     estimate, ceiling = table["estimate"].to_numpy(), curvature.chart.floors.ceiling
@@ -365,9 +398,9 @@ def _errors(curvature: Curvature, jacobian: Array, kind: str) -> Array:
     return np.where(curvature.touched(jacobian), np.nan, np.sqrt(np.maximum(variance, 0.0)))
 
 
-def cov_params(fit: Fit, kind: str) -> pd.DataFrame:
+def cov_params(fit: Fitted, kind: str) -> pd.DataFrame:
     """Return the table of :meth:`lvkit.Fit.cov_params`."""
-    kind, curvature = check_kind(kind, fit), fit.curvature
+    kind, curvature = check_kind(kind, fit), curvature_of(fit)
     jacobian = curvature.free_jacobian
     covariance = jacobian @ curvature.covariance(kind) @ jacobian.T
     covariance[curvature.undetermined] = np.nan
@@ -376,7 +409,9 @@ def cov_params(fit: Fit, kind: str) -> pd.DataFrame:
     return pd.DataFrame(covariance, names, names.rename("with"))
 
 
-def delta(fit: Fit, function: Callable[[Parameters], Any], level: float, kind: str) -> pd.DataFrame:
+def delta(
+    fit: Fitted, function: Callable[[Parameters], Any], level: float, kind: str
+) -> pd.DataFrame:
     """Return the table of :meth:`lvkit.Fit.delta`."""
     from scipy.special import ndtri
 
@@ -387,8 +422,9 @@ def delta(fit: Fit, function: Callable[[Parameters], Any], level: float, kind: s
         return np.ravel(np.asarray(function(params), dtype=float))
 
     estimate = values(fit.params)
-    error = _errors(fit.curvature, fit.curvature.jacobian(values), kind)
-    error[fit.curvature.leaning(values, error)] = np.nan
+    curvature = curvature_of(fit)
+    error = _errors(curvature, curvature.jacobian(values), kind)
+    error[curvature.leaning(values, error)] = np.nan
     half = ndtri(0.5 + level / 2.0) * error
     columns = {
         "estimate": estimate,

@@ -6,33 +6,29 @@
     mu       = c_j + (1 - c_j) sigmoid(lambda_j' theta_li + d_j)
 
 (arXiv 2512.06553; an ancestor with fixed family effects is arXiv 2412.06540.) A model holds
-settings and nothing else; :meth:`LatentSkillModel.fit` returns everything that was learned.
+settings and nothing else; :meth:`LatentSkillModel.fit` returns everything that was learned, and
+:func:`load_fit` reads it from a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
 
-from lvkit.checks import check_names, check_whole
+from lvkit.calibration import Calibration
 from lvkit.data.panel import Panel
-from lvkit.errors import LvkitError, count, nearest
-from lvkit.formula import DEFAULT_FEATURES
+from lvkit.fitted import Fitted
+from lvkit.fitting import fit_model
+from lvkit.identifiability import warn_if_unidentified
 from lvkit.progress import ProgressChoice
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
-
-ANCHORS_EXAMPLE = 'from skill to benchmark, such as {"maths": "gsm8k", "instruction": "ifeval"}'
-
-_FLOORS = ("none", "chance", "estimate")
+from lvkit.results import Fit
+from lvkit.settings import Settings
+from lvkit.storage import read_fit
 
 
-@dataclass(frozen=True)
-class LatentSkillModel:
-    """Settings of a latent skill model.
+@dataclass(frozen=True, eq=False)
+class LatentSkillModel(Settings):
+    """Settings of a latent skill model, which can be fitted to a panel.
 
     Attributes
     ----------
@@ -64,51 +60,6 @@ class LatentSkillModel:
     Traceback (most recent call last):
     lvkit.errors.LvkitError: n_skills: got 0; expected a whole number from 1.
     """
-
-    anchors: Mapping[str, str] | None = None
-    n_skills: int | None = None
-    features: str = DEFAULT_FEATURES
-    family_slopes: str | None = None
-    floor: Literal["none", "chance", "estimate"] = "none"
-    clip: float = 0.0025
-
-    def __post_init__(self) -> None:
-        if self.n_skills is not None:
-            object.__setattr__(self, "n_skills", check_whole(self.n_skills, "n_skills"))
-        if self.anchors is not None:
-            anchors = check_names(self.anchors, "anchors", ANCHORS_EXAMPLE)
-            object.__setattr__(self, "anchors", anchors)
-            if self.n_skills is not None and self.n_skills != len(anchors):
-                raise LvkitError(
-                    f"got {count(len(anchors), 'anchor')} and n_skills={self.n_skills}",
-                    where="anchors",
-                    expected="one anchor for each skill",
-                    remedy="Leave n_skills out, or give as many anchors.",
-                )
-        if self.floor not in _FLOORS:
-            raise LvkitError(
-                f"got {self.floor!r}",
-                where="floor",
-                expected="one of " + ", ".join(f"'{name}'" for name in _FLOORS),
-                remedy=nearest(str(self.floor), _FLOORS).strip(),
-            )
-        if not (isinstance(self.clip, int | float) and 0.0 < self.clip <= 0.1):
-            raise LvkitError(
-                f"got {self.clip!r}",
-                where="clip",
-                expected="a number above 0, at most 0.1",
-                remedy="The default of 0.0025 is the middle of what a rounded 0.00 stands for.",
-            )
-
-    def __hash__(self) -> int:
-        anchors = None if self.anchors is None else tuple(self.anchors.items())
-        rest = (self.n_skills, self.features, self.family_slopes, self.floor, self.clip)
-        return hash((anchors, *rest))
-
-    @property
-    def k(self) -> int | None:
-        """K from `n_skills` or the anchors; None if neither says."""
-        return len(self.anchors) if self.anchors is not None else self.n_skills
 
     def fit(
         self,
@@ -169,11 +120,45 @@ class LatentSkillModel:
         >>> fit.converged, bool(np.abs(fit.params.loadings - truth.loadings).max() < 0.15)
         (True, True)
         """
-        from lvkit.fitting import fit_model
-        from lvkit.identifiability import warn_if_unidentified
-
-        fit = fit_model(
+        fitted = fit_model(
             self, panel, method=method, seed=seed, starts=starts, n_jobs=n_jobs, progress=progress
         )
-        warn_if_unidentified(fit)
-        return fit
+        warn_if_unidentified(fitted)
+        return Fit.of(fitted)
+
+
+def load_fit(path: str | Path) -> Fit:
+    """Read a fit that was saved with :meth:`lvkit.results.Fit.save`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    LvkitError
+        If the file is missing, truncated, damaged, not a lvkit fit, or of a newer schema.
+
+    Warns
+    -----
+    LvkitWarning
+        If the file was saved by an earlier version of lvkit, without a checksum.
+
+    Notes
+    -----
+    A file carries a checksum of its whole content, which reveals accidents: a value edited by
+    hand, a failing disk. It does not protect against somebody who means to deceive.
+    """
+    fitted, calibration = read_fit(path)
+    return restored(fitted, calibration)
+
+
+def restored(fitted: Fitted, calibration: Calibration | None = None) -> Fit:
+    """Return a fit that was read from a file, with its methods and those of its model."""
+    model = LatentSkillModel(**vars(fitted.model))
+    return Fit.of(fitted, model=model, calibration=calibration)

@@ -24,13 +24,12 @@ import pandas as pd
 from lvkit.checks import check_level, check_whole
 from lvkit.diagnostics import ess_bulk, ess_tail, r_hat
 from lvkit.errors import LvkitError, LvkitWarning, count, nearest
+from lvkit.fitted import Fitted
 from lvkit.metropolis import draw_latent
 from lvkit.structure import read_only
 
 if TYPE_CHECKING:
     from xarray import DataTree
-
-    from lvkit.results import Fit
 
 
 Array = npt.NDArray[np.float64]
@@ -227,13 +226,13 @@ def _limits(level: float) -> Array:
 
 
 def sample_families(
-    fit: Fit, *, draws: int = 2000, seed: int = 0, chains: int = 4
+    fit: Fitted, *, draws: int = 2000, seed: int = 0, chains: int = 4
 ) -> FamilyPosterior:
     """Draw the families' latent vectors from their posterior, at the fitted parameters.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         The fitted model.
     draws : int
         Draws for each family that are kept, over all chains together; rounded up to a multiple of

@@ -12,26 +12,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.calibration import own_residuals
+from lvkit.calibration import Calibration, own_residuals
 from lvkit.checks import check_level, check_whole, checked_names
 from lvkit.data.cells import without_rounding
 from lvkit.data.panel import Panel
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError, LvkitWarning, count
 from lvkit.extrapolation import warn_if_far
+from lvkit.fitted import Fitted
 from lvkit.identifiability import without_unit
+from lvkit.inference import curvature_of
 from lvkit.predictive import Predictive, predictive
 from lvkit.request import Request, read_request
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
 
 Array = npt.NDArray[np.float64]
 
@@ -76,8 +73,8 @@ class Prediction:
     intervals: str
     predictive: Predictive = field(repr=False)
     request: Request = field(repr=False)
-    _own: Array | None = field(repr=False)
-    _fit: Fit = field(repr=False)
+    _fit: Fitted = field(repr=False)
+    _calibrated: tuple[Calibration, Array] | None = field(repr=False)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -108,12 +105,11 @@ class Prediction:
         from scipy.special import ndtri
 
         shape = self.predictive.expected.shape[:2]
-        if self._own is None:
+        if self._calibrated is None:
             at = [np.full(shape, ndtri(p)) for p in probabilities]
         else:
-            calibration = self._fit.calibration
-            assert calibration is not None
-            at = [calibration.normal_scores(p, self.request, self._own) for p in probabilities]
+            calibration, own = self._calibrated
+            at = [calibration.normal_scores(p, self.request, own) for p in probabilities]
         return self.predictive.quantiles(np.stack(at))
 
     def interval(self, level: float) -> tuple[Array, Array]:
@@ -126,7 +122,7 @@ class Prediction:
         return np.where(lower <= clip, 0.0, lower), np.where(upper >= 1.0 - clip, 1.0, upper)
 
     def _mean(self) -> Array:
-        if self._own is None:
+        if self._calibrated is None:
             return self.predictive.mean()
         points = (np.arange(_MEAN_POINTS) + 0.5) / _MEAN_POINTS
         return np.asarray(self._quantiles(list(points)).mean(axis=0))
@@ -135,17 +131,17 @@ class Prediction:
         return str(self.table.to_html(index=False, float_format="{:.3f}".format, max_rows=24))
 
 
-def check_intervals(intervals: str | None, fit: Fit) -> str:
+def check_intervals(intervals: str | None, calibration: Calibration | None) -> str:
     """Return the kind of intervals; calibrated ones by default once there is a calibration."""
     if intervals is None:
-        return "model" if fit.calibration is None else "calibrated"
+        return "model" if calibration is None else "calibrated"
     if intervals not in INTERVALS:
         raise LvkitError(
             f"got {intervals!r}",
             where="intervals",
             expected="one of " + ", ".join(f"'{name}'" for name in INTERVALS),
         )
-    if intervals == "calibrated" and fit.calibration is None:
+    if intervals == "calibrated" and calibration is None:
         raise LvkitError(
             "the fit has no calibration",
             where="intervals",
@@ -155,7 +151,7 @@ def check_intervals(intervals: str | None, fit: Fit) -> str:
 
 
 def predict(
-    fit: Fit,
+    fit: Fitted,
     models: pd.DataFrame | Panel,
     *,
     level: float,
@@ -163,12 +159,13 @@ def predict(
     new_family: str,
     draws: int,
     seed: int,
+    calibration: Calibration | None = None,
 ) -> Prediction:
-    """Predict scores; see :meth:`lvkit.results.Fit.predict`."""
+    """Predict scores; see :meth:`lvkit.Fit.predict`."""
     level, draws = check_level(level), check_whole(draws, "draws")
-    seed, kind = check_whole(seed, "seed", 0), check_intervals(intervals, fit)
+    seed, kind = check_whole(seed, "seed", 0), check_intervals(intervals, calibration)
     request = read_request(fit, models, new_family)
-    if intervals is None and fit.calibration is not None and not fit.calibration.covers(request):
+    if intervals is None and calibration is not None and not calibration.covers(request):
         warnings.warn(
             "the calibration held out nothing like these models: the intervals are the model's own",
             LvkitWarning,
@@ -181,11 +178,13 @@ def predict(
             where="predict",
             remedy='Fit with more starts or fewer skills, or ask for intervals="plugin".',
         )
-    curvature = None if kind == "plugin" else fit.curvature
+    curvature = None if kind == "plugin" else curvature_of(fit)
     found = predictive(fit, request, draws=draws, seed=seed, curvature=curvature)
-    own = own_residuals(fit, request) if kind == "calibrated" else None
+    calibrated = None
+    if kind == "calibrated" and calibration is not None:
+        calibrated = calibration, own_residuals(fit, request)
     table = _labels(fit, request)
-    prediction = Prediction(table, level, kind, found, request, own, fit)
+    prediction = Prediction(table, level, kind, found, request, fit, calibrated)
     table["mean"] = prediction._mean().ravel()
     table["median"] = prediction._quantiles([0.5])[0].ravel()
     table["lower"], table["upper"] = (end.ravel() for end in prediction.interval(level))
@@ -200,7 +199,7 @@ def predict(
     return prediction
 
 
-def _labels(fit: Fit, request: Request) -> pd.DataFrame:
+def _labels(fit: Fitted, request: Request) -> pd.DataFrame:
     repeat = len(fit.benchmarks)
     return pd.DataFrame(
         {
@@ -212,7 +211,7 @@ def _labels(fit: Fit, request: Request) -> pd.DataFrame:
 
 
 def predict_skills(
-    fit: Fit,
+    fit: Fitted,
     models: pd.DataFrame | Panel,
     *,
     level: float,
@@ -220,12 +219,12 @@ def predict_skills(
     draws: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Predict skills; see :meth:`lvkit.results.Fit.predict_skills`."""
+    """Predict skills; see :meth:`lvkit.Fit.predict_skills`."""
     level, draws = check_level(level), check_whole(draws, "draws")
     request = read_request(fit, models, new_family)
     warn_if_far(request.beyond, stacklevel=3)  # the line that asked the fit
     seed = check_whole(seed, "seed", 0)
-    found = predictive(fit, request, draws=draws, seed=seed, curvature=fit.curvature)
+    found = predictive(fit, request, draws=draws, seed=seed, curvature=curvature_of(fit))
     skills = found.skills
     repeat = len(fit.skills)
     ends = [0.5, 0.5 - 0.5 * level, 0.5 + 0.5 * level]

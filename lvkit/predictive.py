@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
 from lvkit.beta import response
+from lvkit.fitted import Fitted
+from lvkit.inference import Curvature
 from lvkit.marginal import integrate
 from lvkit.modes import posterior_modes
 from lvkit.nodes import make_nodes, search_nodes
@@ -25,11 +26,6 @@ from lvkit.request import Request
 from lvkit.scoretable import Coefficients, ScoreTable
 from lvkit.structure import Frame
 from lvkit.tails import beta_above, beta_below, censored, normal_scores
-
-if TYPE_CHECKING:
-    from lvkit.inference import Curvature
-    from lvkit.results import Fit
-
 
 Array = npt.NDArray[np.float64]
 
@@ -144,7 +140,7 @@ class Predictive:
 
 
 def predictive(
-    fit: Fit,
+    fit: Fitted,
     request: Request,
     *,
     draws: int,
@@ -156,7 +152,7 @@ def predictive(
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         The fit.
     request : Request
         The models.
@@ -211,12 +207,14 @@ def latent_noise(keys: Sequence[str], q: int, shape: tuple[int, int], seed: int)
     return np.stack([by_key[key] for key in keys])
 
 
-def latent_posteriors(fit: Fit, request: Request, frames: Sequence[Frame]) -> tuple[Array, Array]:
+def latent_posteriors(
+    fit: Fitted, request: Request, frames: Sequence[Frame]
+) -> tuple[Array, Array]:
     """Return what the evidence says of the asked models' families under each set of parameters.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         The fit.
     request : Request
         The models, n of them.
@@ -237,12 +235,14 @@ def latent_posteriors(fit: Fit, request: Request, frames: Sequence[Frame]) -> tu
     return means[:, request.group], covariances[:, request.group]
 
 
-def family_posteriors(fit: Fit, table: ScoreTable, frames: Sequence[Frame]) -> tuple[Array, Array]:
+def family_posteriors(
+    fit: Fitted, table: ScoreTable, frames: Sequence[Frame]
+) -> tuple[Array, Array]:
     """Return posterior means and covariances of families under each set of parameters.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         The fit.
     table : ScoreTable
         The scores of L families.

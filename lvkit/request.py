@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +24,9 @@ from lvkit.data.names import name_text, no_name
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, nearest
 from lvkit.extrapolation import Beyond, beyond
+from lvkit.fitted import Fitted
 from lvkit.preparation import slope_position
 from lvkit.scoretable import ScoreTable
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -103,12 +99,12 @@ class Request:
         return len(self.models)
 
 
-def read_request(fit: Fit, models: pd.DataFrame | Panel, new_family: str) -> Request:
+def read_request(fit: Fitted, models: pd.DataFrame | Panel, new_family: str) -> Request:
     """Check and arrange what is asked for.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         The fit that will answer.
     models : DataFrame or Panel
         A row for each model; column (or index) ``model``, and ``family``, ``params_b`` and
@@ -175,7 +171,7 @@ def _counts(group: Index, evidence: ScoreTable | None) -> Index:
 
 
 def _distances(
-    fit: Fit,
+    fit: Fitted,
     described: pd.DataFrame,
     group: Index,
     evidence: ScoreTable | None,
@@ -208,7 +204,7 @@ def _name(cell: object, fitted: Container[str]) -> str:
     return str(cell) if str(cell) in fitted else name_text(cell)
 
 
-def _as_table(fit: Fit, models: object) -> pd.DataFrame:
+def _as_table(fit: Fitted, models: object) -> pd.DataFrame:
     """Return the models as a table indexed by name."""
     if isinstance(models, Panel):
         return models.models.join(models.scores)
@@ -257,7 +253,7 @@ def _refuse_repeated_columns(columns: pd.Index) -> None:
         )
 
 
-def _known_scores(fit: Fit, table: pd.DataFrame) -> Array:
+def _known_scores(fit: Fitted, table: pd.DataFrame) -> Array:
     """Return the scores given with the models; refuse columns that are neither here nor there."""
     familiar = {*_DESCRIPTIVE, *fit.panel.models.columns, *fit.prepared.features.columns}
     strange = [c for c in table.columns if c not in familiar and c not in fit.benchmarks]
@@ -301,7 +297,7 @@ def _score(cell: object, model: object, benchmark: str) -> float:
     return number
 
 
-def _features(fit: Fit, described: pd.DataFrame) -> Array:
+def _features(fit: Fitted, described: pd.DataFrame) -> Array:
     learned = fit.prepared.features
     lacks = learned.missing(described)
     if len(lacks):
@@ -314,7 +310,7 @@ def _features(fit: Fit, described: pd.DataFrame) -> Array:
     return learned.values(described)
 
 
-def _families(fit: Fit, described: pd.DataFrame) -> list[str]:
+def _families(fit: Fitted, described: pd.DataFrame) -> list[str]:
     if "family" not in described.columns:
         raise LvkitError(
             "no column 'family'",
@@ -326,7 +322,7 @@ def _families(fit: Fit, described: pd.DataFrame) -> list[str]:
 
 
 def _kind(
-    fit: Fit, name: str, family: str, has_score: bool, scored: set[str], new_family: str
+    fit: Fitted, name: str, family: str, has_score: bool, scored: set[str], new_family: str
 ) -> tuple[str, str]:
     """Return a model's kind of family and the key its family's evidence goes by ("" for none)."""
     if family in fit.families:
@@ -346,7 +342,7 @@ def _kind(
     )
 
 
-def _design(fit: Fit, features: Array) -> Array:
+def _design(fit: Fitted, features: Array) -> Array:
     """Latent design of the models: ones and, with family slopes, the feature that has them."""
     ones = np.ones((len(features), 1))
     if fit.model.family_slopes is None:
@@ -356,7 +352,7 @@ def _design(fit: Fit, features: Array) -> Array:
 
 
 def _evidence(
-    fit: Fit,
+    fit: Fitted,
     known: list[str],
     names: list[str],
     group: Index,

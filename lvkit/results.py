@@ -1,225 +1,102 @@
-"""What a fit found: one immutable object that answers questions about it.
+"""What a fit can do: one immutable object that answers questions about it.
 
 A :class:`Fit` keeps the data it was fitted to, the parameters, and each family's posterior, so that
 tables, pictures, predictions and plans need nothing else. It can be saved to a file and read back.
+Its attributes are those of :class:`lvkit.fitted.Fitted`; its methods are functions of the modules
+below, which take a :class:`~lvkit.fitted.Fitted`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field, fields, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from lvkit import expected
+from lvkit.anchors import AnchorSuggestions, anchor_reliability, suggest_anchors
+from lvkit.calibration import Calibration, calibrate
 from lvkit.checks import check_level, check_names, check_whole
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, count
-from lvkit.freeparams import FreeParameters
-from lvkit.model import ANCHORS_EXAMPLE, LatentSkillModel
+from lvkit.expected import family_effects, fitted_scores, skill_scores
+from lvkit.extrapolation import warn_if_far
+from lvkit.fitted import Fitted
+from lvkit.identifiability import Unidentified, unidentified
+from lvkit.inference import (
+    Covariance,
+    Curvature,
+    cov_params,
+    curvature_of,
+    delta,
+    share_curvature,
+    summary,
+)
 from lvkit.parameters import Parameters, anchor, check_anchors, warn_if_alike
-from lvkit.preparation import Prepared
+from lvkit.posterior import FamilyPosterior, sample_families
+from lvkit.predict import Prediction, predict, predict_skills
 from lvkit.progress import ProgressChoice
-from lvkit.structure import Frame
-
-if TYPE_CHECKING:
-    from lvkit.anchors import AnchorSuggestions
-    from lvkit.calibration import Calibration
-    from lvkit.identifiability import Unidentified
-    from lvkit.inference import Covariance, Curvature
-    from lvkit.posterior import FamilyPosterior
-    from lvkit.predict import Prediction
-
-
-Array = npt.NDArray[np.float64]
+from lvkit.settings import ANCHORS_EXAMPLE, Settings
+from lvkit.storage import save_fit
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
-    """A fitted latent skill model.
+class Fit(Fitted):
+    """A fitted latent skill model, and all that can be asked of it.
 
     Attributes
     ----------
-    model : LatentSkillModel
-        The settings.
-    panel : Panel
-        The data it was fitted to.
-    anchors : dict of str to str
-        Skill name to anchor benchmark, in the order of the skills.
-    loglik : float
-        Marginal log-likelihood at the optimum.
-    n_params : int
-        Number of free parameters.
-    converged : bool
-        Whether the top is reached by the method's own criterion, which ``message`` reports: for
-        mml, the log-likelihood that the local quadratic model still expects to gain within three
-        standard errors is below 1e-5; for psga, with its random draws, below 0.25.
-    message : str
-        Why the estimator stopped.
-    method : str
-        Which estimator.
-    seed : int
-        Seed of nodes and starts.
-    starts : DataFrame
-        A row for each start: ``loglik``, ``converged``, ``steps``, ``seconds``, ``behind`` (how far
-        it ended below the best).
-    trace : DataFrame
-        The way of the best start: index ``iteration``; columns ``loglik`` (by the nodes of the
-        search; NaN where a step looked at a part of a large panel) and ``expected_gain``.
-    frame : Frame
-        The parameters in the anchored frame; :attr:`params` shows them in the field's terms.
-    prepared : Prepared
-        The arranged data.
-    latent_means, latent_covariances : ndarray, shapes (L, q) and (L, q, q)
-        Posterior mean and covariance of each family's whitened latent vector.
     calibration : Calibration, optional
         What held-out scores taught about predictions; see :meth:`calibrate`.
+
+    All others are those of :class:`lvkit.fitted.Fitted`: ``model``, ``panel``, ``anchors``,
+    ``loglik``, ``converged``, ``params``, ``loadings``, ``slopes``, ``correlation``, ``aic`` and
+    so on.
     """
 
-    model: LatentSkillModel
-    panel: Panel
-    anchors: dict[str, str]
-    loglik: float
-    n_params: int
-    converged: bool
-    message: str
-    method: str
-    seed: int
-    starts: pd.DataFrame
-    trace: pd.DataFrame = field(repr=False)
-    frame: Frame = field(repr=False)
-    prepared: Prepared = field(repr=False)
-    latent_means: Array = field(repr=False)
-    latent_covariances: Array = field(repr=False)
     calibration: Calibration | None = field(repr=False, default=None)
 
-    # -- sizes and criteria ---------------------------------------------------------------------
+    @classmethod
+    def of(
+        cls,
+        fitted: Fitted,
+        *,
+        model: Settings | None = None,
+        calibration: Calibration | None = None,
+    ) -> Fit:
+        """Return the fit of an estimate, which shares what was computed from it.
 
-    @property
-    def n_scores(self) -> int:
-        """Number of scores in the likelihood."""
-        return self.prepared.table.n_scores
+        Parameters
+        ----------
+        fitted : Fitted
+            The estimate.
+        model : Settings, optional
+            The same settings as another class; those of the estimate if left out.
+        calibration : Calibration, optional
+            What is known of its predictions.
+        """
+        given = {each.name: getattr(fitted, each.name) for each in fields(fitted) if each.init}
+        given |= {"model": model or fitted.model, "calibration": calibration}
+        fit = cls(**given)
+        object.__setattr__(fit, "memo", fitted.memo)
+        return fit
 
-    @property
-    def n_models(self) -> int:
-        """Number of fitted models."""
-        return len(self.prepared.models)
-
-    @property
-    def n_families(self) -> int:
-        """Number of fitted families."""
-        return len(self.prepared.families)
-
-    @property
-    def aic(self) -> float:
-        """Akaike's information criterion, ``-2 loglik + 2 n_params``."""
-        return -2.0 * self.loglik + 2.0 * self.n_params
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, ``-2 loglik + log(n_scores) n_params``."""
-        return float(-2.0 * self.loglik + np.log(self.n_scores) * self.n_params)
-
-    # -- names ----------------------------------------------------------------------------------
-
-    @property
-    def benchmarks(self) -> tuple[str, ...]:
-        """The fitted benchmarks, in the order of the loadings' rows."""
-        return self.prepared.benchmarks
-
-    @property
-    def skills(self) -> tuple[str, ...]:
-        """The skills, in the order of the loadings' columns."""
-        return tuple(self.anchors)
-
-    @property
-    def families(self) -> tuple[str, ...]:
-        """The fitted families."""
-        return self.prepared.families
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The features, in the order of the slopes' columns."""
-        return self.prepared.features.names
-
-    @property
-    def feature_means(self) -> Array:
-        """What was subtracted from each feature: its mean over the fitted models, shape (p,)."""
-        return self.prepared.features.means
-
-    @property
-    def dropped(self) -> pd.DataFrame:
-        """Models that were left out: index ``model``, column ``reason``."""
-        return self.prepared.dropped.copy()
-
-    # -- parameters -----------------------------------------------------------------------------
-
-    @cached_property
-    def params(self) -> Parameters:
-        """The parameters as read-only arrays."""
-        return Parameters.of(self.frame).read_only()
-
-    @property
-    def loadings(self) -> pd.DataFrame:
-        """Loadings, benchmarks x skills: logits per standard deviation among families."""
-        return pd.DataFrame(
-            self.params.loadings,
-            pd.Index(self.benchmarks, name="benchmark"),
-            pd.Index(self.skills, name="skill"),
-            copy=True,
-        )
-
-    @property
-    def slopes(self) -> pd.DataFrame:
-        """Slopes, skills x features: standard deviations of a skill per unit of a feature."""
-        return pd.DataFrame(
-            self.params.slopes,
-            pd.Index(self.skills, name="skill"),
-            pd.Index(self.feature_names, name="feature"),
-            copy=True,
-        )
-
-    @property
-    def correlation(self) -> pd.DataFrame:
-        """Correlation of the families' latent variables, skills x skills."""
-        skills = pd.Index(self.skills, name="skill")
-        return pd.DataFrame(self.params.correlation, skills, skills.rename("with"), copy=True)
+    def _changed(self, **changes: Any) -> Fit:
+        """Return the same estimate with other attributes; its curvature is not measured again."""
+        again = replace(self, **changes)
+        share_curvature(self, again)
+        return again
 
     # -- uncertainty ----------------------------------------------------------------------------
 
-    @cached_property
-    def free_parameters(self) -> FreeParameters:
-        """Names and order of the free parameters, ``n_params`` of them."""
-        estimated = self.prepared.chance > 0.0 if self.model.floor == "estimate" else np.array([])
-        return FreeParameters.of(
-            self.anchors,
-            self.benchmarks,
-            self.feature_names,
-            free_floors=[int(j) for j in np.flatnonzero(estimated)],
-            slope_sd=self.params.slope_sd is not None,
-        )
-
-    @cached_property
+    @property
     def curvature(self) -> Curvature:
         """The shape of the log-likelihood at the estimate, measured once, when first asked for."""
-        from lvkit.inference import survey
+        return curvature_of(self)
 
-        return survey(self)
-
-    @cached_property
-    def _measured(self) -> Curvature:
-        """What is measured of the likelihood: :attr:`curvature` before its doubts are told."""
-        from lvkit.inference import measure
-
-        return measure(self)
-
-    @cached_property
+    @property
     def unidentified(self) -> tuple[Unidentified, ...]:
         """What the fit reports although the data do not determine it; empty where all is well.
 
@@ -235,8 +112,6 @@ class Fit:
         :meth:`lvkit.LatentSkillModel.fit` warns of each. Flat directions of the likelihood need its
         curvature: :meth:`summary` and ``lvkit fit`` report them.
         """
-        from lvkit.identifiability import unidentified
-
         return unidentified(self)
 
     def summary(
@@ -272,8 +147,6 @@ class Fit:
         (correlations) or of its logit (floors) where it cannot, so that no interval leaves the
         parameter's range.
         """
-        from lvkit.inference import summary
-
         return summary(self, level, kind)
 
     def conf_int(self, level: float = 0.95, *, kind: Covariance = "information") -> pd.DataFrame:
@@ -293,8 +166,6 @@ class Fit:
         DataFrame
             Parameters x parameters, NaN where the data do not determine a parameter.
         """
-        from lvkit.inference import cov_params
-
         return cov_params(self, kind)
 
     def delta(
@@ -329,8 +200,6 @@ class Fit:
         >>> ratio.shape, bool(ratio["std_error"].iloc[0] > 0.0)
         ((1, 4), True)
         """
-        from lvkit.inference import delta
-
         return delta(self, function, level, kind)
 
     def sample_families(self, draws: int = 2_000, *, seed: int = 0) -> FamilyPosterior:
@@ -348,8 +217,6 @@ class Fit:
         FamilyPosterior
             Draws, their summary with R-hat and effective sample size, and comparisons of families.
         """
-        from lvkit.posterior import sample_families
-
         return sample_families(self, draws=draws, seed=seed)
 
     # -- prediction -----------------------------------------------------------------------------
@@ -387,9 +254,8 @@ class Fit:
         LvkitError
             If there is nothing to hold out, and for a fit that did not converge.
         """
-        from lvkit.calibration import calibrate
-
-        return calibrate(self, keep=keep, seed=seed, n_jobs=n_jobs, progress=progress)
+        learned = calibrate(self, keep=keep, seed=seed, n_jobs=n_jobs, progress=progress)
+        return self._changed(calibration=learned)
 
     def predict(
         self,
@@ -441,9 +307,6 @@ class Fit:
             sizes, tokens or other numbers that lie outside those of the fitted models by a factor
             above 5.
         """
-        from lvkit.extrapolation import warn_if_far
-        from lvkit.predict import predict
-
         found = predict(
             self,
             models,
@@ -452,6 +315,7 @@ class Fit:
             new_family=new_family,
             draws=draws,
             seed=seed,
+            calibration=self.calibration,
         )
         warn_if_far(found.request.beyond)
         if self.calibration is not None and found.intervals == "calibrated":
@@ -476,8 +340,6 @@ class Fit:
             ``family_kind``. A skill on which families do not differ (:attr:`unidentified`) has no
             unit: ``mean`` and ``median`` are NaN and the interval is unbounded.
         """
-        from lvkit.predict import predict_skills
-
         return predict_skills(
             self, models, level=level, new_family=new_family, draws=draws, seed=seed
         )
@@ -487,12 +349,12 @@ class Fit:
     @property
     def family_effects(self) -> pd.DataFrame:
         """Posterior means of the families' latent variables, families x skills."""
-        return expected.family_effects(self)
+        return family_effects(self)
 
     @property
     def skill_scores(self) -> pd.DataFrame:
         """Posterior means of the fitted models' skills, models x skills."""
-        return expected.skill_scores(self)
+        return skill_scores(self)
 
     @property
     def fitted_scores(self) -> pd.DataFrame:
@@ -500,7 +362,7 @@ class Fit:
 
         The response is averaged over a normal approximation of the family's posterior.
         """
-        return expected.fitted_scores(self)
+        return fitted_scores(self)
 
     # -- anchors --------------------------------------------------------------------------------
 
@@ -523,8 +385,6 @@ class Fit:
             For unknown or too few anchors, for anchors that do not tell the skills apart, and for a
             fit with family slopes.
         """
-        from lvkit.inference import hand_over
-
         if self.model.family_slopes is not None:
             raise LvkitError(
                 "the family slopes' standard deviations are tied to the anchors",
@@ -542,7 +402,7 @@ class Fit:
         positions = check_anchors(anchors, self.benchmarks)
         frame = anchor(self.frame, positions, list(anchors.values())).read_only()
         warn_if_alike(frame, tuple(anchors), stacklevel=3)
-        return hand_over(self, replace(self, model=model, anchors=anchors, frame=frame))
+        return self._changed(model=model, anchors=anchors, frame=frame)
 
     def suggest_anchors(self, most: int = 20) -> AnchorSuggestions:
         """Rank sets of anchors by how well they measure the skills and how readable these become.
@@ -557,8 +417,6 @@ class Fit:
         AnchorSuggestions
             With the reason for each set's rank.
         """
-        from lvkit.anchors import anchor_reliability, suggest_anchors
-
         reliability = anchor_reliability(self.frame, self.prepared.table)
         return suggest_anchors(self.frame, self.benchmarks, reliability, check_whole(most, "most"))
 
@@ -577,9 +435,7 @@ class Fit:
         LvkitError
             If the file cannot be written, or exists and is not a saved fit.
         """
-        from lvkit.storage import save_fit
-
-        save_fit(self, path)
+        save_fit(self, path, self.calibration)
 
     def __repr__(self) -> str:
         state = "converged" if self.converged else "NOT converged"

@@ -9,19 +9,17 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lvkit.calibration import Calibration
+from lvkit.data.panel import Panel
+from lvkit.fitted import Fitted
 from lvkit.jsontable import Cells, Maybe, Record, Table, Value
 from lvkit.parameters import check_anchors
-
-if TYPE_CHECKING:
-    from lvkit.data.panel import Panel
-    from lvkit.results import Fit
-
 
 Array = npt.NDArray[np.float64]
 
@@ -207,7 +205,7 @@ def check_shapes(shapes: Mapping[str, Sequence[int]], sizes: Mapping[str, range]
         raise ValueError(f"factor: its shape is {tuple(shapes['factor'])}")
 
 
-def check_agreement(fit: Fit) -> None:
+def check_agreement(fit: Fitted, calibration: Calibration | None = None) -> None:
     """Refuse a fit whose parts do not agree with each other, by a ValueError that names them."""
     table, k, m = fit.prepared.table, len(fit.anchors), fit.prepared.table.design.shape[1]
     exact = {"J": table.n_benchmarks, "L": table.n_families, "p": table.features.shape[1], "m": m}
@@ -227,21 +225,21 @@ def check_agreement(fit: Fit) -> None:
             "floors": _are_floors(fit),
             "latent_covariances": _are_covariances(fit.latent_covariances),
             "starts": _are_starts(fit),
-            "calibration": fit.calibration is None or _is_of(fit.calibration.records, fit.panel),
+            "calibration": calibration is None or _is_of(calibration.records, fit.panel),
         }
     wrong = [name for name, agrees in agree.items() if not agrees]
     if wrong:
         raise ValueError(f"{', '.join(wrong)}: at odds with the rest of the fit")
 
 
-def _are_anchored(fit: Fit, anchors: list[int]) -> bool:
+def _are_anchored(fit: Fitted, anchors: list[int]) -> bool:
     """Tell whether each anchor loads on its own skill alone, and skills have unit variance."""
     loadings, variance = fit.frame.loadings[anchors], np.square(fit.frame.factor[0]).sum(axis=1)
     alone = np.array_equal(loadings, np.diag(np.diag(loadings))) and (np.diag(loadings) > 0.0).all()
     return bool(alone and np.allclose(variance, 1.0, atol=_CLOSE))
 
 
-def _are_floors(fit: Fit) -> bool:
+def _are_floors(fit: Fitted) -> bool:
     """Tell whether the floors are those that the model's setting allows."""
     highest = (
         np.zeros_like(fit.prepared.chance) if fit.model.floor == "none" else fit.prepared.chance
@@ -257,7 +255,7 @@ def _are_covariances(covariances: Array) -> bool:
     return bool(close and (variances >= 0.0).all())
 
 
-def _are_starts(fit: Fit) -> bool:
+def _are_starts(fit: Fitted) -> bool:
     """Tell whether one of the starts ended as the fit did, after as many steps as its trace has."""
     starts = fit.starts
     best = (starts["converged"] == fit.converged) & (starts["steps"] == len(fit.trace))

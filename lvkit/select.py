@@ -170,9 +170,10 @@ def select_skills(
                 show(climb.ascent.trace[-1])
             settings = _settings(model, k)
             hill = objective_for(settings, prepared, k)
-            previous = fits[k] = make_fit(
+            fitted = make_fit(
                 settings, panel, prepared, hill, climbs, best=climbs[-1], method="mml", seed=seed
             )
+            previous = fits[k] = Fit.of(fitted)
             seconds[k] = sum(climb.seconds for climb in climbs)
             if report is not None:
                 report(_selection(fits, seconds))

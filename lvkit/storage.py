@@ -27,18 +27,19 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from lvkit._version import __version__
 from lvkit.archive import pack, pack_arrays, parse_json, unpack, unpack_arrays
 from lvkit.calibration import Calibration
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.files import write_whole
-from lvkit.inference import Curvature, objective_of
+from lvkit.fitted import Fitted
+from lvkit.inference import Curvature, curvature_of, objective_of
 from lvkit.jsontable import table_from_json, table_to_json
-from lvkit.model import LatentSkillModel
 from lvkit.outputs import check_output, is_saved_fit
 from lvkit.preparation import prepare
-from lvkit.results import Fit
 from lvkit.savedfit import FIT, check_agreement, check_shapes
+from lvkit.settings import Settings
 from lvkit.structure import Frame, read_only
 
 Array = npt.NDArray[np.float64]
@@ -65,76 +66,54 @@ _WRONG = (
 """What contents that do not agree may raise in the code that puts them together."""
 
 
-def save_fit(fit: Fit, path: str | Path) -> None:
-    """Save a fit to one file, whole or not at all; see :meth:`lvkit.results.Fit.save`."""
+def save_fit(fit: Fitted, path: str | Path, calibration: Calibration | None = None) -> None:
+    """Save a fit to one file, whole or not at all; see :meth:`lvkit.Fit.save`."""
     check_output(path, kind="a saved fit", ours=is_saved_fit)
-    write_whole(path, packed_fit(fit))
+    write_whole(path, packed_fit(fit, calibration))
 
 
-def packed_fit(fit: Fit, *, cached: bool = False) -> bytes:
+def packed_fit(
+    fit: Fitted, calibration: Calibration | None = None, *, cached: bool = False
+) -> bytes:
     """Return the content of a fit's file.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fitted
         The fit.
+    calibration : Calibration, optional
+        What is known of its predictions.
     cached : bool
         For a reader who has the panel: leaves it out, and takes the curvature along if it was
         measured.
     """
-    import lvkit
-
     settings = asdict(fit.model)
     text = {
         "schema": SCHEMA,
-        "lvkit": lvkit.__version__,
+        "lvkit": __version__,
         "model": {**settings, "anchors": fit.model.anchors and dict(fit.model.anchors)},
         **{name: getattr(fit, name) for name in _PLAIN},
         "starts": table_to_json(fit.starts),
         "trace": table_to_json(fit.trace),
-        "calibration": fit.calibration and table_to_json(fit.calibration.records),
+        "calibration": calibration and table_to_json(calibration.records),
         "panel": None if cached else _panel_to_json(fit.panel),
         "digest": fit.panel.digest,
     }
     arrays = {name: getattr(fit.frame, name) for name in _FRAME}
     arrays["latent_means"] = fit.latent_means
     arrays["latent_covariances"] = fit.latent_covariances
-    if cached and "curvature" in vars(fit):
-        arrays |= {f"curvature_{name}": getattr(fit.curvature, name) for name in _CURVATURE}
+    if cached and "curvature" in fit.memo:
+        curvature = curvature_of(fit)
+        arrays |= {f"curvature_{name}": getattr(curvature, name) for name in _CURVATURE}
     content = json.dumps(text, allow_nan=True).encode()
     return pack({_TEXT: content, _NUMBERS: pack_arrays(arrays)})
 
 
-def load_fit(path: str | Path) -> Fit:
-    """Read a fit that was saved with :meth:`lvkit.results.Fit.save`.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    Fit
-
-    Raises
-    ------
-    LvkitError
-        If the file is missing, truncated, damaged, not a lvkit fit, or of a newer schema.
-
-    Warns
-    -----
-    LvkitWarning
-        If the file was saved by an earlier version of lvkit, without a checksum.
-
-    Notes
-    -----
-    A file carries a checksum of its whole content, which reveals accidents: a value edited by
-    hand, a failing disk. It does not protect against somebody who means to deceive.
-    """
+def read_fit(path: str | Path) -> tuple[Fitted, Calibration | None]:
+    """Read a file and check it; see :func:`lvkit.load_fit`."""
     try:
         with open(path, "rb") as file:
-            fit, schema = _fit(file, path, None)
+            fit, calibration, schema = _fit(file, path, None)
     except FileNotFoundError as error:
         raise LvkitError("no such file", where=f"'{path}'", remedy="Check the path.") from error
     except OSError as error:
@@ -149,12 +128,12 @@ def load_fit(path: str | Path) -> Fit:
             f"'{path}' was saved by an earlier version of lvkit, without a checksum. To add one, "
             "save the fit again.",
             LvkitWarning,
-            stacklevel=2,
+            stacklevel=3,  # the line that loads it
         )
-    return fit
+    return fit, calibration
 
 
-def unpacked_fit(content: bytes, where: str, panel: Panel) -> Fit:
+def unpacked_fit(content: bytes, where: str, panel: Panel) -> Fitted:
     """Return the fit to a panel from what :func:`packed_fit` made of it for a cache.
 
     Parameters
@@ -171,14 +150,16 @@ def unpacked_fit(content: bytes, where: str, panel: Panel) -> Fit:
     LvkitError
         If the content is damaged, of another schema, or of a fit to other data.
     """
-    fit, schema = _fit(io.BytesIO(content), where, panel)
+    fit, _, schema = _fit(io.BytesIO(content), where, panel)
     if schema != SCHEMA:
         raise _damaged(where, "it has no checksum")
     return fit
 
 
-def _fit(file: IO[bytes], path: str | Path, panel: Panel | None) -> tuple[Fit, int]:
-    """Read, check and rebuild a fit; return it and its schema. Errors call the source `path`."""
+def _fit(
+    file: IO[bytes], path: str | Path, panel: Panel | None
+) -> tuple[Fitted, Calibration | None, int]:
+    """Read, check and rebuild a fit, its calibration and its schema; errors name `path`."""
     with _refusing(path):
         size = file.seek(0, io.SEEK_END)
         members, sealed = unpack(file, "fit[.]json|arrays[.]npz")
@@ -197,10 +178,11 @@ def _fit(file: IO[bytes], path: str | Path, panel: Panel | None) -> tuple[Fit, i
             raise ValueError("the panel does not match its checksum")
         sizes = _sizes(text, data)
         arrays = unpack_arrays(members[_NUMBERS], size, lambda found: check_shapes(found, sizes))
-        fit = _rebuild(text, arrays, data)
-        check_agreement(fit)
+        fit, records = _rebuild(text, arrays, data), text.get("calibration")
+        calibration = None if records is None else Calibration(table_from_json(records))
+        check_agreement(fit, calibration)
         _recall_curvature(fit, arrays)
-    return fit, schema
+    return fit, calibration, schema
 
 
 @contextmanager
@@ -271,15 +253,13 @@ def _sizes(text: dict[str, Any], panel: Panel) -> dict[str, range]:
     }
 
 
-def _rebuild(text: dict[str, Any], arrays: dict[str, Array], panel: Panel) -> Fit:
-    model = LatentSkillModel(**text["model"])
-    calibration = text.get("calibration")
-    return Fit(
+def _rebuild(text: dict[str, Any], arrays: dict[str, Array], panel: Panel) -> Fitted:
+    model = Settings(**text["model"])
+    return Fitted(
         model=model,
         panel=panel,
         starts=table_from_json(text["starts"]),
         trace=table_from_json(text["trace"]),
-        calibration=None if calibration is None else Calibration(table_from_json(calibration)),
         frame=Frame(**{name: arrays[name] for name in _FRAME}).read_only(),
         prepared=prepare(panel, model.features, clip=model.clip, random_slope=model.family_slopes),
         latent_means=read_only(arrays["latent_means"]),
@@ -288,7 +268,7 @@ def _rebuild(text: dict[str, Any], arrays: dict[str, Array], panel: Panel) -> Fi
     )
 
 
-def _recall_curvature(fit: Fit, arrays: dict[str, Array]) -> None:
+def _recall_curvature(fit: Fitted, arrays: dict[str, Array]) -> None:
     """Give a fit the curvature that was measured before, if it was."""
     if "curvature_vector" not in arrays:
         return
@@ -297,4 +277,5 @@ def _recall_curvature(fit: Fit, arrays: dict[str, Array]) -> None:
         raise ValueError(f"curvature_scores: its shape is {measured['scores'].shape}")
     chart = objective_of(fit).chart
     curvature = Curvature(fit, chart, free=fit.free_parameters, **measured)
-    vars(fit).update(curvature=curvature, _measured=curvature)
+    for kind in ("measured", "curvature"):  # its warnings have been given
+        fit.memo.get(kind, lambda: curvature)

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lvkit._version import __version__
 from lvkit.checks import check_level, check_whole
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning
+from lvkit.fitting import objective_for, prepared_for
 from lvkit.freeparams import FreeParameters
 from lvkit.model import LatentSkillModel
 from lvkit.parameters import Parameters
@@ -40,8 +42,6 @@ class Plan:
 
     def free(self, families: int) -> FreeParameters:
         """Return what a fit estimates; refuse what cannot be fitted to so few families."""
-        from lvkit.fitting import objective_for, prepared_for
-
         prepared = prepared_for(self.model, self.panel(families, 0))
         objective_for(self.model, prepared, self.model.k)
         return FreeParameters.of(
@@ -78,11 +78,9 @@ class Plan:
     @property
     def settings(self) -> dict[str, Any]:
         """All that the numbers depend on, as JSON can tell it."""
-        import lvkit
-
         arrays = {name: getattr(self.params, name) for name in _PARTS}
         return {
-            "lvkit": lvkit.__version__,
+            "lvkit": __version__,
             "params": {name: None if a is None else a.tolist() for name, a in arrays.items()},
             "features": self.model.features,
             "family_slopes": self.model.family_slopes,

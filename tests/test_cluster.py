@@ -98,7 +98,7 @@ def test_a_scheduler_without_workers_is_refused(monkeypatch: pytest.MonkeyPatch)
 def test_workers_with_another_lvkit_are_refused(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lv, "__version__", "9.9")
+    monkeypatch.setattr("lvkit.cluster.__version__", "9.9")
     expected = r"workers have lvkit \d.*; expected lvkit 9\.9, as here"
     with pytest.raises(lv.LvkitError, match=expected), dask_cluster(address):
         pass

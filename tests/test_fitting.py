@@ -459,7 +459,7 @@ def parts(small_fit: lv.Fit, small_panel: lv.Panel) -> tuple[lv.Fit, lv.Fit]:
     """A quick fit and a full one to the same part of the small panel."""
     part = small_panel.select(families=[f for f in small_panel.families if f != "qwen2"])
     model = lv.LatentSkillModel(anchors=small_fit.anchors, features=TWO)
-    return fitting.refit(small_fit, part), model.fit(part)
+    return lv.Fit.of(fitting.refit(small_fit, part)), model.fit(part)
 
 
 def test_a_quick_refit_reaches_the_top(parts: tuple[lv.Fit, lv.Fit]) -> None:

@@ -14,7 +14,8 @@ import pytest
 import lvkit as lv
 from lvkit.cli import main
 from lvkit.fitting import fit_model
-from lvkit.identifiability import concerned, covariance_errors, unidentified, warn_if_unidentified
+from lvkit.identifiability import concerned, covariance_errors, warn_if_unidentified
+from lvkit.inference import all_unidentified
 from lvkit.reporting.summary import summarise
 from lvkit.terminal.printed import fit_text
 
@@ -44,7 +45,7 @@ def panel(params: lv.Parameters, families: int, seed: int, models: int = 3) -> l
 
 def quiet(data: lv.Panel, n_skills: int = 1, **settings: Any) -> lv.Fit:
     model = lv.LatentSkillModel(n_skills=n_skills, features=FEATURES, **settings)
-    return fit_model(model, data)
+    return lv.Fit.of(fit_model(model, data))
 
 
 def kinds(fit: lv.Fit) -> list[str]:
@@ -101,7 +102,7 @@ def test_four_families_that_differ_raise_no_alarm() -> None:
 
 
 def test_the_embedded_models_raise_no_alarm(paper_fit: lv.Fit) -> None:
-    assert unidentified(paper_fit, curvature=True) == ()
+    assert all_unidentified(paper_fit) == ()
 
 
 # -- families that do not differ -----------------------------------------------------------------
@@ -279,13 +280,15 @@ def test_slopes_on_a_feature_that_varies_within_one_family_are_reported() -> Non
 
 def test_flat_directions_are_named(apart: lv.Fit) -> None:
     fit = quiet(panel(truth(), 8, seed=0))
-    assert unidentified(fit, curvature=True) == ()
-    curvature = fit._measured
+    assert all_unidentified(fit) == ()
+    curvature = fit.curvature
     at = fit.free_parameters.names.index("intercept[arc]")
     u = curvature.free_jacobian[at] / np.linalg.norm(curvature.free_jacobian[at])
     across = np.eye(len(u)) - np.outer(u, u)
-    vars(fit)["_measured"] = replace(curvature, information=across @ curvature.information @ across)
-    (record,) = unidentified(fit, curvature=True)
+    flat = replace(curvature, information=across @ curvature.information @ across)
+    fit = replace(fit)
+    fit.memo.get("measured", lambda: flat)
+    (record,) = all_unidentified(fit)
     assert (record.kind, record.names) == ("flat", ("intercept[arc]",))
     assert "intercept[arc]" in fit_text(fit)
 

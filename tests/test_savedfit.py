@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import lvkit as lv
+from lvkit.model import load_fit
 from lvkit.savedfit import FIT, SELECTION, check_agreement, check_shapes
-from lvkit.storage import load_fit
 
 TESTS = Path(__file__).parent
 NIGHTLY = os.environ.get("LVKIT_NIGHTLY") == "1"

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 _SIZE = (7.0, 5.0)
 
 _KEPT = 6
-"""Families whose draws are still kept (:mod:`lvkit.planning.kept`), the last ones planned."""
+"""Families whose draws are still kept (:class:`lvkit.fitted.Memo`), the last ones planned."""
 
 _STEP = 0.25
 """The map's ends go by steps of so many powers of ten."""

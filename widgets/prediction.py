@@ -77,7 +77,7 @@ def predict_scores(
     LvkitError
         For a family that is not in the fit, and for intervals that it cannot give.
     """
-    kind = check_intervals(intervals, fit)
+    kind = check_intervals(intervals, fit.calibration)
     if family and family not in fit.families:
         raise LvkitError(
             f"got {family!r}", where="family", expected="a family of the fit, or a blank"

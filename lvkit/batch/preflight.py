@@ -19,13 +19,12 @@ from lvkit.batch.grid import PlannedRun
 from lvkit.checks import check_level, check_whole
 from lvkit.data.read import open_panel
 from lvkit.errors import LvkitError, Problem, count, nearest
-from lvkit.facts import PAPER_ANCHORS
 from lvkit.fitting import objective_for, prepared_for
-from lvkit.model import LatentSkillModel
+from lvkit.model import LatentSkillModel, load_fit
 from lvkit.planning.plan import check_budgets
 from lvkit.planning.target import find_name
 from lvkit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
-from lvkit.storage import load_fit
+from lvkit.settings import PAPER_ANCHORS
 
 if TYPE_CHECKING:
     from lvkit.data.panel import Panel

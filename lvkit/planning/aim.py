@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +20,12 @@ from lvkit.errors import LvkitError
 from lvkit.identifiability import without_unit
 from lvkit.planning import outlook
 from lvkit.planning.cost import Cost
-from lvkit.planning.kept import kept
 from lvkit.planning.limits import Limits, Span
 from lvkit.planning.optimum import bend, parabola_top, search_top
 from lvkit.planning.outlook import Centre, Draws, check_family
 from lvkit.planning.surface import Surface, learn_surface
 from lvkit.planning.target import Target, read_target
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
+from lvkit.results import Fit
 
 Array = npt.NDArray[np.float64]
 
@@ -89,7 +85,7 @@ class Aim:
             )
         check_family(fit, family)
         whose = (family, _spelled(attributes))
-        surface = kept(fit, ("surface", *whose), lambda: learn_surface(fit, family, attributes))
+        surface = fit.memo.get("surface", lambda: learn_surface(fit, family, attributes), key=whose)
         for value, kind in ((limits, Limits), (cost, Cost)):
             if value is not None and not isinstance(value, kind):
                 name = kind.__name__
@@ -103,7 +99,7 @@ class Aim:
             limits or Limits(),
             cost or Cost(),
             surface,
-            kept(fit, ("centre", *whose), lambda: outlook.centre(fit, surface, family)),
+            fit.memo.get("centre", lambda: outlook.centre(fit, surface, family), key=whose),
             check_whole(seed, "seed", 0),
         )
 
@@ -111,10 +107,10 @@ class Aim:
     def draws(self) -> Draws:
         """Draws of the family's outlook, made when first asked for."""
         known = _spelled(self.surface.attributes)
-        return kept(
-            self.fit,
-            ("draws", self.family, known, self.seed),
+        return self.fit.memo.get(
+            "draws",
             lambda: outlook.draws(self.fit, self.surface, self.family, self.seed),
+            key=(self.family, known, self.seed),
         )
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,7 @@ from lvkit.planning.cost import Cost, log_ratio
 from lvkit.planning.limits import Limits
 from lvkit.planning.plan import Plan, containing, plan_compute
 from lvkit.planning.words import amount, as_html, association, bound, flops
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
+from lvkit.results import Fit
 
 Array = npt.NDArray[np.float64]
 

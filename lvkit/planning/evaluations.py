@@ -15,23 +15,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from lvkit.checks import check_whole
+from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, count, nearest
 from lvkit.planning.gain import Candidates, Quantity
 from lvkit.planning.target import read_target
 from lvkit.predictive import latent_posteriors
 from lvkit.request import Request, read_request
-
-if TYPE_CHECKING:
-    from lvkit.data.panel import Panel
-    from lvkit.results import Fit
-
+from lvkit.results import Fit
 
 Array = npt.NDArray[np.float64]
 

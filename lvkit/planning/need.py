@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,7 @@ from lvkit.planning.words import (
     tokens,
     undetermined,
 )
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
+from lvkit.results import Fit
 
 Array = npt.NDArray[np.float64]
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +23,8 @@ from lvkit.planning.surface import Surface
 from lvkit.planning.target import Target
 from lvkit.predictive import family_posteriors, latent_noise
 from lvkit.preparation import slope_position
+from lvkit.results import Fit
 from lvkit.structure import Frame
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
 
 Array = npt.NDArray[np.float64]
 

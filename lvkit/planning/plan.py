@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,15 +20,12 @@ from lvkit.checks import check_level
 from lvkit.errors import LvkitError
 from lvkit.planning.aim import Aim, quantiles_of_draws
 from lvkit.planning.cost import Cost, log_ratio
-from lvkit.planning.kept import kept
 from lvkit.planning.limits import Limits, Span
 from lvkit.planning.outlook import check_family
 from lvkit.planning.region import Region
 from lvkit.planning.target import Target
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
+from lvkit.planning.words import as_html, plan_words
+from lvkit.results import Fit
 
 Array = npt.NDArray[np.float64]
 
@@ -132,13 +129,9 @@ class Plan:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """What the plan says, in sentences."""
-        from lvkit.planning.words import plan_words
-
-        return plan_words(self)
+        return plan_words(self.table, self.level, self.aim)
 
     def _repr_html_(self) -> str:
-        from lvkit.planning.words import as_html
-
         shown = ["budget", "params_b", "tokens_t", "tokens_per_param", "value", "lower", "upper"]
         return as_html(self.words, self.table[[*shown, "corner", "extrapolates"]])
 
@@ -225,7 +218,7 @@ def plan_compute(
         table[name] = drawn.get(name, np.nan)
     table["corner"] = _corners(aim, span, s, t)
     table["falls"] = _falls(aim, span, s, table["value"].to_numpy())
-    distance = kept(fit, "region", lambda: Region.of(fit)).distance(s, t)
+    distance = fit.memo.get("region", lambda: Region.of(fit)).distance(s, t)
     table["extrapolates"], table["distance"] = distance > 0.0, distance
     return Plan(table, level, aim, sizes)
 

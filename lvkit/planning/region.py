@@ -8,14 +8,11 @@ on the form of the model alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
+from lvkit.results import Fit
 
 Array = npt.NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,8 @@ import pandas as pd
 from lvkit.data.cells import is_blank
 from lvkit.errors import LvkitError, nearest
 from lvkit.features import FeatureMap
+from lvkit.results import Fit
 from lvkit.structure import read_only
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
 
 Array = npt.NDArray[np.float64]
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from lvkit.errors import LvkitError, nearest
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
-
+from lvkit.results import Fit
 
 Array = npt.NDArray[np.float64]
 

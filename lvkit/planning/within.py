@@ -10,9 +10,8 @@ on it should say so. The check puts each family's mean among the features and fi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +22,9 @@ from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, nearest
 from lvkit.features import FeatureMap
 from lvkit.formula import parse_formula
-
-if TYPE_CHECKING:
-    from lvkit.parameters import Parameters
-    from lvkit.results import Fit
-
+from lvkit.model import LatentSkillModel
+from lvkit.parameters import Parameters
+from lvkit.results import Fit
 
 Array = npt.NDArray[np.float64]
 
@@ -273,8 +270,8 @@ def _with_means(fit: Fit, means: pd.Series[float], name: str) -> Fit:
     chance |= {str(benchmark): float(level) for benchmark, level in levels.items()}
     panel = Panel.from_frame(table, benchmarks=chance)
     formula = f"{fit.model.features} + {name}"
-    model = replace(fit.model, anchors=fit.anchors, n_skills=None, features=formula)
-    return model.fit(panel, fit.method, seed=fit.seed)
+    changed = {"anchors": fit.anchors, "n_skills": None, "features": formula}
+    return LatentSkillModel(**vars(fit.model) | changed).fit(panel, fit.method, seed=fit.seed)
 
 
 def _average_step(fit: Fit, feature: str) -> Array:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from lvkit.errors import count
 from lvkit.extrapolation import UNITS, beyond
-
-if TYPE_CHECKING:
-    from lvkit.planning.aim import Aim
-    from lvkit.planning.plan import Plan
-    from lvkit.results import Fit
-
+from lvkit.planning.aim import Aim
+from lvkit.planning.limits import Limits
+from lvkit.planning.outlook import check_family
+from lvkit.results import Fit
 
 _SAME = 1e-6
 """Tokens per parameter that differ by a smaller share are the same."""
@@ -98,17 +95,31 @@ def association(fit: Fit) -> str:
     )
 
 
-def plan_words(plan: Plan) -> tuple[str, ...]:
-    """Return what a plan says, in sentences."""
-    said = [*_best(plan), *_constant(plan), *_corners(plan), *_unsure(plan), *_unspent(plan)]
-    said += [
-        *_falling(plan),
-        *_outside(plan),
-        *attributes_outside(plan.aim),
-        *undetermined(plan.aim),
-        *_withheld(plan),
-    ]
-    return (*said, association(plan.fit))
+def plan_words(table: pd.DataFrame, level: float | None, aim: Aim) -> tuple[str, ...]:
+    """Return what a plan says, in sentences.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The plan: :attr:`lvkit.planning.Plan.table`.
+    level : float or None
+        Level of its intervals.
+    aim : Aim
+        What was asked for.
+    """
+    return (
+        *_best(table, level, aim),
+        *_constant(table, aim),
+        *_corners(table, level, aim),
+        *_unsure(table, level, aim),
+        *_unspent(table),
+        *_falling(table, aim),
+        *_outside(table),
+        *attributes_outside(aim),
+        *undetermined(aim),
+        *_withheld(table, level, aim),
+        association(aim.fit),
+    )
 
 
 def attributes_outside(aim: Aim) -> Iterable[str]:
@@ -130,58 +141,56 @@ def undetermined(aim: Aim) -> Iterable[str]:
             yield record.sentence
 
 
-def _withheld(plan: Plan) -> Iterable[str]:
+def _withheld(table: pd.DataFrame, level: float | None, aim: Aim) -> Iterable[str]:
     """Say which intervals are left out because they do not contain their estimates."""
-    if plan.level is None:
+    if level is None:
         return
     for rows, what in (
-        (plan.table["tokens_per_param_lower"].isna(), "the best size and tokens"),
-        (plan.table["lower"].isna(), plan.target.label),
+        (table["tokens_per_param_lower"].isna(), "the best size and tokens"),
+        (table["lower"].isna(), aim.target.label),
     ):
         if rows.any():
             yield (
-                f"{_these(plan, plan.table[rows])}, no interval is given for {what}: that from the "
+                f"{_these(table, table[rows])}, no interval is given for {what}: that from the "
                 "draws does not contain the estimate, so the errors of the parameters are not "
                 "known well enough."
             )
 
 
-def _whose(plan: Plan) -> str:
-    return f"{plan.target.label} of {plan.family}"
-
-
-def _best(plan: Plan) -> Iterable[str]:
-    row = plan.table.iloc[-1]
+def _best(table: pd.DataFrame, level: float | None, aim: Aim) -> Iterable[str]:
+    row = table.iloc[-1]
     if "bracket" in row["corner"]:
         return
+    whose = check_family(aim.fit, aim.family)
     text = (
-        f"For {_whose(plan)}, {flops(row['budget'])} go furthest with {size(row['params_b'])} on "
+        f"For {aim.target.label} of {whose}, {flops(row['budget'])} go furthest with "
+        f"{size(row['params_b'])} on "
         f"{tokens(row['tokens_t'])}: {amount(row['tokens_per_param'])} tokens per parameter"
     )
-    if plan.level is None:
+    if level is None:
         yield text + "."
         return
     ends = [float(row[f"tokens_per_param_{end}"]) for end in ("lower", "upper")]
-    yield f"{text} ({_interval(plan, *ends)})."
+    yield f"{text} ({_interval(aim.limits, level, *ends)})."
 
 
-def _interval(plan: Plan, lower: float, upper: float) -> str:
+def _interval(limits: Limits, level: float, lower: float, upper: float) -> str:
     """Return an interval of tokens per parameter, and whether it ends where the plan does."""
     if math.isnan(lower):
         return "without an interval"
     if upper / lower - 1.0 < _SAME:
         return "held there by the limits"
-    open_ended = ", where the plan stops looking" if any(open_ends(plan, lower, upper)) else ""
-    return f"{plan.level:.0%} interval {amount(lower)} to {amount(upper)}{open_ended}"
+    open_ended = ", where the plan stops looking" if any(open_ends(limits, lower, upper)) else ""
+    return f"{level:.0%} interval {amount(lower)} to {amount(upper)}{open_ended}"
 
 
-def open_ends(plan: Plan, lower: float, upper: float) -> tuple[bool, bool]:
+def open_ends(limits: Limits, lower: float, upper: float) -> tuple[bool, bool]:
     """Return whether an interval of tokens per parameter is cut where the plan stops looking.
 
     Parameters
     ----------
-    plan : Plan
-        Whose interval it is.
+    limits : Limits
+        Those of the plan.
     lower, upper : float
         Its ends.
 
@@ -190,43 +199,43 @@ def open_ends(plan: Plan, lower: float, upper: float) -> tuple[bool, bool]:
     (bool, bool)
         Of the lower and of the upper end; never where a limit of the user's holds it.
     """
-    fewest, most = plan.aim.limits.tokens_per_param
-    low = plan.aim.limits.min_tokens_per_param is None and lower < fewest * (1.0 + _SAME)
-    high = plan.aim.limits.max_tokens_per_param is None and upper > most * (1.0 - _SAME)
+    fewest, most = limits.tokens_per_param
+    low = limits.min_tokens_per_param is None and lower < fewest * (1.0 + _SAME)
+    high = limits.max_tokens_per_param is None and upper > most * (1.0 - _SAME)
     return low, high
 
 
-def _constant(plan: Plan) -> Iterable[str]:
+def _constant(table: pd.DataFrame, aim: Aim) -> Iterable[str]:
     """Say where the ratio cannot depend on the budget, so that nobody looks for a trend."""
-    ratio = plan.table["tokens_per_param"]
+    ratio = table["tokens_per_param"]
     alike = float(ratio.max() / ratio.min() - 1.0) < _SAME
-    inside = bool((plan.table["corner"] == "").all())
-    if len(ratio) > 1 and alike and inside and plan.aim.closed_form:
+    inside = bool((table["corner"] == "").all())
+    if len(ratio) > 1 and alike and inside and aim.closed_form:
         yield (
             "The best tokens per parameter are the same on every budget"
-            + ("" if _families_differ(plan) else " and for every family")
+            + ("" if _families_differ(aim) else " and for every family")
             + ": with these features they follow from the slopes alone."
         )
 
 
-def _families_differ(plan: Plan) -> bool:
+def _families_differ(aim: Aim) -> bool:
     """Whether families may have other slopes, by themselves or by what else is known of them."""
-    return plan.fit.model.family_slopes is not None or bool(plan.aim.surface.attributes)
+    return aim.fit.model.family_slopes is not None or bool(aim.surface.attributes)
 
 
-def _corners(plan: Plan) -> Iterable[str]:
-    rows = plan.table[plan.table["corner"] != ""]
+def _corners(table: pd.DataFrame, level: float | None, aim: Aim) -> Iterable[str]:
+    rows = table[table["corner"] != ""]
     for corner in map(str, rows["corner"].unique()):
-        budgets = _these(plan, rows[rows["corner"] == corner])
+        budgets = _these(table, rows[rows["corner"] == corner])
         if "bracket" in corner:
             yield (
                 f"{budgets}, no best point lies inside: the target is highest at the end of what "
                 f"is looked at, the {corner.removesuffix(' (bracket)')}. That is no "
-                f"recommendation.{_interplay(plan)}"
+                f"recommendation.{_interplay(level, aim)}"
             )
         else:
-            doubtful = plan.aim.bend is not None and _bends_up(plan)
-            why = _interplay(plan) if doubtful else ""
+            doubtful = aim.bend is not None and _bends_up(level, aim)
+            why = _interplay(level, aim) if doubtful else ""
             yield f"{budgets}, the best point is where {bound(corner)}.{why}"
 
 
@@ -241,46 +250,44 @@ def bound(corner: str) -> str:
     return f"{corner} bind" if " and " in corner else f"{corner} binds"
 
 
-def _bends_up(plan: Plan) -> bool:
+def _bends_up(level: float | None, aim: Aim) -> bool:
     """Whether the target may have no best point inside, limits or none."""
-    if plan.level is None:
-        return (plan.aim.bend or 0.0) >= 0.0
-    return not plan.aim.bend_interval(plan.level)[1] < 0.0  # nor where it is not determined
+    if level is None:
+        return (aim.bend or 0.0) >= 0.0
+    return not aim.bend_interval(level)[1] < 0.0  # nor where it is not determined
 
 
-def _interplay(plan: Plan) -> str:
+def _interplay(level: float | None, aim: Aim) -> str:
     """Say whether size and tokens are known to need each other, where that decides."""
-    bend = plan.aim.bend
+    bend = aim.bend
     if bend is None:
         return ""
-    if not plan.aim.surface.matrix[:, 3:].any():
+    if not aim.surface.matrix[:, 3:].any():
         return " With these features the target is a straight line along a budget."
-    if plan.level is None:
+    if level is None:
         known = "bends down" if bend < 0.0 else "does not bend down"
         return f" Along a budget the target {known}, by {bend:.2g}."
-    lower, upper = plan.aim.bend_interval(plan.level)
+    lower, upper = aim.bend_interval(level)
     if not lower <= bend <= upper:  # NaN without a unit
         return " How the target bends along a budget is not determined."
     told = "is" if upper < 0.0 or lower > 0.0 else "is not"
     return (
-        f" How the target bends along a budget ({bend:.2g}, {plan.level:.0%} interval {lower:.2g} "
+        f" How the target bends along a budget ({bend:.2g}, {level:.0%} interval {lower:.2g} "
         f"to {upper:.2g}; a top needs less than 0) {told} told apart from a straight "
         "line" + ("." if told == "is" else ", so that the best split is hardly determined.")
     )
 
 
-def _unsure(plan: Plan) -> Iterable[str]:
-    if plan.level is None or (plan.table["corner"] != "").any():
+def _unsure(table: pd.DataFrame, level: float | None, aim: Aim) -> Iterable[str]:
+    if level is None or (table["corner"] != "").any():
         return
-    share = float(plan.table["interior"].min())
-    wide = float(
-        (plan.table["tokens_per_param_upper"] / plan.table["tokens_per_param_lower"]).max()
-    )
+    share = float(table["interior"].min())
+    wide = float((table["tokens_per_param_upper"] / table["tokens_per_param_lower"]).max())
     if math.isnan(wide):
         return
-    lowest = float(plan.table["tokens_per_param_lower"].min())
-    highest = float(plan.table["tokens_per_param_upper"].max())
-    least = "at least " if any(open_ends(plan, lowest, highest)) else ""
+    lowest = float(table["tokens_per_param_lower"].min())
+    highest = float(table["tokens_per_param_upper"].max())
+    least = "at least " if any(open_ends(aim.limits, lowest, highest)) else ""
     if share < _SURE:
         yield (
             f"The best point is hardly determined: in {1.0 - share:.0%} of the draws there is none "
@@ -293,32 +300,32 @@ def _unsure(plan: Plan) -> Iterable[str]:
         )
 
 
-def _unspent(plan: Plan) -> Iterable[str]:
-    rows = plan.table[plan.table["spent"] < plan.table["budget"] * (1.0 - 1e-9)]
+def _unspent(table: pd.DataFrame) -> Iterable[str]:
+    rows = table[table["spent"] < table["budget"] * (1.0 - 1e-9)]
     if len(rows):
-        yield f"{_these(plan, rows)}, the limits keep a part of the budget from being spent."
+        yield f"{_these(table, rows)}, the limits keep a part of the budget from being spent."
 
 
-def _falling(plan: Plan) -> Iterable[str]:
-    rows = plan.table[plan.table["falls"]]
+def _falling(table: pd.DataFrame, aim: Aim) -> Iterable[str]:
+    rows = table[table["falls"]]
     if len(rows):
-        yield f"{_these(plan, rows)}, a slightly larger budget would lower {plan.target.label}."
+        yield f"{_these(table, rows)}, a slightly larger budget would lower {aim.target.label}."
 
 
-def _outside(plan: Plan) -> Iterable[str]:
-    rows = plan.table[plan.table["extrapolates"]]
+def _outside(table: pd.DataFrame) -> Iterable[str]:
+    rows = table[table["extrapolates"]]
     if len(rows):
         farthest = float(rows["distance"].max())
         yield (
-            f"{_these(plan, rows)}, the plan lies outside the sizes and tokens of the fitted "
+            f"{_these(table, rows)}, the plan lies outside the sizes and tokens of the fitted "
             f"models, by up to a factor of {amount(10.0**farthest)}: it rests on the model's form "
             "there."
         )
 
 
-def _these(plan: Plan, rows: pd.DataFrame) -> str:
+def _these(table: pd.DataFrame, rows: pd.DataFrame) -> str:
     """Return which budgets are meant, to begin a sentence."""
-    if len(rows) == len(plan.table):
+    if len(rows) == len(table):
         return "On every budget" if len(rows) > 1 else f"On {flops(rows['budget'].iloc[0])}"
     if len(rows) <= 3:
         return "On " + ", ".join(flops(value) for value in rows["budget"])

@@ -79,7 +79,7 @@ def _told(comparison: PlanComparison) -> pd.DataFrame:
             ends = zip(
                 piece["tokens_per_param_lower"], piece["tokens_per_param_upper"], strict=True
             )
-            piece[["low_open", "high_open"]] = [open_ends(plan, *pair) for pair in ends]
+            piece[["low_open", "high_open"]] = [open_ends(plan.aim.limits, *pair) for pair in ends]
         pieces.append(piece)
     return pd.concat(pieces, ignore_index=True)
 

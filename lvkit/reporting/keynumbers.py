@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lvkit.documents import fit_document, installed_versions, plain, plan_document
 from lvkit.errors import count
+from lvkit.model import LatentSkillModel
 from lvkit.reporting.steps import read_through, report_fit
 from lvkit.standings import family_places
 
@@ -54,7 +55,8 @@ def interpreted(
     fit = read_through(selection.fits[n_skills])
     if not family_slopes:
         return fit
-    model = replace(fit.model, anchors=fit.anchors, n_skills=None, family_slopes=family_slopes)
+    changed = {"anchors": fit.anchors, "n_skills": None, "family_slopes": family_slopes}
+    model = LatentSkillModel(**vars(fit.model) | changed)
     return report_fit(fit.panel, model, cache=cache, seed=fit.seed)
 
 

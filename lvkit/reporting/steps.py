@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lvkit.cache import FitCache
 from lvkit.data.read import open_panel
 from lvkit.errors import LvkitError
-from lvkit.facts import PAPER_ANCHORS
-from lvkit.storage import load_fit
+from lvkit.model import load_fit
+from lvkit.settings import PAPER_ANCHORS
 
 if TYPE_CHECKING:
     from lvkit.data.panel import Panel

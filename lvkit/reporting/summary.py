@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from lvkit.drawing import benchmark_labels
 from lvkit.errors import count
-from lvkit.facts import PAPER_ANCHORS
 from lvkit.interpret import scale_effects, side_skills
 from lvkit.reporting.words import (
     Prose,
@@ -22,6 +21,7 @@ from lvkit.reporting.words import (
     pairs,
 )
 from lvkit.select import bic_by_families
+from lvkit.settings import PAPER_ANCHORS
 from lvkit.standings import family_standings
 
 if TYPE_CHECKING:

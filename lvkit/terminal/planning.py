@@ -167,11 +167,11 @@ def _fit(path: Path | None) -> Fit:
     """Return a saved fit, or one of the embedded leaderboard."""
     if path is None:
         from lvkit.data.read import load_leaderboard
-        from lvkit.facts import PAPER_ANCHORS
         from lvkit.model import LatentSkillModel
+        from lvkit.settings import PAPER_ANCHORS
 
         return LatentSkillModel(anchors=PAPER_ANCHORS).fit(load_leaderboard())
-    from lvkit.storage import load_fit
+    from lvkit.model import load_fit
 
     if path.suffix.lower() in (".csv", ".parquet"):
         raise LvkitError(

@@ -48,10 +48,10 @@ def check_text(report: CheckReport) -> str:
 
 def fit_text(fit: Fit) -> str:
     """Return what a fit found: how well it fits, what loads on what, what was left out."""
-    from lvkit.identifiability import unidentified
+    from lvkit.inference import all_unidentified
 
     converged = "yes" if fit.converged else "NO"
-    undetermined = [in_options(str(r)) for r in unidentified(fit, curvature=True)]
+    undetermined = [in_options(str(r)) for r in all_unidentified(fit)]
     parts = [
         f"Fitted to {count(fit.n_scores, 'score')} of {count(fit.n_models, 'model')} in "
         f"{count(fit.n_families, 'family')}{_left_out(fit.dropped)}.",

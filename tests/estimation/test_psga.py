@@ -207,8 +207,8 @@ def test_four_skills_on_the_embedded_data_agree_with_mml_and_with_tmb(
     frames = [("principal", principal(objective.table, 4))]
     estimator = ProjectedStochasticAscent()
     climbs = list(climb_from(objective, frames, estimator, seed=0, n_jobs=1))
-    found = make_fit(
-        model, panel, prepared, objective, climbs, best=climbs[0], method="psga", seed=0
+    found = lv.Fit.of(
+        make_fit(model, panel, prepared, objective, climbs, best=climbs[0], method="psga", seed=0)
     )
     assert found.converged
     assert found.loglik == pytest.approx(model.fit(panel).loglik, abs=1.0)

@@ -273,7 +273,7 @@ def test_planned_order_comes_sooner_to_the_same_than_random_order(
     after: dict[str, list[list[float]]] = {"planned": [], "random": []}
     for family in ("yi", "qwen2", "pythia"):
         rest = [name for name in small_panel.families if name != family]
-        fit = refit(small_fit, small_panel.select(families=rest))
+        fit = lv.Fit.of(refit(small_fit, small_panel.select(families=rest)))
         models = small_panel.models[small_panel.models["family"] == family]
         name = models["params_b"].idxmax()
         row = models.loc[[name]].assign(family=None)
