@@ -11,41 +11,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 import lvkit as lv
-from lvkit import plots
-from lvkit.drawing import Picture, picture
+from lvkit.drawing import Plot
 from lvkit.files import make_folder, write_whole
 from lvkit.folds import folds
-from lvkit.reporting import describe
 from lvkit.reporting.keynumbers import interpreted
-from lvkit.settings import PAPER_ANCHORS
 
 
-def fitted() -> dict[str, Picture]:
+def fitted() -> dict[str, Plot]:
     """Fit the embedded data and draw how many skills there are, and what they are."""
     selection = lv.select_skills(lv.load_leaderboard(), range(1, 7), n_jobs=2)
     fit = interpreted(selection, 4)
-    return {
-        "criterion": picture(
-            plots.plot_criterion(selection), describe.describe_criterion(selection)
-        ),
-        "loadings": picture(plots.plot_loadings(fit), describe.describe_loadings(fit)),
-    }
+    return {"criterion": lv.plots.criterion(selection), "loadings": lv.plots.loadings(fit)}
 
 
-def predicted() -> dict[str, Picture]:
+def predicted() -> dict[str, Plot]:
     """Predict the largest models of the lineage of which most are held out, calibrated."""
-    panel, model = lv.load_leaderboard(), lv.LatentSkillModel(anchors=PAPER_ANCHORS)
+    panel, model = lv.load_leaderboard(), lv.LatentSkillModel(anchors=lv.PAPER_ANCHORS)
     usable = model.fit(panel).prepared.models
     fold = max(folds(panel, usable, keep=1), key=lambda fold: len(fold.test))
     fit = model.fit(panel.select(models=list(fold.train))).calibrate(keep=(1, 2), n_jobs=2)
     prediction = fit.predict(fold.question(panel))
     sizes = panel.models["params_b"].loc[list(fold.test)]
     largest = list(sizes.sort_values(ascending=False, kind="stable").index[:6])
-    alt = describe.describe_prediction(prediction, largest, observed=panel)
-    return {"prediction": picture(plots.plot_prediction(prediction, largest, observed=panel), alt)}
+    return {"prediction": lv.plots.prediction(prediction, largest, observed=panel)}
 
 
-GROUPS: dict[str, Callable[[], dict[str, Picture]]] = {"fit": fitted, "prediction": predicted}
+GROUPS: dict[str, Callable[[], dict[str, Plot]]] = {"fit": fitted, "prediction": predicted}
 
 
 def main() -> None:
@@ -56,7 +47,7 @@ def main() -> None:
     chosen = parser.parse_args().groups
     for group in GROUPS if "all" in chosen else chosen:
         for name, made in GROUPS[group]().items():
-            path = write_whole(folder / f"{name}.png", made.png)
+            path = write_whole(folder / f"{name}.png", made.picture().png)
             print(f"{path.name}: {made.alt}\n")
 
 

@@ -17,15 +17,12 @@ import numpy as np
 import pandas as pd
 
 import lvkit as lv
-from lvkit.drawing import picture
 from lvkit.files import make_folder, write_whole
 from lvkit.planning.words import amount, flops
-from lvkit.plots import plot_plan, plot_plan_comparison, plot_plan_value
-from lvkit.settings import PAPER_ANCHORS
 
 HERE = Path(__file__).parent
 BUDGETS = (1e21, 1e22, 1e23, 1e24)
-SKILLS = tuple(PAPER_ANCHORS)
+SKILLS = tuple(lv.PAPER_ANCHORS)
 TERMS = ("log_params", "log_tokens", "log_params:log_tokens")
 RICHER = "log_params * log_tokens + I(log_params**2)"
 
@@ -56,7 +53,7 @@ def everything() -> None:
     """Fit, plan, check, and write what was found."""
     panel = lv.load_leaderboard()
     fits = {
-        name: lv.LatentSkillModel(anchors=PAPER_ANCHORS, **settings).fit(panel)
+        name: lv.LatentSkillModel(anchors=lv.PAPER_ANCHORS, **settings).fit(panel)
         for name, settings in SETTINGS.items()
     }
     plans = {
@@ -230,12 +227,12 @@ def draw(fit: lv.Fit) -> None:
     folder = make_folder(HERE / "figures")
     compared = lv.compare_plans(fit, BUDGETS, targets=SKILLS)
     wide = lv.plan_compute(fit, np.geomspace(1e21, 1e25, 33), target="mmlu_pro", family="qwen2")
-    for name, ax in (
-        ("reasoning", plot_plan(lv.plan_compute(fit, BUDGETS, target="reasoning"))),
-        ("value", plot_plan_value(wide)),
-        ("comparison", plot_plan_comparison(compared)),
+    for name, plot in (
+        ("reasoning", lv.plots.plan(lv.plan_compute(fit, BUDGETS, target="reasoning"))),
+        ("value", lv.plots.plan_value(wide)),
+        ("comparison", lv.plots.plan_comparison(compared)),
     ):
-        write_whole(folder / f"plan-{name}.png", picture(ax, name).png)
+        write_whole(folder / f"plan-{name}.png", plot.picture().png)
     print(*compared.words, wide.table.iloc[[0, -1]].T.to_string(), sep="\n")
 
 

@@ -15,10 +15,8 @@ import numpy as np
 import pandas as pd
 
 import lvkit as lv
-from lvkit.drawing import picture
 from lvkit.files import make_folder, write_whole
 from lvkit.formula import DEFAULT_FEATURES
-from lvkit.plots import plot_study_errors, plot_study_normality
 
 HERE = Path(__file__).parent
 REPLICATIONS = {50: 100, 100: 100, 200: 200, 400: 100}
@@ -68,8 +66,11 @@ def main() -> None:
     write_whole(HERE / "study.csv", study.table.to_csv(float_format="%.6g"))
     write_whole(HERE / "study.json", json.dumps(told(study), indent=2) + "\n")
     folder = make_folder(HERE / "figures")
-    for name, plot in (("errors", plot_study_errors), ("normality", plot_study_normality)):
-        write_whole(folder / f"study_{name}.png", picture(plot(study), name).png)
+    for name, plot in (
+        ("errors", lv.plots.study_errors(study)),
+        ("normality", lv.plots.study_normality(study)),
+    ):
+        write_whole(folder / f"study_{name}.png", plot.picture().png)
     write_page(study)
     kept.unlink()
     print(study.summary().round(3).to_string(), f"slope {study.rate():.3f}", sep="\n")

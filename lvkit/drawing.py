@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import base64
 import html
+import inspect
 import io
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import wraps
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
 
-    from lvkit.data.panel import Panel
 
+P = ParamSpec("P")
 
 GREY = "#9a9a9a"
 INK = "#222222"
@@ -138,20 +140,6 @@ def _cut(text: str, most: int) -> str:
 def _escaped(text: str) -> str:
     """Write dollars and a leading underscore so that matplotlib shows them."""
     return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")
-
-
-def benchmark_labels(panel: Panel) -> dict[str, str]:
-    """Return what to call each benchmark in a picture: its label where that tells it apart.
-
-    Examples
-    --------
-    >>> import lvkit.data
-    >>> benchmark_labels(lvkit.data.load_leaderboard())["math_lvl5"]
-    'MATH level 5'
-    """
-    labels = {str(name): str(label) for name, label in panel.benchmarks["label"].items()}
-    uses = Counter(labels.values())
-    return {name: label if label and uses[label] == 1 else name for name, label in labels.items()}
 
 
 def palette() -> list[Any]:
@@ -355,7 +343,7 @@ def picture(ax: Axes, alt: str) -> Picture:
         What a function of :mod:`lvkit.plots` returned.
     alt : str
         What is to be seen, most often from the function of that name in
-        :mod:`lvkit.reporting.describe`.
+        :mod:`lvkit.plots`.
 
     Returns
     -------
@@ -380,3 +368,68 @@ def picture(ax: Axes, alt: str) -> Picture:
     width = round(image.width * _CSS_DPI / _DPI)
     texts = [text.get_text() for text in drawn.findobj(Text)]
     return Picture(alt, small.getvalue(), width, transliterated_names(texts))
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """A drawn figure with its description; it displays itself in notebooks and is never saved.
+
+    Attributes
+    ----------
+    ax : matplotlib Axes
+        What the figure is drawn on, to change it or to draw more.
+    alt : str
+        One or two sentences that say what the figure shows, for readers who cannot see it.
+
+    Examples
+    --------
+    >>> Plot(canvas(None), "Empty axes.")
+    Plot(alt='Empty axes.')
+    """
+
+    ax: Axes = field(repr=False)
+    alt: str
+
+    @property
+    def figure(self) -> Figure:
+        """The whole figure, which has ``savefig``."""
+        figure: Figure = self.ax.figure.canvas.figure  # of a subfigure, the whole
+        return figure
+
+    def picture(self) -> Picture:
+        """Return the figure as it is now, as an image with its description."""
+        return picture(self.ax, self.alt)
+
+    def _repr_html_(self) -> str:
+        return self.picture()._repr_html_()
+
+
+def one_call(draw: Callable[P, Axes], describe: Callable[..., str]) -> Callable[P, Plot]:
+    """Return a function that draws a figure and describes it.
+
+    Parameters
+    ----------
+    draw : callable
+        Draws and returns the axes; named ``plot_`` and the name of the new function.
+    describe : callable
+        Returns the description. Takes those arguments of `draw` that it depends on, by name.
+
+    Returns
+    -------
+    callable
+        Takes the same arguments as `draw` and returns a :class:`Plot`.
+    """
+    signature, used = inspect.signature(draw), inspect.signature(describe).parameters
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> Plot:
+        ax = draw(*args, **kwargs)
+        values = signature.bind(*args, **kwargs).arguments
+        return Plot(ax, describe(**{name: values[name] for name in used if name in values}))
+
+    drawn.__name__ = drawn.__qualname__ = draw.__name__.removeprefix("plot_")
+    drawn.__doc__ = (draw.__doc__ or "").replace(
+        "    matplotlib Axes\n", "    Plot\n        With ``ax``, ``figure`` and ``alt``.\n", 1
+    )
+    drawn.__signature__ = signature.replace(return_annotation="Plot")  # type: ignore[attr-defined]
+    return drawn

@@ -15,8 +15,7 @@ import pandas as pd
 
 from lvkit.calibration import calibrate, records
 from lvkit.checks import check_level, check_whole, check_workers
-from lvkit.data.panel import Panel
-from lvkit.drawing import benchmark_labels
+from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.fitting import fit_model, prepared_for
 from lvkit.folds import Fold, folds

@@ -20,8 +20,7 @@ import pandas as pd
 from lvkit.calibration import Calibration, own_residuals
 from lvkit.checks import check_level, check_whole, checked_names
 from lvkit.data.cells import without_rounding
-from lvkit.data.panel import Panel
-from lvkit.drawing import benchmark_labels
+from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.errors import LvkitError, LvkitWarning, count
 from lvkit.extrapolation import warn_if_far
 from lvkit.fitted import Fitted

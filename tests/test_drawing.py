@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 import lvkit as lv
+from lvkit.data.panel import benchmark_labels
 from lvkit.drawing import (
     Picture,
-    benchmark_labels,
     canvas,
     cell_texts,
     heat_map,

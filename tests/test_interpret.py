@@ -16,7 +16,7 @@ from lvkit.interpret import (
     scale_effects,
     side_skills,
 )
-from lvkit.plots.panel import missing_order, score_correlations, score_points
+from lvkit.plots.panel import correlation_table, missing_order, score_points
 from lvkit.select import bic_by_families
 from lvkit.standings import family_standings, known_families, two_skills
 
@@ -30,9 +30,9 @@ def fit(leaderboard: lv.Panel) -> lv.Fit:
 def test_correlations_are_over_the_models_that_have_both_scores(leaderboard: lv.Panel) -> None:
     both = leaderboard.scores[["mmlu", "bbh"]].dropna()
     expected = np.corrcoef(both.to_numpy().T)[0, 1]
-    assert score_correlations(leaderboard).loc["mmlu", "bbh"] == pytest.approx(expected)
+    assert correlation_table(leaderboard).loc["mmlu", "bbh"] == pytest.approx(expected)
     few = leaderboard.select(models=both.index[:4])
-    assert score_correlations(few).isna().all(axis=None)
+    assert correlation_table(few).isna().all(axis=None)
 
 
 def test_points_have_both_a_score_and_a_size(leaderboard: lv.Panel) -> None:

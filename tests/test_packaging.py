@@ -111,7 +111,8 @@ def test_the_wheel_holds_the_cards_the_notebooks_and_no_tests(wheel: Path) -> No
         assert f"lvkit/notebooks/{notebook}" in names
         assert f"{data}/lvkit/{notebook}" in names
     assert f"{data}/jp_app_launcher_lvkit.yaml" in names
-    assert {"lvkit/py.typed", "lvkit/__init__.pyi", "lvkit/widgets/__init__.pyi"} <= {*names}
+    assert {"lvkit/py.typed", "lvkit/__init__.pyi", "lvkit/plots/__init__.pyi"} <= {*names}
+    assert "lvkit/widgets/__init__.pyi" in names
     assert [name for name in names if "test" in name] == []
     assert wheel.stat().st_size < 6_000_000
 

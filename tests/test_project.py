@@ -62,7 +62,7 @@ def test_import_lvkit_adds_nothing_slow_to_numpy_and_pandas() -> None:
     assert slow & set(done.stdout.split()) == set()
 
 
-@pytest.mark.parametrize("package", ["lvkit", "lvkit.widgets"])
+@pytest.mark.parametrize("package", ["lvkit", "lvkit.plots", "lvkit.widgets"])
 def test_every_public_name_can_be_imported_and_dir_shows_no_others(package: str) -> None:
     module = import_module(package)
     names = {*module.__all__, *dir(module)}

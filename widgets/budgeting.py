@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.data.cells import is_blank, parse_number
-from lvkit.drawing import benchmark_labels
+from lvkit.data.panel import benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.planning.cost import Cost
 from lvkit.planning.limits import Limits

@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from lvkit import plots
-from lvkit.data.panel import Panel
+from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.data.read import CheckReport, check_file, check_panel, load_leaderboard
-from lvkit.drawing import benchmark_labels
 from lvkit.errors import LvkitError
-from lvkit.reporting.describe import describe_missing, describe_scores
+from lvkit.plots.panel import describe_missing, describe_scores
 from lvkit.terminal.printed import check_text
 
 from .picture import PictureBox

@@ -22,7 +22,8 @@ from lvkit.planning.plan import Plan, plan_compute
 from lvkit.planning.surface import learn_surface
 from lvkit.planning.target import read_target
 from lvkit.planning.words import flops
-from lvkit.plots.planning import plan_view, plot_plan_ground, plot_plan_path, plot_plan_value
+from lvkit.plots.plan_results import plot_plan_value
+from lvkit.plots.planning import plan_view, plot_plan_ground, plot_plan_path
 
 from .budgeting import (
     MAP,

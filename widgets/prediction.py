@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import pandas as pd
 
-from lvkit.drawing import benchmark_labels
+from lvkit.data.panel import benchmark_labels
 from lvkit.errors import LvkitError, count
-from lvkit.plots.prediction import plot_forecast_ground, plot_forecast_intervals
+from lvkit.plots.predictions import (
+    describe_prediction,
+    plot_forecast_ground,
+    plot_forecast_intervals,
+)
 from lvkit.predict import INTERVALS, KINDS, Prediction, check_intervals
-from lvkit.reporting.describe import describe_prediction
 
 from .features import as_in_family, beyond, feature_controls, fitted_ranges, set_controls
 from .layers import LayeredBox

@@ -16,9 +16,9 @@ import ipywidgets
 
 from lvkit.anchors import automatic_names
 from lvkit.checks import checked_names
-from lvkit.drawing import benchmark_labels
+from lvkit.data.panel import benchmark_labels
 from lvkit.errors import LvkitError
-from lvkit.reporting.words import listed
+from lvkit.plots.sentences import listed
 from lvkit.standings import TOP_FAMILIES, known_families
 
 from . import views

@@ -15,8 +15,7 @@ import ipywidgets
 from lvkit.checks import check_level
 from lvkit.curve import ResponseCurve
 from lvkit.errors import LvkitError
-from lvkit.plots.response import plot_response_curve, plot_response_ground
-from lvkit.reporting.describe import describe_response
+from lvkit.plots.response_curve import describe_response, plot_response_curve, plot_response_ground
 
 from .layers import LayeredBox
 from .number_slider import NumberSlider

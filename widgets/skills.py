@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from lvkit import plots
-from lvkit.reporting.describe import describe_criterion, describe_loadings
-from lvkit.reporting.words import listed
+from lvkit.plots.fit import describe_criterion, describe_loadings
+from lvkit.plots.sentences import listed
 from lvkit.select import USUAL_RANGE, Selection, select_skills, skill_range
 
 from .number_slider import WholeNumberSlider
@@ -25,7 +25,6 @@ from .work import Work
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
     from lvkit.data.panel import Panel
     from lvkit.model import LatentSkillModel
@@ -204,7 +203,10 @@ class SkillChoice(Tool):
         alt = f"{describe_criterion(selection)} Picked: K = {k}."
         shape = tuple(selection.table["aic"])
         self.picture.show(
-            lambda ax: drawn_criteria(selection, k, ax=ax), alt=alt, size=None, keep=shape
+            lambda ax: plots.plot_criterion(selection, criterion="both", chosen=k, ax=ax),
+            alt=alt,
+            size=None,
+            keep=shape,
         )
         self._words.value = _paragraph(f"widget.fit is {self.fit!r}. {describe_loadings(self.fit)}")
         self.table.show(
@@ -228,14 +230,6 @@ class SkillChoice(Tool):
         """Say which fits are not to be trusted, behind what was said before."""
         if told := doubts(selection):
             self.notice.warn(" ".join(filter(None, [self.notice.text, told])))
-
-
-def drawn_criteria(
-    selection: Selection, chosen: int | None = None, *, ax: Axes | None = None
-) -> Axes:
-    """Draw AIC and BIC against the number of skills, on one set of axes."""
-    ax = plots.plot_criterion(selection, criterion="aic", chosen=chosen, ax=ax)
-    return plots.plot_criterion(selection, criterion="bic", ax=ax)
 
 
 def doubts(selection: Selection) -> str:

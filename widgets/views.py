@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from lvkit import plots
-from lvkit.reporting import describe
+from lvkit.plots.family import describe_family_density
+from lvkit.plots.family_effects import describe_families, describe_family_map
+from lvkit.plots.fit import describe_correlation, describe_loading_intervals, describe_loadings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,19 +47,19 @@ class View(NamedTuple):
 def loadings_view(fit: Fit, *, errors: bool = False, skill: str | None = None) -> View:
     """Return the view of the loadings: all skills or, with errors, one skill's intervals."""
     if errors and skill is not None:
-        alt = describe.describe_loading_intervals(fit, skill)
+        alt = describe_loading_intervals(fit, skill)
         room: Hashable = (skill, tuple(fit.anchors.values()))
         return View(
             lambda ax: plots.plot_loading_intervals(fit, skill, ax=ax), alt, "intervals", room
         )
-    alt = describe.describe_loadings(fit, errors=errors)
+    alt = describe_loadings(fit, errors=errors)
     keep = ("loadings", errors, len(fit.skills))
     return View(lambda ax: plots.plot_loadings(fit, errors=errors, ax=ax), alt, keep, _longest(fit))
 
 
 def correlation_view(fit: Fit) -> View:
     """Return the view of the skills' correlations between families."""
-    alt, keep = describe.describe_correlation(fit), ("correlation", len(fit.skills))
+    alt, keep = describe_correlation(fit), ("correlation", len(fit.skills))
     return View(lambda ax: plots.plot_correlation(fit, ax=ax), alt, keep, _longest(fit))
 
 
@@ -66,17 +68,17 @@ def map_view(
 ) -> View:
     """Return the view of families on two skills; of a fit with one skill, their ranking."""
     if len(fit.skills) == 1:
-        alone, alt = skills[0], describe.describe_families(fit, skill=skills[0], top=top)
+        alone, alt = skills[0], describe_families(fit, skill=skills[0], top=top)
         keep: Hashable = ("ranking", top)
         return View(lambda ax: plots.plot_families(fit, skill=alone, top=top, ax=ax), alt, keep)
     more = {"skills": skills, "families": families, "top": top}
-    alt = describe.describe_family_map(fit, **more)  # type: ignore[arg-type]
+    alt = describe_family_map(fit, **more)  # type: ignore[arg-type]
     return View(lambda ax: _steady(plots.plot_family_map(fit, **more, ax=ax)), alt, "map")  # type: ignore[arg-type]
 
 
 def pair_view(post: FamilyPosterior, a: str, b: str, skills: tuple[str, str]) -> View:
     """Return the view of two families' posteriors on two skills."""
-    alt = describe.describe_family_density(post, a, b, skills=skills)
+    alt = describe_family_density(post, a, b, skills=skills)
     return View(
         lambda ax: _steady(plots.plot_family_density(post, a, b, skills=skills, ax=ax)),
         alt,

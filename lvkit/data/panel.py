@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -359,6 +360,20 @@ class Panel:
             for what, number, more in rows
         )
         return f"<table><caption>Panel</caption><tbody>{body}</tbody></table>"
+
+
+def benchmark_labels(panel: Panel) -> dict[str, str]:
+    """Return what to call each benchmark in a picture: its label where that tells it apart.
+
+    Examples
+    --------
+    >>> import lvkit.data
+    >>> benchmark_labels(lvkit.data.load_leaderboard())["math_lvl5"]
+    'MATH level 5'
+    """
+    labels = {str(name): str(label) for name, label in panel.benchmarks["label"].items()}
+    uses = Counter(labels.values())
+    return {name: label if label and uses[label] == 1 else name for name, label in labels.items()}
 
 
 def _count(number: int, noun: str) -> str:

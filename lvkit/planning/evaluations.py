@@ -13,7 +13,7 @@ tell of the model at hand.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.checks import check_whole
-from lvkit.data.panel import Panel
+from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.errors import LvkitError, count, nearest
 from lvkit.planning.gain import Candidates, Quantity
 from lvkit.planning.target import read_target
@@ -72,6 +72,8 @@ class EvaluationPlan:
         Benchmarks whose scores of this model are known, and are conditioned on.
     costs : {"items", "given", "equal"}
         What the costs are.
+    labels : mapping of str to str
+        What to call the benchmarks in figures and sentences.
     """
 
     table: pd.DataFrame
@@ -82,6 +84,7 @@ class EvaluationPlan:
     unit: str
     known: tuple[str, ...]
     costs: str
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def _repr_html_(self) -> str:
         said = " ".join(escape(sentence) for sentence in self.words)
@@ -171,7 +174,8 @@ def plan_evaluations(
     number = len(left) if most is None else min(check_whole(most, "most"), len(left))
     table, first = _greedy(fit, candidates, quantity, latent[1], left, prices, number)
     words = _words(request, label, unit, known, table, remark or _SAID[kind])
-    return EvaluationPlan(table, first, words, request.models[0], label, unit, known, kind)
+    labels = benchmark_labels(fit.panel)
+    return EvaluationPlan(table, first, words, request.models[0], label, unit, known, kind, labels)
 
 
 def _known(fit: Fit, request: Request) -> tuple[str, ...]:

@@ -1,22 +1,29 @@
-"""Pictures of a fit: how many skills, what they are, where families stand, what is missed."""
+"""Figures of a fit: how many skills, what they are, fitted scores and the search."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from lvkit import drawing as draw
-from lvkit.checks import checked_names
-from lvkit.errors import LvkitError
-from lvkit.interpret import fitted_errors, loading_errors, main_skills
-from lvkit.standings import TOP_FAMILIES, family_standings, known_families
+from lvkit import interpret
+from lvkit.data.panel import benchmark_labels
+from lvkit.errors import LvkitError, count
+from lvkit.interpret import (
+    SCALE_FEATURES,
+    fitted_errors,
+    loading_errors,
+    main_skills,
+    scale_effects,
+)
+from lvkit.plots.sentences import listed
+from lvkit.results import Fit
+from lvkit.select import Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from lvkit.results import Fit
-    from lvkit.select import Selection
 
 
 _CRITERIA = {"aic": ("AIC", 0, "o"), "bic": ("BIC", 1, "s")}
@@ -35,14 +42,13 @@ def plot_criterion(
     criterion would choose, and the numbers below those of the skills are the Akaike weights from
     0.01. Where the ring is at the edge of what was tried, the lowest value may lie beyond, and the
     legend says so. A long, nearly level stretch says that fewer skills do almost as well. A cross
-    is a fit that did not converge. Draw both criteria by giving the axes of the first to the
-    second.
+    is a fit that did not converge.
 
     Parameters
     ----------
     selection : Selection
         What :func:`lvkit.select_skills` returned.
-    criterion : {"aic", "bic"}
+    criterion : {"aic", "bic", "both"}
         Which to draw.
     chosen : int, optional
         A number of skills to mark with a line: the one that you carry on with.
@@ -58,9 +64,12 @@ def plot_criterion(
     LvkitError
         If the criterion is another, or the chosen number of skills is not in the selection.
     """
+    if criterion == "both":
+        ax = plot_criterion(selection, criterion="aic", chosen=chosen, ax=ax)
+        return plot_criterion(selection, criterion="bic", ax=ax)
     if criterion not in _CRITERIA:
         raise LvkitError(
-            f"got {criterion!r}", where="argument 'criterion'", expected="'aic' or 'bic'"
+            f"got {criterion!r}", where="argument 'criterion'", expected="'aic', 'bic' or 'both'"
         )
     name, position, marker = _CRITERIA[criterion]
     table, colour = selection.table, draw.palette()[position]
@@ -94,6 +103,26 @@ def _mark_chosen(ax: Axes, chosen: int, places: list[int]) -> None:
             expected="one of " + ", ".join(map(str, places)),
         )  # fmt: skip
     ax.axvline(chosen, color=draw.INK, lw=1.2, ls=":", label=f"chosen: K = {chosen}")
+
+
+def describe_criterion(selection: Selection) -> str:
+    """Say what :func:`plot_criterion` shows, of AIC and BIC."""
+    table = selection.table
+    lowest, places = [], [int(k) for k in table.index]
+    for name, column in (("AIC", "aic"), ("BIC", "bic")):
+        best = places[int(table[column].to_numpy().argmin())]
+        at_edge = best > 1 and best in (places[0], places[-1])
+        value = f"{table[column].min():,.0f}"
+        edge = ", at the edge of what was tried" if at_edge else ""
+        lowest.append(f"{name} is lowest at K = {best} ({value}{edge})")
+    numbers = [f"{value:,.0f}" for value in table["aic"]]
+    failed = list(table.index[~table["converged"].astype(bool)])
+    doubt = f" Not converged: K = {listed(failed)}." if failed else ""
+    curve = f"For K = {listed(table.index)} skills AIC is {listed(numbers)}"
+    return f"{curve}. {listed(lowest)}.{doubt}"
+
+
+criterion = draw.one_call(plot_criterion, describe_criterion)
 
 
 def plot_loadings(fit: Fit, *, errors: bool = False, ax: Axes | None = None) -> Axes:
@@ -136,13 +165,113 @@ def plot_loadings(fit: Fit, *, errors: bool = False, ax: Axes | None = None) -> 
     shares = table.div(table.abs().max(axis=1), axis=0)
     cell = (max(1.1, 3.0 / table.shape[1]), max(0.32, 2.4 / len(table)))  # room for the labels
     ax = draw.heat_map(
-        ax, shares.rename(index=draw.benchmark_labels(fit.panel)), words, most=1.0,
+        ax, shares.rename(index=benchmark_labels(fit.panel)), words, most=1.0,
         bar="share of the benchmark's largest loading", cell=cell, margins=(2.6, 1.3),
         xlabel=f"skill ({told} in logits per standard deviation)", ylabel="benchmark",
     )  # fmt: skip
     for skill, benchmark in fit.anchors.items():
         draw.frame_cell(ax, table.index.get_loc(benchmark), list(table.columns).index(skill))
     return ax
+
+
+def describe_loadings(fit: Fit, *, errors: bool = False) -> str:
+    """Say what :func:`plot_loadings` shows."""
+    labels, parts, doubt = benchmark_labels(fit.panel), [], ""
+    if errors:
+        sizes = loading_errors(fit).stack()
+        doubt = f" Standard errors go from {sizes.min():.2f} to {sizes.max():.2f}."
+    for skill, others in company(fit).items():
+        with_it = f", and mainly loading on it {listed(others)}" if others else ""
+        parts.append(f"{skill}: its anchor {labels[fit.anchors[skill]]}{with_it}")
+    what = f"{count(len(fit.benchmarks), 'benchmark')} on {count(len(parts), 'skill')}"
+    return f"Loadings of {what}. {'; '.join(parts)}.{doubt}"
+
+
+loadings = draw.one_call(plot_loadings, describe_loadings)
+
+
+def company(fit: Fit) -> dict[str, list[str]]:
+    """Return, for each skill, the benchmarks by label that load on it most, without its anchor."""
+    labels, found = benchmark_labels(fit.panel), {skill: list[str]() for skill in fit.skills}
+    for name, skill in main_skills(fit).items():
+        if name != fit.anchors[skill]:
+            found[skill].append(labels[str(name)])
+    return found
+
+
+def plot_loading_intervals(
+    fit: Fit, skill: str, *, level: float = 0.95, ax: Axes | None = None
+) -> Axes:
+    """Draw a skill's loadings with confidence intervals, the largest at the top.
+
+    Read off it which benchmarks surely rise with the skill: those whose interval does not reach
+    zero. An anchor of another skill has zero by definition, and no interval; nor has a loading that
+    the data do not determine.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model.
+    skill : str
+        One of its skills.
+    level : float
+        Level of the intervals.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    LvkitError
+        If there is no such skill, for a level outside (0, 1), and for a fit that did not converge.
+    """
+    table = interpret.loading_intervals(fit, skill, level).sort_values("estimate", kind="stable")
+    told = "logits per standard deviation"
+    label = f"loading on {draw.shown(skill)}, with {level:.0%} intervals\n({told})"
+    height = 1.0 + 0.28 * len(table)
+    ax = draw.canvas(ax, width=6.4, height=height, xlabel=label, ylabel="benchmark")
+    ax.axvline(0, color=draw.INK, lw=0.8)
+    places = np.arange(len(table))
+    open_dots = table["std_error"].isna().to_numpy()
+    ends = table[["ci_lower", "ci_upper"]].sub(table["estimate"], axis=0).abs().to_numpy().T
+    shut = {"fmt": "o", "ms": 5, "lw": 1.4, "color": draw.palette()[0]}
+    ax.errorbar(table["estimate"][~open_dots], places[~open_dots], xerr=ends[:, ~open_dots], **shut)
+    ax.plot(table["estimate"][open_dots], places[open_dots], "o", mfc="white", mec=draw.GREY, ms=5)
+    ax.set_yticks(places, _benchmark_names(fit, skill, table), fontsize=8)
+    draw.tidy(ax, grid="x")
+    return ax
+
+
+def _benchmark_names(fit: Fit, skill: str, table: pd.DataFrame) -> list[str]:
+    """Return what to write beside each loading: its benchmark, and what is special about it."""
+    labels, names = benchmark_labels(fit.panel), []
+    plain = draw.shown_apart(labels[str(benchmark)] for benchmark in table.index)
+    for name, (benchmark, row) in zip(plain, table.iterrows(), strict=True):
+        special = " (not determined)" if np.isnan(row["std_error"]) else ""
+        special = " (0 by definition)" if row["fixed"] else special
+        special = " (anchor)" if fit.anchors[skill] == benchmark and not special else special
+        names.append(name + special)
+    return names
+
+
+def describe_loading_intervals(fit: Fit, skill: str, *, level: float = 0.95) -> str:
+    """Say what :func:`plot_loading_intervals` shows."""
+    table = interpret.loading_intervals(fit, skill, level).sort_values("estimate", ascending=False)
+    table = table[~table["fixed"]]
+    labels = benchmark_labels(fit.panel)
+    told = [
+        f"{labels[str(name)]} {row['estimate']:.2f} "
+        + ("(not determined)" if pd.isna(row["std_error"])
+           else f"({row['ci_lower']:.2f} to {row['ci_upper']:.2f})")
+        for name, row in table.iterrows()
+    ]  # fmt: skip
+    return f"Loadings on {skill} with {level:.0%} intervals, largest first: {'; '.join(told)}."
+
+
+loading_intervals = draw.one_call(plot_loading_intervals, describe_loading_intervals)
 
 
 def plot_correlation(fit: Fit, *, ax: Axes | None = None) -> Axes:
@@ -168,65 +297,29 @@ def plot_correlation(fit: Fit, *, ax: Axes | None = None) -> Axes:
     )  # fmt: skip
 
 
-def plot_families(
-    fit: Fit,
-    *,
-    skill: str | None = None,
-    top: int | None = TOP_FAMILIES,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw where families stand on the skills, beyond what size, tokens or other features explain.
-
-    Read off it which recipes get more of a skill out of the same features. The numbers are
-    posterior means of the families' latent variables: 0 is an average family, 1 a standard
-    deviation above it. Families with few scores are drawn towards 0.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fitted model.
-    skill : str, optional
-        One skill, drawn as a ranking, each family with its posterior standard deviation. None draws
-        all as a heat map, sorted by their mean.
-    top : int, optional
-        How many families, those with the most scores; None draws all.
-    ax : matplotlib Axes, optional
-        Where to draw; None makes a figure.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    LvkitError
-        If there is no such skill, or `top` is below one.
-    """
-    if skill is not None:
-        return _ranked_families(fit, skill, top, ax)
-    table = known_families(fit, top)
-    table = table.loc[table.mean(axis=1).sort_values(ascending=False, kind="stable").index]
-    most = max(1.0, float(np.ceil(np.abs(table.to_numpy()).max())))
-    return draw.heat_map(
-        ax, table, draw.cell_texts(table, digits=1), most=most, ylabel="family",
-        bar="standard deviations from the average", cell=(1.0, 0.24), margins=(3.4, 1.3),
-    )  # fmt: skip
+def describe_correlation(fit: Fit) -> str:
+    """Say what :func:`plot_correlation` shows."""
+    correlations = pairs(fit)
+    if correlations.empty:
+        return f"There is one skill, {fit.skills[0]}, and so no correlation."
+    told = [
+        f"{a} and {b} {value:.2f}"
+        for (a, b), value in zip(correlations.index, correlations, strict=True)
+    ]
+    return f"Correlations between families, highest first: {'; '.join(told)}."
 
 
-def _ranked_families(fit: Fit, skill: str, top: int | None, ax: Axes | None) -> Axes:
-    """Draw how families stand on one skill, with a bar of one posterior standard deviation."""
-    checked_names([skill], fit.skills, what="skill")
-    table = family_standings(fit, skill, top).iloc[::-1]
-    label = f"{draw.shown(skill)} (from the average family, ± posterior standard deviation)"
-    height = 1.0 + 0.22 * len(table)
-    ax = draw.canvas(ax, width=6.0, height=height, xlabel=label, ylabel="family")
-    places = np.arange(len(table))
-    bars = {"xerr": table["sd"], "fmt": "o", "ms": 5, "lw": 1.2, "color": draw.palette()[0]}
-    ax.errorbar(table["standing"], places, **bars)
-    ax.axvline(0, color=draw.INK, lw=0.8)
-    ax.set_yticks(places, draw.shown_apart(table.index), fontsize=8)
-    draw.tidy(ax, grid="x")
-    return ax
+correlation = draw.one_call(plot_correlation, describe_correlation)
+
+
+def pairs(fit: Fit) -> pd.Series[float]:
+    """Return the correlation of each pair of skills, highest first."""
+    table = fit.correlation.to_numpy()
+    names = list(fit.skills)
+    rows, columns = np.triu_indices(len(names), k=1)
+    index = pd.MultiIndex.from_arrays([[names[i] for i in rows], [names[j] for j in columns]])
+    values = pd.Series(table[rows, columns], index=index, dtype=float)
+    return values.sort_values(ascending=False, kind="stable")
 
 
 def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
@@ -249,7 +342,7 @@ def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """
     fitted = fit.fitted_scores
     observed = fit.panel.scores.reindex(index=fitted.index, columns=fitted.columns)
-    errors, labels = fitted_errors(fit), draw.benchmark_labels(fit.panel)
+    errors, labels = fitted_errors(fit), benchmark_labels(fit.panel)
     columns = int(np.ceil(np.sqrt(1.2 * fitted.shape[1])))
     rows, blue = -(-fitted.shape[1] // columns), draw.palette()[0]
     size = {"width": 1.0 + 1.75 * columns, "height": 0.6 + 1.95 * rows}
@@ -272,6 +365,25 @@ def plot_fitted(fit: Fit, *, ax: Axes | None = None) -> Axes:
     ax.yaxis.labelpad = 26
     draw.tidy(ax, spines=False)
     return ax
+
+
+def describe_fitted(fit: Fit) -> str:
+    """Say what :func:`plot_fitted` shows."""
+    return f"Observed against fitted scores, by benchmark. {errors(fit)}"
+
+
+fitted = draw.one_call(plot_fitted, describe_fitted)
+
+
+def errors(fit: Fit) -> str:
+    """Say how far fitted scores are from observed ones."""
+    points, labels = fitted_errors(fit), benchmark_labels(fit.panel)
+    worst, best = str(points.idxmax()), str(points.idxmin())
+    return (
+        f"The mean absolute error is {points.mean():.1f} points on average over benchmarks, "
+        f"smallest for {labels[best]} ({points[best]:.1f}) and largest for {labels[worst]} "
+        f"({points[worst]:.1f})."
+    )
 
 
 def plot_trace(fit: Fit, *, ax: Axes | None = None) -> Axes:
@@ -307,3 +419,26 @@ def plot_trace(fit: Fit, *, ax: Axes | None = None) -> Axes:
     ax.legend(frameon=False, loc="lower right")
     draw.tidy(ax, grid="y")
     return ax
+
+
+def describe_trace(fit: Fit) -> str:
+    """Say what :func:`plot_trace` shows."""
+    trace = fit.trace["loglik"].dropna()
+    steps = count(int(trace.index[-1] - trace.index[0]), "iteration")
+    end = "which converged" if fit.converged else "which did not converge"
+    return (
+        f"The log-likelihood goes from {trace.iloc[0]:,.1f} to {trace.iloc[-1]:,.1f} in {steps}; "
+        f"that of the fit, {end}, is {fit.loglik:,.2f}."
+    )
+
+
+trace = draw.one_call(plot_trace, describe_trace)
+
+
+def features_of(fit: Fit) -> str:
+    """Return what goes along with the skills, in plain words: size and tokens, most often."""
+    effects = scale_effects(fit)
+    if effects is None:
+        return "the features"
+    others = set(fit.feature_names) - SCALE_FEATURES
+    return listed([*effects, "other features"] if others else effects)

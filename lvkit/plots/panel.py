@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from lvkit import drawing as draw
 from lvkit.checks import checked_names
-from lvkit.errors import LvkitError, nearest
+from lvkit.data.panel import Panel, benchmark_labels
+from lvkit.errors import LvkitError, count, nearest
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
-
-    from lvkit.data.panel import Panel
 
 
 Array = npt.NDArray[np.float64]
@@ -66,7 +65,7 @@ def plot_scores(
     if families is None:
         families = list(points["family"].value_counts(sort=False).nlargest(8).index)
     bright = checked_names(families, panel.families)[:8]
-    score = f"score on {draw.shown(draw.benchmark_labels(panel)[benchmark])}"
+    score = f"score on {draw.shown(benchmark_labels(panel)[benchmark])}"
     ax = draw.canvas(ax, width=8.0, height=4.4, xlabel=_AGAINST[against], ylabel=score)
     x, y = _broken(points[~points["family"].isin(bright)], against)
     ax.plot(x, y, "-o", color=draw.GREY, alpha=0.45, lw=0.8, ms=3)
@@ -83,85 +82,22 @@ def plot_scores(
     return ax
 
 
-def _broken(points: pd.DataFrame, against: str) -> tuple[Array, Array]:
-    """Return all families' points as one line that breaks between families, quick to draw."""
-    rows = points.sort_values("family", kind="stable")
-    starts = np.flatnonzero(rows["family"].ne(rows["family"].shift()).to_numpy())
-    x, y = (
-        np.insert(rows[column].to_numpy(float), starts, np.nan) for column in (against, "score")
+def describe_scores(panel: Panel, benchmark: str, *, against: str = "params_b") -> str:
+    """Say what :func:`plot_scores` shows."""
+    points = score_points(panel, benchmark, against)
+    what = {"params_b": "size", "tokens_t": "training tokens"}[against]
+    trend = ""
+    if points[against].nunique() > 1 and points["score"].nunique() > 1:
+        rank = points[against].rank().corr(points["score"].rank())
+        trend = f" Their rank correlation is {rank:.2f}."
+    return (
+        f"Scores of {count(len(points), 'model')} on {benchmark_labels(panel)[benchmark]} against "
+        f"their {what}, joined by family: from {points['score'].min():.2f} to "
+        f"{points['score'].max():.2f}.{trend}"
     )
-    return x, y
 
 
-def plot_score_correlations(panel: Panel, *, ax: Axes | None = None) -> Axes:
-    """Draw how the scores of benchmarks are correlated, as a heat map: benchmarks by benchmarks.
-
-    Read off it how many things the benchmarks measure: rows that look alike tell the same story.
-    Correlations are over the models that have both scores; where fewer than five have, the cell is
-    empty. Models differ in size, too, which alone makes most benchmarks go together.
-
-    Parameters
-    ----------
-    panel : Panel
-        The scores.
-    ax : matplotlib Axes, optional
-        Where to draw; None makes a figure.
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    labels = draw.benchmark_labels(panel)
-    table = score_correlations(panel).rename(index=labels, columns=labels)
-    words = draw.cell_texts(table)
-    words[table.isna().to_numpy()] = ""
-    return draw.heat_map(
-        ax, table, words, most=1.0, bar="correlation", cell=(0.6, 0.3), margins=(2.6, 1.6),
-        xlabel="benchmark", ylabel="benchmark",
-    )  # fmt: skip
-
-
-def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
-    """Draw which scores are there: a column for each model, a row for each benchmark.
-
-    Read off it which benchmarks were measured on which models, and whether the gaps come in blocks.
-    Models of one family stand together, by size; the families with fewest gaps come first.
-
-    Parameters
-    ----------
-    panel : Panel
-        The scores.
-    ax : matplotlib Axes, optional
-        Where to draw; None makes a figure.
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    from matplotlib.colors import ListedColormap
-
-    order = missing_order(panel)
-    edges = np.flatnonzero(order.ne(order.shift()).to_numpy()).tolist()
-    centres, names = draw.spaced_labels(order, edges)
-    some = "" if len(names) == panel.n_families else " (not all families are named)"
-    ax = draw.canvas(
-        ax, width=9.0, height=1.6 + 0.24 * panel.n_benchmarks,
-        xlabel=f"models, by family and size{some}", ylabel="benchmark (models scored)",
-    )  # fmt: skip
-    measured = panel.scores.loc[order.index].notna().to_numpy()
-    colours = ListedColormap(["#ececec", draw.palette()[0]])
-    ax.pcolormesh(measured.T, cmap=colours, vmin=0, vmax=1, rasterized=True)
-    labels = draw.benchmark_labels(panel)
-    tests = draw.shown_apart(labels[str(name)] for name in panel.scores)
-    rows = [f"{name}  {n}" for name, n in zip(tests, measured.sum(axis=0), strict=True)]
-    ax.set_yticks(np.arange(panel.n_benchmarks) + 0.5, rows, fontsize=8)
-    ax.invert_yaxis()
-    ax.vlines(edges[1:], 0, panel.n_benchmarks, color="white", lw=0.7)
-    ax.hlines(range(1, panel.n_benchmarks), 0, len(order), color="white", lw=0.7)
-    ax.set_xticks(centres, names, rotation=90, fontsize=7)
-    ax.tick_params(length=0)
-    draw.tidy(ax, spines=False)
-    return ax
+scores = draw.one_call(plot_scores, describe_scores)
 
 
 def score_points(panel: Panel, benchmark: str, against: str = "params_b") -> pd.DataFrame:
@@ -203,12 +139,135 @@ def score_points(panel: Panel, benchmark: str, against: str = "params_b") -> pd.
     return known.sort_values(against, kind="stable")
 
 
-def score_correlations(panel: Panel) -> pd.DataFrame:
+def _broken(points: pd.DataFrame, against: str) -> tuple[Array, Array]:
+    """Return all families' points as one line that breaks between families, quick to draw."""
+    rows = points.sort_values("family", kind="stable")
+    starts = np.flatnonzero(rows["family"].ne(rows["family"].shift()).to_numpy())
+    x, y = (
+        np.insert(rows[column].to_numpy(float), starts, np.nan) for column in (against, "score")
+    )
+    return x, y
+
+
+def plot_score_correlations(panel: Panel, *, ax: Axes | None = None) -> Axes:
+    """Draw how the scores of benchmarks are correlated, as a heat map: benchmarks by benchmarks.
+
+    Read off it how many things the benchmarks measure: rows that look alike tell the same story.
+    Correlations are over the models that have both scores; where fewer than five have, the cell is
+    empty. Models differ in size, too, which alone makes most benchmarks go together.
+
+    Parameters
+    ----------
+    panel : Panel
+        The scores.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    labels = benchmark_labels(panel)
+    table = correlation_table(panel).rename(index=labels, columns=labels)
+    words = draw.cell_texts(table)
+    words[table.isna().to_numpy()] = ""
+    return draw.heat_map(
+        ax, table, words, most=1.0, bar="correlation", cell=(0.6, 0.3), margins=(2.6, 1.6),
+        xlabel="benchmark", ylabel="benchmark",
+    )  # fmt: skip
+
+
+def describe_score_correlations(panel: Panel) -> str:
+    """Say what :func:`plot_score_correlations` shows."""
+    table = correlation_table(panel)
+    names, numbers = [benchmark_labels(panel)[str(name)] for name in table], table.to_numpy(float)
+    upper = np.triu(np.ones(table.shape, dtype=bool), k=1)
+    values = {
+        f"{names[row]} and {names[column]}": float(numbers[row, column])
+        for row, column in np.argwhere(upper & ~np.isnan(numbers))
+    }
+    start = f"Correlations of scores on {count(len(table), 'benchmark')}"
+    if not values:
+        return f"{start}: too few models have two scores."
+    high, low = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
+    if len(values) == 1:
+        return f"{start}: {high} {values[high]:.2f}."
+    return f"{start}: highest {high} with {values[high]:.2f}, lowest {low} with {values[low]:.2f}."
+
+
+score_correlations = draw.one_call(plot_score_correlations, describe_score_correlations)
+
+
+def correlation_table(panel: Panel) -> pd.DataFrame:
     """Return how the scores of benchmarks are correlated, over the models that have both.
 
     NaN stands where fewer than five models have both, and where all have one and the same score.
     """
     return panel.scores.corr(min_periods=5)
+
+
+def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
+    """Draw which scores are there: a column for each model, a row for each benchmark.
+
+    Read off it which benchmarks were measured on which models, and whether the gaps come in blocks.
+    Models of one family stand together, by size; the families with fewest gaps come first.
+
+    Parameters
+    ----------
+    panel : Panel
+        The scores.
+    ax : matplotlib Axes, optional
+        Where to draw; None makes a figure.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    from matplotlib.colors import ListedColormap
+
+    order = missing_order(panel)
+    edges = np.flatnonzero(order.ne(order.shift()).to_numpy()).tolist()
+    centres, names = draw.spaced_labels(order, edges)
+    some = "" if len(names) == panel.n_families else " (not all families are named)"
+    ax = draw.canvas(
+        ax, width=9.0, height=1.6 + 0.24 * panel.n_benchmarks,
+        xlabel=f"models, by family and size{some}", ylabel="benchmark (models scored)",
+    )  # fmt: skip
+    measured = panel.scores.loc[order.index].notna().to_numpy()
+    colours = ListedColormap(["#ececec", draw.palette()[0]])
+    ax.pcolormesh(measured.T, cmap=colours, vmin=0, vmax=1, rasterized=True)
+    labels = benchmark_labels(panel)
+    tests = draw.shown_apart(labels[str(name)] for name in panel.scores)
+    rows = [f"{name}  {n}" for name, n in zip(tests, measured.sum(axis=0), strict=True)]
+    ax.set_yticks(np.arange(panel.n_benchmarks) + 0.5, rows, fontsize=8)
+    ax.invert_yaxis()
+    ax.vlines(edges[1:], 0, panel.n_benchmarks, color="white", lw=0.7)
+    ax.hlines(range(1, panel.n_benchmarks), 0, len(order), color="white", lw=0.7)
+    ax.set_xticks(centres, names, rotation=90, fontsize=7)
+    ax.tick_params(length=0)
+    draw.tidy(ax, spines=False)
+    return ax
+
+
+def describe_missing(panel: Panel) -> str:
+    """Say what :func:`plot_missing` shows."""
+    measured, labels = panel.scores.notna(), benchmark_labels(panel)
+    cells = panel.n_models * panel.n_benchmarks
+    counts = measured.sum()
+    most, fewest = str(counts.idxmax()), str(counts.idxmin())
+    ends = (f"{labels[most]} has most ({counts.max():,})", f"{labels[fewest]} fewest")
+    spread = f"{', '.join(ends)} ({counts.min():,})"
+    if counts.max() == counts.min():
+        spread = f"Each benchmark has {counts.max():,}"
+    return (
+        f"Of {cells:,} possible scores ({count(panel.n_models, 'model')}, "
+        f"{count(panel.n_benchmarks, 'benchmark')}), {panel.n_scores:,} were measured "
+        f"({panel.n_scores / cells:.0%}). {count(int(measured.all(axis=1).sum()), 'model')} "
+        f"have them all. {spread}."
+    )
+
+
+missing = draw.one_call(plot_missing, describe_missing)
 
 
 def missing_order(panel: Panel) -> pd.Series[str]:

@@ -1,4 +1,4 @@
-"""Pictures of plans: where a budget is best spent, and what it reaches."""
+"""The map of a compute plan: the target over size and tokens, and where budgets are best spent."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit import drawing as draw
+from lvkit.data.panel import benchmark_labels
+from lvkit.errors import count
 from lvkit.planning.cost import log_ratio
+from lvkit.planning.plan import Plan
 from lvkit.planning.region import Region
-from lvkit.planning.words import flops
+from lvkit.planning.words import flops, size, tokens
+from lvkit.plots.sentences import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from lvkit.planning.plan import Plan
 
 
 Array = npt.NDArray[np.float64]
@@ -29,7 +31,7 @@ _GRID = 81
 _MOST_LINES = 6
 """So many budgets have a line of their own."""
 
-_MOST_DOTS = 40
+MOST_DOTS = 40
 """With more budgets than these, dots are small."""
 
 _MARGIN = 1.7
@@ -56,6 +58,28 @@ def plot_plan(plan: Plan, *, ax: Axes | None = None) -> Axes:
     matplotlib Axes
     """
     return plot_plan_path(plan, ax=plot_plan_ground(plan, ax=ax))
+
+
+def describe_plan(plan: Plan) -> str:
+    """Say what :func:`plot_plan` shows of a plan for one budget or several."""
+    low, high = plan.table.iloc[0], plan.table.iloc[-1]
+    n_models = len(plan.fit.prepared.models)
+    start = (
+        f"Contours of {plan.target.label} of {plan.family} over size and training tokens, with "
+        f"{count(n_models, 'fitted model')} as dots."
+    )
+    told = []
+    for row in [low] if len(plan.table) == 1 else [low, high]:
+        corner = f", at an end of what is looked at ({row['corner']})" if row["corner"] else ""
+        told.append(
+            f"on {flops(row['budget'])} the best point is {size(row['params_b'])} on "
+            f"{tokens(row['tokens_t'])}{corner}"
+        )
+    text = listed(told)
+    return f"{start} {text[:1].upper()}{text[1:]}."
+
+
+plan = draw.one_call(plot_plan, describe_plan)
 
 
 def plot_plan_ground(plan: Plan, *, view: View | None = None, ax: Axes | None = None) -> Axes:
@@ -244,11 +268,11 @@ def _path(ax: Axes, plan: Plan) -> None:
 def best_dots(ax: Axes, table: pd.DataFrame, x: Any, y: Any, colour: Any) -> None:
     """Draw best points of a plan's table: dots inside, crosses on a bound."""
     inside = (table["corner"] == "").to_numpy()
-    crowded = len(table) > _MOST_DOTS
-    for chosen, marker, size, label in ((inside, "o", 6.5, "best"), (~inside, "X", 8.0, "corner")):
+    crowded = len(table) > MOST_DOTS
+    for chosen, marker, width, label in ((inside, "o", 6.5, "best"), (~inside, "X", 8.0, "corner")):
         if chosen.any():
             ax.plot(np.asarray(x)[chosen], np.asarray(y)[chosen], marker, color=colour,
-                    ms=0.5 * size if crowded else size, mec=colour if crowded else "white",
+                    ms=0.5 * width if crowded else width, mec=colour if crowded else "white",
                     label=label, zorder=3)  # fmt: skip
 
 
@@ -268,57 +292,9 @@ def _plain_axes(ax: Axes) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def plot_plan_value(plan: Plan, *, ax: Axes | None = None) -> Axes:
-    """Draw what the target reaches on each budget, with its interval.
-
-    Read off it what more compute is worth, and how sure that is. Where dots are open the plan lies
-    outside the sizes and tokens of the fitted models, and rests on the model's form.
-
-    Parameters
-    ----------
-    plan : Plan
-        What :func:`lvkit.plan_compute` returned.
-    ax : matplotlib Axes, optional
-        Where to draw; None makes a figure.
-
-    Returns
-    -------
-    matplotlib Axes
-    """
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    what = f"{draw.shown(target_name(plan), 48)} ({plan.target.unit})"
-    ax = draw.canvas(ax, width=6.4, height=4.0, xlabel="budget (FLOPs)", ylabel=what)
-    table, colour = plan.table.sort_values("budget"), draw.palette()[0]
-    if plan.level is not None and np.isfinite(table["lower"]).all():
-        label = f"{plan.level:.0%} interval"
-        if len(table) > 1:
-            ax.fill_between(table["budget"], table["lower"], table["upper"], color=colour,
-                            alpha=0.2, lw=0, label=label)  # fmt: skip
-        else:
-            ax.vlines(table["budget"], table["lower"], table["upper"], color=colour, lw=2.2,
-                      alpha=0.55, label=label)  # fmt: skip
-    ax.plot(table["budget"], table["value"], "-", color=colour, lw=2.0, label="_line")
-    known = ~table["extrapolates"].to_numpy(dtype=bool)
-    dots: dict[str, Any] = {"ms": 6 if len(table) <= _MOST_DOTS else 3, "mec": colour}
-    for chosen, fill, label in (
-        (known, colour, "expected"),
-        (~known, "white", "expected, outside the fitted models"),
-    ):
-        if chosen.any():
-            ax.plot(table["budget"][chosen], table["value"][chosen], "o", mfc=fill, label=label,
-                    **dots)  # fmt: skip
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda budget, _: typed(budget)))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.legend(frameon=False, loc="upper left")
-    draw.tidy(ax, grid="both")
-    return ax
-
-
 def target_name(plan: Plan) -> str:
     """Return what to call a plan's target in a picture: of a single benchmark, its label."""
-    labels = draw.benchmark_labels(plan.fit.panel) if plan.target.kind == "benchmark" else {}
+    labels = benchmark_labels(plan.fit.panel) if plan.target.kind == "benchmark" else {}
     return labels.get(plan.target.label, plan.target.label)
 
 

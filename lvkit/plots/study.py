@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from lvkit import drawing as draw
 from lvkit.errors import LvkitError
+from lvkit.study import Study
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
-
-    from lvkit.study import Study
 
 
 _MARKERS = "osD^vP*X"
@@ -67,6 +66,18 @@ def plot_study_errors(study: Study, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def describe_study_errors(study: Study) -> str:
+    """Say what :func:`plot_study_errors` shows."""
+    errors = ", ".join(
+        f"{error:.3f} with {families} families"
+        for families, error in study.summary()["median_error"].items()
+    )
+    return f"Median absolute error: {errors}; slope {study.rate():.2f}, in theory -0.50."
+
+
+study_errors = draw.one_call(plot_study_errors, describe_study_errors)
+
+
 def plot_study_normality(study: Study, *, ax: Axes | None = None) -> Axes:
     """Draw quantiles of the standardised errors against those of the normal distribution.
 
@@ -109,6 +120,18 @@ def plot_study_normality(study: Study, *, ax: Axes | None = None) -> Axes:
     ax.legend(frameon=False, markerscale=2.5)
     draw.tidy(ax, grid="both")
     return ax
+
+
+def describe_study_normality(study: Study) -> str:
+    """Say what :func:`plot_study_normality` shows."""
+    spreads = ", ".join(
+        f"{spread:.2f} with {families} families"
+        for families, spread in _standardised(study).groupby(level="families").std().items()
+    )
+    return f"Quantiles of error over standard error; standard deviation {spreads}, in theory 1."
+
+
+study_normality = draw.one_call(plot_study_normality, describe_study_normality)
 
 
 def _standardised(study: Study) -> pd.Series:

@@ -1,7 +1,6 @@
-"""From results to pages: sentences beside pictures, and notebooks run into reports.
+"""From results to pages: paragraphs beside figures, and notebooks run into reports.
 
-``describe`` says in sentences what :mod:`lvkit.plots` draws, ``summary`` tells a whole analysis,
-both in ``words`` they share; ``kernel`` runs a notebook, ``page`` makes it a page, and
+``summary`` tells a whole analysis; ``kernel`` runs a notebook, ``page`` makes it a page, and
 ``keynumbers`` are what a program reads. :mod:`lvkit.report` puts them together.
 
 Plots and the terminal do not import from here: what figures and sentences share is in

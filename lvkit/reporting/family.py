@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lvkit.checks import checked_names
-from lvkit.drawing import benchmark_labels
+from lvkit.data.panel import benchmark_labels
 from lvkit.errors import count
 from lvkit.planning.words import amount, size, tokens
+from lvkit.plots.fit import features_of
+from lvkit.plots.sentences import Prose, listed, signed, span
 from lvkit.predict import KINDS
-from lvkit.reporting.words import Prose, features_of, listed, signed
 from lvkit.standings import FACTORS, family_places, growth_points, largest_model, similar_families
 
 if TYPE_CHECKING:
@@ -49,23 +50,17 @@ def who_they_are(fit: Fit, family: str) -> Prose:
 def _sizes(models: pd.DataFrame) -> str:
     """Say how many models there are, how large, and on how many tokens."""
     low, high = models["params_b"].min(), models["params_b"].max()
-    span = _span(size(low), size(high))
+    sizes = span(size(low), size(high))
     many = count(len(models), "model")
     known = models.get("tokens_t", pd.Series(dtype=float)).dropna()
-    told = f"{many}, {span}"
+    told = f"{many}, {sizes}"
     if known.empty:
         return f"{told}. How many tokens they were trained on is not known."
     least, most = known.min(), known.max()
-    trained = _span(tokens(least), tokens(most))
+    trained = span(tokens(least), tokens(most))
     lacking = len(models) - len(known)
     some = f" ({count(lacking, 'model')} without a known number)" if lacking else ""
     return f"{told}, trained on {trained}{some}."
-
-
-def _span(low: str, high: str) -> str:
-    """Return ``125 million to 66 billion parameters``: the unit once, and one of two that agree."""
-    number, _, unit = low.rpartition(" ")
-    return high if low == high else f"{number if high.endswith(unit) else low} to {high}"
 
 
 def _relatives(fit: Fit, family: str) -> str:
@@ -126,20 +121,6 @@ def measured_scores(fit: Fit, family: str) -> pd.DataFrame:
     scores = fit.panel.scores.loc[order].T.rename(index=labels)
     text = scores.map(lambda score: f"{score:.2f}" if score >= 0.0 else "–")
     return text.rename_axis(index="benchmark", columns=None)
-
-
-def describe_family_place(fit: Fit, family: str, *, level: float = 0.95) -> str:
-    """Say what :func:`lvkit.plots.family.plot_family_place` shows."""
-    places = family_places(fit, family, level)
-    told = [
-        f"{skill} rank {row['rank']:.0f}, {signed(row['standing'])} ({signed(row['lower'])} to "
-        f"{signed(row['upper'])})"
-        for skill, row in places.iterrows()
-    ]
-    return (
-        f"Standing of {family} among all {fit.n_families:,} families, sorted skill by skill, with "
-        f"{level:.0%} intervals: {'; '.join(told)}."
-    )
 
 
 def place_words(fit: Fit, family: str, *, level: float = 0.95) -> Prose:
@@ -215,23 +196,6 @@ def near_words(fit: Fit, family: str) -> Prose:
                 "over the skills; what is uncertain about the two is part of it.",
             ),
         )
-    )
-
-
-def describe_family_growth(fit: Fit, prediction: Prediction) -> str:
-    """Say what :func:`lvkit.plots.family.plot_family_growth` shows."""
-    table = growth_points(fit, prediction)
-    known, ahead = table[~table["ahead"]], table[table["ahead"]]
-    span = _span(size(known["params_b"].min()), size(table["params_b"].max()))
-    first = known[known["params_b"] == known["params_b"].max()].groupby("benchmark")["median"].max()
-    gain = ahead.groupby("benchmark")["median"].max().sub(first)
-    best = str(gain.idxmax())
-    return (
-        f"Predicted scores on {count(len(fit.benchmarks), 'benchmark')} against size, from "
-        f"{span}, with {prediction.level:.0%} intervals; "
-        f"{int(known['inside'].sum())} of {int(known['observed'].notna().sum())} measured scores "
-        f"lie inside. Among the next sizes {prediction.labels[best]} changes most upwards, by "
-        f"{gain[best]:+.2f}."
     )
 
 

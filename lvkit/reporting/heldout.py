@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lvkit.drawing import Picture, picture
+from lvkit import plots
+from lvkit.drawing import Plot
 from lvkit.errors import LvkitError, count
 from lvkit.fitting import prepared_for
 from lvkit.holdout import Backtest, backtest, errors_by_family, interval_coverage
+from lvkit.plots.sentences import Prose, some
 from lvkit.predict import KINDS
-from lvkit.reporting.describe import describe_backtest_calibration, describe_backtest_errors
-from lvkit.reporting.words import Prose, some
 
 if TYPE_CHECKING:
     from lvkit.data.panel import Panel
@@ -114,23 +114,18 @@ class HeldOut:
         return shown.astype({"scores": int}).round({"error (points)": 1, "inside": 3, "width": 3})
 
     @cached_property
-    def errors(self) -> Picture | Prose:
-        """The picture of the errors, benchmark by benchmark."""
-        from lvkit.plots.prediction import plot_backtest_errors
-
+    def errors(self) -> Plot | Prose:
+        """The figure of the errors, benchmark by benchmark."""
         if self.test is None:
             return Prose((("No picture", "There is no test to draw."),))
-        return picture(plot_backtest_errors(self.test), describe_backtest_errors(self.test))
+        return plots.backtest_errors(self.test)
 
     @cached_property
-    def calibration(self) -> Picture | Prose:
-        """The picture of how often intervals hold."""
-        from lvkit.plots.prediction import plot_backtest_calibration
-
+    def calibration(self) -> Plot | Prose:
+        """The figure of how often intervals hold."""
         if self.test is None:
             return Prose((("No picture", "There is no test to draw."),))
-        drawn = plot_backtest_calibration(self.test)
-        return picture(drawn, describe_backtest_calibration(self.test))
+        return plots.backtest_calibration(self.test)
 
     def highlights(self) -> dict[str, float]:
         """Return the error in points and how often the intervals hold."""

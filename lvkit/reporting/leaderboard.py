@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lvkit.drawing import benchmark_labels
+from lvkit.data.panel import benchmark_labels
 from lvkit.errors import count
 from lvkit.holdout import interval_coverage
+from lvkit.plots.fit import pairs
+from lvkit.plots.sentences import Prose, listed, signed, some
 from lvkit.reporting.heldout import NEAR
-from lvkit.reporting.words import Prose, listed, pairs, signed, some
 from lvkit.standings import known_families, ranked_families
 
 if TYPE_CHECKING:

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lvkit.drawing import Picture, benchmark_labels, picture
-from lvkit.errors import LvkitError, count
+from lvkit import plots
+from lvkit.drawing import Plot
+from lvkit.errors import LvkitError
 from lvkit.planning.evaluations import plan_evaluations
 from lvkit.planning.plan import plan_compute
 from lvkit.planning.surface import learn_surface
 from lvkit.planning.target import read_target
-from lvkit.planning.words import amount, association, flops, size, tokens
-from lvkit.reporting.words import Prose, listed
+from lvkit.planning.words import amount, association
+from lvkit.plots.sentences import Prose, listed
 from lvkit.standings import largest_model, next_models
 
 if TYPE_CHECKING:
@@ -82,15 +83,13 @@ class FamilyPlans:
         return pd.DataFrame(columns).rename_axis("best for")
 
     @cached_property
-    def map(self) -> Picture | Prose:
+    def map(self) -> Plot | Prose:
         """A plan's map: the first target's whose best point lies inside, or the first one's."""
-        from lvkit.plots.planning import plot_plan
-
         if not self.plans:
             return Prose((("No map", "Without a plan there is none."),))
         inside = [plan for plan in self.plans if not plan.table["corner"].iloc[0]]
         plan = (inside or list(self.plans))[0]
-        return picture(plot_plan(plan), describe_plan(plan))
+        return plots.plan(plan)
 
     def highlights(self) -> dict[str, str]:
         """Return each target's best size and tokens in a few signs."""
@@ -195,25 +194,6 @@ def _short(plan: Plan) -> str:
     return f"{best} (at a limit)" if row["corner"] else best
 
 
-def describe_plan(plan: Plan) -> str:
-    """Say what :func:`lvkit.plots.plot_plan` shows of a plan for one budget or several."""
-    low, high = plan.table.iloc[0], plan.table.iloc[-1]
-    n_models = len(plan.fit.prepared.models)
-    start = (
-        f"Contours of {plan.target.label} of {plan.family} over size and training tokens, with "
-        f"{count(n_models, 'fitted model')} as dots."
-    )
-    told = []
-    for row in [low] if len(plan.table) == 1 else [low, high]:
-        corner = f", at an end of what is looked at ({row['corner']})" if row["corner"] else ""
-        told.append(
-            f"on {flops(row['budget'])} the best point is {size(row['params_b'])} on "
-            f"{tokens(row['tokens_t'])}{corner}"
-        )
-    text = listed(told)
-    return f"{start} {text[:1].upper()}{text[1:]}."
-
-
 def family_evaluations(fit: Fit, family: str, *, target: str = "") -> EvaluationPlan:
     """Plan what to evaluate next of a family.
 
@@ -249,30 +229,17 @@ def evaluation_words(fit: Fit, family: str, plan: EvaluationPlan) -> Prose:
         f"nobody has trained: the family's own scores ({largest_model(fit, family)} and smaller) "
         "say already what is known of it."
     )
-    return Prose((("For which model", chosen), ("What to run", " ".join(_labelled(fit, plan)))))
+    return Prose((("For which model", chosen), ("What to run", " ".join(_labelled(plan)))))
 
 
-def _labelled(fit: Fit, plan: EvaluationPlan) -> list[str]:
+def _labelled(plan: EvaluationPlan) -> list[str]:
     """Return a plan's sentences, with the labels of benchmarks for their names.
 
     The first says where the plan starts; one for each step follows, and then what is left.
     """
-    labels, said = benchmark_labels(fit.panel), list(plan.words)
+    labels, said = plan.labels, list(plan.words)
     for place, name in enumerate(map(str, plan.table["benchmark"]), start=1):
         for verb in ("Run", "Then run"):
             if place < len(said) and said[place].startswith(f"{verb} {name}: "):
                 said[place] = f"{verb} {labels[name]}{said[place].removeprefix(f'{verb} {name}')}"
     return said
-
-
-def describe_evaluations(fit: Fit, plan: EvaluationPlan) -> str:
-    """Say what :func:`lvkit.plots.plot_evaluations` shows."""
-    table, labels = plan.table, benchmark_labels(fit.panel)
-    first = [labels[str(name)] for name in table["benchmark"].head(3)]
-    before, after = float(table["sd_before"].iloc[0]), float(table["sd_after"].iloc[-1])
-    return (
-        f"What to run on {plan.model}, in this order: {listed(first)}"
-        f"{' first' if len(table) > len(first) else ''}. The standard deviation of {plan.label} is "
-        f"expected to fall from {before:.3g} to {after:.3g} after "
-        f"{count(len(table), 'benchmark')}."
-    )

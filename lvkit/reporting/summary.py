@@ -8,18 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lvkit.drawing import benchmark_labels
+from lvkit.data.panel import benchmark_labels
 from lvkit.errors import count
 from lvkit.interpret import scale_effects, side_skills
-from lvkit.reporting.words import (
-    Prose,
-    company,
-    errors,
-    extremes,
-    features_of,
-    listed,
-    pairs,
-)
+from lvkit.plots.family_effects import extremes
+from lvkit.plots.fit import company, errors, features_of, pairs
+from lvkit.plots.sentences import Prose, listed
 from lvkit.select import bic_by_families
 from lvkit.settings import PAPER_ANCHORS
 from lvkit.standings import family_standings

@@ -9,7 +9,7 @@ from pictures import texts
 
 from lvkit.drawing import picture
 from lvkit.planning.evaluations import EvaluationPlan
-from lvkit.plots.evaluations import plot_evaluations
+from lvkit.plots.plan_results import plot_evaluations
 
 
 def made(costs: str = "items") -> EvaluationPlan:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import html
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ from pictures import odd_panel, texts
 
 import lvkit as lv
 from lvkit import plots
+from lvkit.curve import ResponseCurve
 from lvkit.drawing import picture
 from lvkit.holdout import Backtest
 from lvkit.posterior import FamilyPosterior
@@ -22,54 +25,86 @@ Plot = Callable[..., Any]
 pytestmark = pytest.mark.filterwarnings("ignore:the data do not determine:lvkit.LvkitWarning")
 
 
-def first_scores(panel: lv.Panel, **more: Any) -> Any:
-    return plots.plot_scores(panel, str(panel.scores.columns[0]), **more)
+def first_benchmark(panel: lv.Panel) -> str:
+    return str(panel.scores.columns[0])
 
 
-EVERY: dict[str, tuple[str, Plot]] = {
-    "loadings": ("fit", plots.plot_loadings),
-    "errors": ("fit", lambda fit, **more: plots.plot_loadings(fit, errors=True, **more)),
-    "correlation": ("fit", plots.plot_correlation),
-    "families": ("fit", plots.plot_families),
-    "ranking": ("fit", lambda fit, **more: plots.plot_families(fit, skill=fit.skills[0], **more)),
-    "fitted": ("fit", plots.plot_fitted),
-    "trace": ("fit", plots.plot_trace),
-    "missing": ("fit", lambda fit, **more: plots.plot_missing(fit.panel, **more)),
-    "score_correlations": (
-        "fit",
-        lambda fit, **more: plots.plot_score_correlations(fit.panel, **more),
-    ),
-    "scores": ("fit", lambda fit, **more: first_scores(fit.panel, **more)),
-    "intervals": (
-        "fit",
-        lambda fit, **more: plots.plot_loading_intervals(fit, fit.skills[1], **more),
-    ),
-    "density": (
-        "post",
-        lambda post, **more: plots.plot_family_density(post, *post.families[:2], **more),
-    ),
-    "family_map": (
-        "fit",
-        lambda fit, **more: plots.plot_family_map(fit, families=fit.families[:1], **more),
-    ),
-    "prediction": ("prediction", plots.plot_prediction),
-    "calibration": ("held_out", plots.plot_backtest_calibration),
-    "backtest errors": ("held_out", plots.plot_backtest_errors),
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+EVERY: dict[str, tuple[str, str, Callable[[Any], Arguments]]] = {
+    "loadings": ("loadings", "fit", lambda fit: ((fit,), {})),
+    "errors": ("loadings", "fit", lambda fit: ((fit,), {"errors": True})),
+    "correlation": ("correlation", "fit", lambda fit: ((fit,), {})),
+    "families": ("families", "fit", lambda fit: ((fit,), {})),
+    "ranking": ("families", "fit", lambda fit: ((fit,), {"skill": fit.skills[0]})),
+    "fitted": ("fitted", "fit", lambda fit: ((fit,), {})),
+    "trace": ("trace", "fit", lambda fit: ((fit,), {})),
+    "missing": ("missing", "fit", lambda fit: ((fit.panel,), {})),
+    "score_correlations": ("score_correlations", "fit", lambda fit: ((fit.panel,), {})),
+    "scores": ("scores", "fit", lambda fit: ((fit.panel, first_benchmark(fit.panel)), {})),
+    "intervals": ("loading_intervals", "fit", lambda fit: ((fit, fit.skills[1]), {})),
+    "density": ("family_density", "post", lambda post: ((post, *post.families[:2]), {})),
+    "family_map": ("family_map", "fit", lambda fit: ((fit,), {"families": fit.families[:1]})),
+    "family_place": ("family_place", "fit", lambda fit: ((fit, fit.families[0]), {})),
+    "prediction": ("prediction", "prediction", lambda prediction: ((prediction,), {})),
+    "calibration": ("backtest_calibration", "held_out", lambda test: ((test,), {})),
+    "backtest errors": ("backtest_errors", "held_out", lambda test: ((test,), {})),
+    "response": ("response", "curve", lambda curve: ((curve,), {"span": (-2.0, 2.0)})),
+    "criterion": ("criterion", "selection", lambda made: ((made,), {"criterion": "both"})),
 }
 
 
 @pytest.fixture(params=list(EVERY))
-def plot(
+def called(
     request: pytest.FixtureRequest,
-    fit: lv.Fit,
+    selection: lv.Selection,
     post: FamilyPosterior,
     prediction: Prediction,
     held_out: Backtest,
-) -> Plot:
+) -> tuple[str, Arguments]:
+    """The name of a figure and what it is drawn from."""
+    name, needs, arguments = EVERY[request.param]
+    made = {"fit": selection.fits[2], "post": post, "prediction": prediction}
+    made |= {"held_out": held_out, "selection": selection, "curve": ResponseCurve()}
+    return name, arguments(made[needs])
+
+
+@pytest.fixture
+def plot(called: tuple[str, Arguments]) -> Plot:
     """A plot that is given what it draws."""
-    needs, function = EVERY[request.param]
-    drawn = {"fit": fit, "post": post, "prediction": prediction, "held_out": held_out}[needs]
-    return lambda **more: function(drawn, **more)
+    name, (args, kwargs) = called
+    return lambda **more: getattr(plots, f"plot_{name}")(*args, **kwargs, **more)
+
+
+def test_one_call_draws_what_the_plot_draws_and_describes_it(
+    called: tuple[str, Arguments], plot: Plot
+) -> None:
+    name, (args, kwargs) = called
+    shown = getattr(plots, name)(*args, **kwargs)
+    assert shown.picture().png == picture(plot(), "A plot.").png
+    assert shown.figure is shown.ax.figure
+    assert len(shown.alt) > 40
+    assert f'alt="{html.escape(shown.alt)}"' in shown._repr_html_()
+
+
+def test_one_call_draws_on_the_users_axes_and_describes_only_what_it_is_asked_for(
+    leaderboard: lv.Panel,
+) -> None:
+    mine = Figure().subfigures(1, 2)[0].add_subplot()
+    shown = plots.scores(leaderboard, "bbh", against="tokens_t", families=["opt"], ax=mine)
+    assert shown.ax is mine
+    assert "against their training tokens" in shown.alt
+    assert len(mine.get_legend().get_texts()) == 1
+    assert shown.figure.get_axes() == [mine]
+
+
+def test_the_help_of_one_call_is_that_of_the_plot_but_for_what_it_returns() -> None:
+    for name in dir(plots):
+        short, long = getattr(plots, name), getattr(plots, f"plot_{name}")
+        assert short.__name__ == name
+        assert inspect.signature(short).parameters == inspect.signature(long).parameters
+        assert "    matplotlib Axes\n" in long.__doc__
+        assert "    Plot\n" in short.__doc__
 
 
 def test_a_plot_is_drawn_on_the_users_axes_and_returned(plot: Plot) -> None:
@@ -100,15 +135,13 @@ def test_no_text_of_a_plot_is_cut_off_or_unreadably_small(plot: Plot) -> None:
 
 
 def test_odd_names_are_drawn_as_they_are() -> None:
-    drawn = {text.strip() for text in texts(first_scores(odd_panel()))}
+    panel = odd_panel()
+    drawn = {text.strip() for text in texts(plots.plot_scores(panel, first_benchmark(panel)))}
     assert {"<script>alert('x')</script>", "cost_$5_or_$6", "_hidden", "*b*|`x`"} <= drawn
 
 
-def test_every_plot_is_tried_here() -> None:
-    tried = {"plot_criterion", "plot_response"} | {f"plot_{name}" for name in EVERY} | {
-        "plot_loading_intervals", "plot_family_density", "plot_backtest_calibration",
-        "plot_backtest_errors",
-    }  # fmt: skip
-    # What these draw is not made from any fit, or is a figure of many squares.
-    own_files = ("study", "plan", "evaluations", "family_place", "family_growth")
-    assert {name for name in plots.__all__ if not any(w in name for w in own_files)} <= tried
+def test_every_figure_is_tried_here_or_in_a_file_of_its_own() -> None:
+    tried = {name for name, _, _ in EVERY.values()}
+    # What these draw is not made from any fit, or is slow to make.
+    own_files = ("study", "plan", "evaluations", "family_growth")
+    assert {name for name in dir(plots) if not any(word in name for word in own_files)} == tried

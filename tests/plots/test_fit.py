@@ -86,7 +86,7 @@ def test_a_fit_that_did_not_converge_is_crossed_out(selection: lv.Selection) -> 
 
 
 def test_another_criterion_is_refused(selection: lv.Selection) -> None:
-    with pytest.raises(lv.LvkitError, match="got 'dic'; expected 'aic' or 'bic'"):
+    with pytest.raises(lv.LvkitError, match="got 'dic'; expected 'aic', 'bic' or 'both'"):
         plots.plot_criterion(selection, criterion="dic")
 
 

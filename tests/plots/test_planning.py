@@ -14,13 +14,8 @@ from lvkit.drawing import picture
 from lvkit.planning.cost import Cost
 from lvkit.planning.limits import Limits
 from lvkit.planning.plan import Plan, plan_compute
-from lvkit.plots.planning import (
-    plan_view,
-    plot_plan,
-    plot_plan_ground,
-    plot_plan_path,
-    plot_plan_value,
-)
+from lvkit.plots.plan_results import plot_plan_value
+from lvkit.plots.planning import plan_view, plot_plan, plot_plan_ground, plot_plan_path
 
 BUDGETS = [1e21, 1e22, 1e23]
 TIGHT = Limits(min_params_b=2, max_params_b=50, min_tokens_t=0.05, max_tokens_t=9,

@@ -8,9 +8,9 @@ import pytest
 from pictures import ODD, odd_panel
 
 import lvkit as lv
+from lvkit.plots.family import describe_family_growth, describe_family_place
+from lvkit.plots.sentences import Prose
 from lvkit.reporting.family import (
-    describe_family_growth,
-    describe_family_place,
     expected_scores,
     forecast_words,
     measured_scores,
@@ -20,7 +20,6 @@ from lvkit.reporting.family import (
     places_table,
     who_they_are,
 )
-from lvkit.reporting.words import Prose
 from lvkit.standings import family_forecast, family_places
 
 

@@ -7,9 +7,9 @@ import pytest
 from pictures import made_backtest
 
 import lvkit as lv
-from lvkit.drawing import Picture
+from lvkit.drawing import Plot
+from lvkit.plots.sentences import Prose
 from lvkit.reporting.heldout import HeldOut, hold_out
-from lvkit.reporting.words import Prose
 
 
 def paragraph(prose: Prose, subject: str) -> str:
@@ -110,7 +110,7 @@ def test_the_table_has_a_row_for_each_benchmark_and_one_for_all(made: HeldOut) -
 
 def test_both_pictures_are_described(made: HeldOut) -> None:
     for shown in (made.errors, made.calibration):
-        assert isinstance(shown, Picture)
+        assert isinstance(shown, Plot)
         assert len(shown.alt) > 60
 
 

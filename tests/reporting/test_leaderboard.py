@@ -8,9 +8,9 @@ import pytest
 from pictures import made_backtest, odd_panel
 
 import lvkit as lv
+from lvkit.plots.sentences import Prose
 from lvkit.reporting.heldout import HeldOut
 from lvkit.reporting.leaderboard import mistrust, standings
-from lvkit.reporting.words import Prose
 from lvkit.standings import ranked_families
 
 

@@ -8,16 +8,12 @@ import pytest
 from pictures import ODD, odd_panel
 
 import lvkit as lv
-from lvkit.drawing import Picture, benchmark_labels
-from lvkit.reporting.plans import (
-    FamilyPlans,
-    describe_evaluations,
-    describe_plan,
-    evaluation_words,
-    family_evaluations,
-    plan_family,
-)
-from lvkit.reporting.words import Prose, listed
+from lvkit.data.panel import benchmark_labels
+from lvkit.drawing import Plot
+from lvkit.plots.plan_results import describe_evaluations
+from lvkit.plots.planning import describe_plan
+from lvkit.plots.sentences import Prose, listed
+from lvkit.reporting.plans import FamilyPlans, evaluation_words, family_evaluations, plan_family
 
 BUDGET = 1e23
 
@@ -87,7 +83,7 @@ def test_no_number_is_told_where_no_best_point_lies_inside(plans: FamilyPlans) -
 def test_the_map_is_of_a_plan_with_a_best_point_inside(paper_fit: lv.Fit) -> None:
     both = [plan_family(paper_fit, "opt", BUDGET, target=t) for t in ("commonsense", "reasoning")]
     found = FamilyPlans(tuple(plan for each in both for plan in each.plans)).map
-    assert isinstance(found, Picture)
+    assert isinstance(found, Plot)
     assert found.alt.startswith("Contours of reasoning of opt over size and training tokens")
 
 
@@ -172,6 +168,6 @@ def test_evaluations_are_planned_for_the_next_size_if_nothing_is_missing(
 
 def test_the_picture_of_evaluations_is_described(paper_fit: lv.Fit) -> None:
     plan = family_evaluations(paper_fit, "bloom")
-    text = describe_evaluations(paper_fit, plan)
+    text = describe_evaluations(plan)
     assert text.startswith("What to run on bloom, in this order: ")
     assert f"after {len(plan.table)} benchmarks" in text

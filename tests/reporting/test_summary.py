@@ -8,8 +8,8 @@ import pytest
 
 import lvkit as lv
 from lvkit.interpret import side_skills
+from lvkit.plots.sentences import Prose
 from lvkit.reporting.summary import left_out, summarise
-from lvkit.reporting.words import Prose
 from lvkit.select import bic_by_families
 from lvkit.standings import family_standings, known_families
 

@@ -10,8 +10,9 @@ import pytest
 from waiting import PATIENCE, until
 
 import lvkit as lv
+from lvkit import plots
 from lvkit.widgets import choose_skills
-from lvkit.widgets.skills import SkillChoice, doubts, drawn_criteria, readable
+from lvkit.widgets.skills import SkillChoice, doubts, readable
 
 MODEL = lv.LatentSkillModel(features="log_params")
 
@@ -239,7 +240,7 @@ def test_all_controls_have_a_description_and_a_tooltip(done: SkillChoice) -> Non
 
 def test_both_criteria_are_drawn_and_the_pick_is_marked(done: SkillChoice) -> None:
     assert done.selection is not None
-    ax = drawn_criteria(done.selection, 2)
+    ax = plots.plot_criterion(done.selection, criterion="both", chosen=2)
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert [text[:3] for text in legend] == ["cho", "AIC", "BIC"]
     dotted = [line for line in ax.lines if line.get_linestyle() == ":"]

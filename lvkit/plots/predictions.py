@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 
 from lvkit import drawing as draw
-from lvkit.holdout import errors_by_family, interval_coverage, own_coverage
-from lvkit.predict import KINDS, predicted
+from lvkit.data.panel import Panel
+from lvkit.errors import count
+from lvkit.holdout import Backtest, errors_by_family, interval_coverage, own_coverage
+from lvkit.plots.sentences import listed
+from lvkit.predict import KINDS, Prediction, predicted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from lvkit.data.panel import Panel
-    from lvkit.holdout import Backtest
-    from lvkit.predict import Prediction
 
 
 _COLUMNS = 3
@@ -92,6 +91,34 @@ def plot_prediction(
               bbox_to_anchor=(1.0, 1.0))  # fmt: skip
     draw.tidy(ax, spines=False)
     return ax
+
+
+def describe_prediction(
+    prediction: Prediction,
+    models: Sequence[str] | None = None,
+    *,
+    observed: Panel | pd.DataFrame | None = None,
+) -> str:
+    """Say what :func:`plot_prediction` shows."""
+    rows = predicted(prediction, models, observed)
+    width = (rows["upper"] - rows["lower"]).groupby(rows["benchmark"], sort=False).mean()
+    labels, groups = prediction.labels, rows.groupby("model", sort=False)
+    widest, narrowest = str(width.idxmax()), str(width.idxmin())
+    inside = [
+        f"{int(table['inside'].sum())} of {table['observed'].count()} for {name}"
+        for name, table in groups
+        if table["observed"].notna().any()
+    ]
+    hits = f" Measured scores inside: {listed(inside)}." if inside else " None were measured."
+    return (
+        f"Predicted scores of {count(len(groups), 'model')} on {count(len(width), 'benchmark')}, "
+        f"with {prediction.level:.0%} intervals: widest for {labels[widest]} "
+        f"({width[widest]:.2f} on average), narrowest for {labels[narrowest]} "
+        f"({width[narrowest]:.2f}).{hits}"
+    )
+
+
+prediction = draw.one_call(plot_prediction, describe_prediction)
 
 
 def plot_forecast(
@@ -265,6 +292,21 @@ def plot_backtest_calibration(test: Backtest, *, ax: Axes | None = None) -> Axes
     return ax
 
 
+def describe_backtest_calibration(test: Backtest) -> str:
+    """Say what :func:`plot_backtest_calibration` shows."""
+    tested, kind = interval_coverage(test), KINDS[test.intervals]
+    parts = [f"{share:.1%} inside those of {level:.0%}" for level, share in tested.items()]
+    before = ""
+    if test.intervals == "calibrated":
+        own = own_coverage(test, list(test.levels)).sort_index()
+        before = f" Before calibration: {listed(f'{share:.1%}' for share in own)}."
+    lie = f"Of {len(test.table):,} held-out scores lie, with {kind} intervals"
+    return f"{lie}: {listed(parts)}.{before}"
+
+
+backtest_calibration = draw.one_call(plot_backtest_calibration, describe_backtest_calibration)
+
+
 def plot_backtest_errors(test: Backtest, *, ax: Axes | None = None) -> Axes:
     """Draw how far predictions are from held-out scores, benchmark by benchmark.
 
@@ -302,3 +344,18 @@ def plot_backtest_errors(test: Backtest, *, ax: Axes | None = None) -> Axes:
     ax.legend(frameon=False, loc="upper right")
     draw.tidy(ax, grid="both")
     return ax
+
+
+def describe_backtest_errors(test: Backtest) -> str:
+    """Say what :func:`plot_backtest_errors` shows."""
+    table = errors_by_family(test)
+    called = ((test.labels.get(str(name), str(name)), mean) for name, mean in table.mean().items())
+    means = [f"{label} {mean:.1f}" for label, mean in called]
+    return (
+        f"Mean absolute error of predictions in points, averaged over "
+        f"{len(table)} families, best predicted first: {', '.join(means)}; "
+        f"{table.mean().mean():.1f} over all benchmarks."
+    )
+
+
+backtest_errors = draw.one_call(plot_backtest_errors, describe_backtest_errors)

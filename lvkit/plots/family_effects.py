@@ -1,4 +1,4 @@
-"""Pictures of what is uncertain: loadings with intervals, families in their ellipses."""
+"""Figures of all families: their effects on the skills, as a table, a ranking or a map."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import pandas as pd
 
 from lvkit import drawing as draw
 from lvkit.checks import check_level, checked_names
-from lvkit.interpret import loading_intervals
-from lvkit.standings import TOP_FAMILIES, known_families, two_skills
+from lvkit.errors import count
+from lvkit.plots.fit import features_of
+from lvkit.plots.sentences import listed
+from lvkit.results import Fit
+from lvkit.standings import TOP_FAMILIES, family_standings, known_families, two_skills
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from lvkit.results import Fit
 
 
 Array = npt.NDArray[np.float64]
@@ -29,23 +30,28 @@ _NAME_SIZE = 8.0
 """Size of the families' names on a map, in points."""
 
 
-def plot_loading_intervals(
-    fit: Fit, skill: str, *, level: float = 0.95, ax: Axes | None = None
+def plot_families(
+    fit: Fit,
+    *,
+    skill: str | None = None,
+    top: int | None = TOP_FAMILIES,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw a skill's loadings with confidence intervals, the largest at the top.
+    """Draw where families stand on the skills, beyond what size, tokens or other features explain.
 
-    Read off it which benchmarks surely rise with the skill: those whose interval does not reach
-    zero. An anchor of another skill has zero by definition, and no interval; nor has a loading that
-    the data do not determine.
+    Read off it which recipes get more of a skill out of the same features. The numbers are
+    posterior means of the families' latent variables: 0 is an average family, 1 a standard
+    deviation above it. Families with few scores are drawn towards 0.
 
     Parameters
     ----------
     fit : Fit
         The fitted model.
-    skill : str
-        One of its skills.
-    level : float
-        Level of the intervals.
+    skill : str, optional
+        One skill, drawn as a ranking, each family with its posterior standard deviation. None draws
+        all as a heat map, sorted by their mean.
+    top : int, optional
+        How many families, those with the most scores; None draws all.
     ax : matplotlib Axes, optional
         Where to draw; None makes a figure.
 
@@ -56,35 +62,64 @@ def plot_loading_intervals(
     Raises
     ------
     LvkitError
-        If there is no such skill, for a level outside (0, 1), and for a fit that did not converge.
+        If there is no such skill, or `top` is below one.
     """
-    table = loading_intervals(fit, skill, level).sort_values("estimate", kind="stable")
-    told = "logits per standard deviation"
-    label = f"loading on {draw.shown(skill)}, with {level:.0%} intervals\n({told})"
-    height = 1.0 + 0.28 * len(table)
-    ax = draw.canvas(ax, width=6.4, height=height, xlabel=label, ylabel="benchmark")
-    ax.axvline(0, color=draw.INK, lw=0.8)
+    if skill is not None:
+        return _ranked_families(fit, skill, top, ax)
+    table = known_families(fit, top)
+    table = table.loc[table.mean(axis=1).sort_values(ascending=False, kind="stable").index]
+    most = max(1.0, float(np.ceil(np.abs(table.to_numpy()).max())))
+    return draw.heat_map(
+        ax, table, draw.cell_texts(table, digits=1), most=most, ylabel="family",
+        bar="standard deviations from the average", cell=(1.0, 0.24), margins=(3.4, 1.3),
+    )  # fmt: skip
+
+
+def _ranked_families(fit: Fit, skill: str, top: int | None, ax: Axes | None) -> Axes:
+    """Draw how families stand on one skill, with a bar of one posterior standard deviation."""
+    checked_names([skill], fit.skills, what="skill")
+    table = family_standings(fit, skill, top).iloc[::-1]
+    label = f"{draw.shown(skill)} (from the average family, ± posterior standard deviation)"
+    height = 1.0 + 0.22 * len(table)
+    ax = draw.canvas(ax, width=6.0, height=height, xlabel=label, ylabel="family")
     places = np.arange(len(table))
-    open_dots = table["std_error"].isna().to_numpy()
-    ends = table[["ci_lower", "ci_upper"]].sub(table["estimate"], axis=0).abs().to_numpy().T
-    shut = {"fmt": "o", "ms": 5, "lw": 1.4, "color": draw.palette()[0]}
-    ax.errorbar(table["estimate"][~open_dots], places[~open_dots], xerr=ends[:, ~open_dots], **shut)
-    ax.plot(table["estimate"][open_dots], places[open_dots], "o", mfc="white", mec=draw.GREY, ms=5)
-    ax.set_yticks(places, _benchmark_names(fit, skill, table), fontsize=8)
+    bars = {"xerr": table["sd"], "fmt": "o", "ms": 5, "lw": 1.2, "color": draw.palette()[0]}
+    ax.errorbar(table["standing"], places, **bars)
+    ax.axvline(0, color=draw.INK, lw=0.8)
+    ax.set_yticks(places, draw.shown_apart(table.index), fontsize=8)
     draw.tidy(ax, grid="x")
     return ax
 
 
-def _benchmark_names(fit: Fit, skill: str, table: pd.DataFrame) -> list[str]:
-    """Return what to write beside each loading: its benchmark, and what is special about it."""
-    labels, names = draw.benchmark_labels(fit.panel), []
-    plain = draw.shown_apart(labels[str(benchmark)] for benchmark in table.index)
-    for name, (benchmark, row) in zip(plain, table.iterrows(), strict=True):
-        special = " (not determined)" if np.isnan(row["std_error"]) else ""
-        special = " (0 by definition)" if row["fixed"] else special
-        special = " (anchor)" if fit.anchors[skill] == benchmark and not special else special
-        names.append(name + special)
-    return names
+def describe_families(fit: Fit, *, skill: str | None = None, top: int | None = TOP_FAMILIES) -> str:
+    """Say what :func:`plot_families` shows."""
+    table = known_families(fit, top)
+    start = "All families" if len(table) == fit.n_families else "The families with the most scores"
+    return f"{start} ({len(table)}), beyond {features_of(fit)}. " + " ".join(
+        extremes(table[name]) for name in (fit.skills if skill is None else (skill,))
+    )
+
+
+families = draw.one_call(plot_families, describe_families)
+
+
+def extremes(standings: pd.Series[float], known: pd.DataFrame | None = None) -> str:
+    """Return which families stand highest and lowest on a skill, and how well that is known."""
+    ranked = standings.sort_values(ascending=False, kind="stable")
+
+    def told(some: pd.Series[float]) -> str:
+        return listed(f"{name} ({value:+.1f}{doubt(name)})" for name, value in some.items())
+
+    def doubt(name: Any) -> str:
+        if known is None:
+            return ""
+        sd, scores = float(known["sd"][name]), int(known["n_scores"][name])
+        return f" ± {sd:.1f}, {count(scores, 'score')}"
+
+    if len(ranked) < 6:
+        return f"{standings.name}: from the highest, {told(ranked)}."
+    highest, lowest = told(ranked.head(3)), told(ranked.tail(2).iloc[::-1])
+    return f"In {standings.name}, {highest} stand highest, {lowest} lowest."
 
 
 def plot_family_map(
@@ -155,6 +190,36 @@ def plot_family_map(
     _name_places(ax, [*marked, *rest], centres, len(marked))
     draw.tidy(ax, grid="both")
     return ax
+
+
+def describe_family_map(
+    fit: Fit,
+    *,
+    skills: Sequence[str] | None = None,
+    families: Sequence[str] = (),
+    top: int | None = TOP_FAMILIES,
+    level: float = 0.5,
+) -> str:
+    """Say what :func:`plot_family_map` shows."""
+    chosen = two_skills(fit, skills)
+    most = known_families(fit, top)
+    tables = [family_standings(fit, name, None) for name in chosen] if families else []
+    start = (
+        "All families" if len(most) == fit.n_families else f"The {len(most)} best known families"
+    )
+    marked = [
+        f"{family} at "
+        + listed(f"{t['standing'][family]:.1f} ± {t['sd'][family]:.1f}" for t in tables)
+        for family in dict.fromkeys(families)
+    ]
+    told = f" Marked: {listed(marked)}." if marked else ""
+    return (
+        f"{start} on {listed(chosen)}, beyond {features_of(fit)}, each in the ellipse that holds "
+        f"{level:.0%} of its posterior. {' '.join(extremes(most[name]) for name in chosen)}{told}"
+    )
+
+
+family_map = draw.one_call(plot_family_map, describe_family_map)
 
 
 def _ellipses(

@@ -8,16 +8,9 @@ import pytest
 
 import lvkit as lv
 from lvkit.errors import count
-from lvkit.reporting.words import (
-    Prose,
-    company,
-    errors,
-    extremes,
-    features_of,
-    listed,
-    pairs,
-    signed,
-)
+from lvkit.plots.family_effects import extremes
+from lvkit.plots.fit import company, errors, features_of, pairs
+from lvkit.plots.sentences import Prose, listed, signed
 
 
 def test_things_are_counted_and_listed() -> None:

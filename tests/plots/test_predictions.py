@@ -12,11 +12,7 @@ import lvkit as lv
 from lvkit import plots
 from lvkit.drawing import picture
 from lvkit.holdout import Backtest
-from lvkit.plots.prediction import (
-    plot_forecast,
-    plot_forecast_ground,
-    plot_forecast_intervals,
-)
+from lvkit.plots.predictions import plot_forecast, plot_forecast_ground, plot_forecast_intervals
 from lvkit.predict import Prediction
 
 

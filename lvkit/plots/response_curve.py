@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lvkit import drawing as draw
+from lvkit.curve import ResponseCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from lvkit.curve import ResponseCurve
 
 
 _POINTS = 121
@@ -60,6 +59,29 @@ def plot_response(
     """
     ground = plot_response_ground(beside=skill is not None, span=span, ax=ax)
     return plot_response_curve(curve, skill=skill, level=level, ax=ground)
+
+
+def describe_response(
+    curve: ResponseCurve, *, skill: float | None = None, level: float = 0.9
+) -> str:
+    """Say what :func:`plot_response` shows."""
+    low, high = f"{curve.floor:.2f}", "1"
+    way = f"rises from {low} to {high}" if curve.loading > 0 else f"falls from {high} to {low}"
+    if curve.middle is None:
+        start = f"The expected score is {float(curve.mean(0.0)):.2f} at every skill"
+    else:
+        half = f"half-way at skill {curve.middle + 0.0:.1f}"
+        start = f"The expected score {way}, {half}"
+    if skill is None:
+        return f"{start}."
+    lower, upper = curve.interval(skill, level)
+    return (
+        f"{start}. At skill {skill:.1f} it is {float(curve.mean(skill)):.2f}, and {level:.0%} of "
+        f"scores lie between {float(lower):.2f} and {float(upper):.2f}."
+    )
+
+
+response = draw.one_call(plot_response, describe_response)
 
 
 def plot_response_ground(
