@@ -5,6 +5,8 @@ from . import plots as plots
 from . import widgets as widgets  # type: ignore[attr-defined]  # lies outside, see pyproject.toml
 from .anchors import AnchorSuggestions as AnchorSuggestions
 from .batch import Batch as Batch
+from .batch import ReportPaths as ReportPaths
+from .batch import run_report as run_report
 from .batch import run_reports as run_reports
 from .cache import FitCache as FitCache
 from .calibration import Calibration as Calibration
@@ -35,8 +37,6 @@ from .planning import required_compute as required_compute
 from .planning import within_between as within_between
 from .posterior import FamilyPosterior as FamilyPosterior
 from .predict import Prediction as Prediction
-from .report import ReportPaths as ReportPaths
-from .report import run_report as run_report
 from .results import Fit as Fit
 from .select import Selection as Selection
 from .select import select_skills as select_skills

@@ -82,6 +82,17 @@ class LvkitError(ValueError):
         return (type(self).from_problems, (self.problems,))
 
 
+def raise_problems(problems: Iterable[Problem]) -> None:
+    """Raise one error for all problems, each listed once; do nothing if there are none.
+
+    Examples
+    --------
+    >>> raise_problems([])
+    """
+    if each := list(dict.fromkeys(problems)):
+        raise LvkitError.from_problems(each)
+
+
 class LvkitWarning(UserWarning):
     """The root of every warning lvkit gives on purpose."""
 

@@ -22,10 +22,13 @@ import scipy
 from distributed import Client, LocalCluster
 from distributed.client import FutureCancelledError
 from threadpoolctl import threadpool_info, threadpool_limits
+from tiny import notebook_text
 from waiting import PATIENCE, until
 
 import lvkit as lv
 from lvkit import cluster
+from lvkit.batch.run import Making, Run
+from lvkit.batch.runner import run_all
 from lvkit.cluster import dask_cluster
 from lvkit.workers import run
 
@@ -206,6 +209,19 @@ def running_on(client: Client) -> int:
     """How many tasks the workers still run, for anybody or nobody."""
     counts = client.run(lambda dask_worker: dask_worker.state.executing_count)
     return int(sum(counts.values()))
+
+
+def test_reports_run_on_its_workers_which_send_their_files_back(address: str) -> None:
+    tell = "import os\nprint('worker', os.getppid())\nassert x == 1"
+    runs = [Run(str(x), "T", {"x": x}) for x in (1, 2)]
+    with Client(address, set_as_default=False) as client:
+        workers = client.run(os.getpid).values()
+    with dask_cluster(address):
+        made = list(run_all(runs, Making(notebook_text(tell)), dask=address))
+    (done, pages), (failed, left) = sorted(made, key=lambda pair: pair[0].name)
+    assert (done.status, failed.status) == ("done", "failed")
+    assert any(f"worker {pid}" in pages["report.html"].decode() for pid in workers)
+    assert list(left) == ["failed.ipynb"]
 
 
 # -- the same numbers everywhere -----------------------------------------------------------------

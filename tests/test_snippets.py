@@ -11,6 +11,7 @@ import re
 import shlex
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from distributed import LocalCluster
 from tiny import write_notebook
 
 import lvkit as lv
-from lvkit.batch import pool
-from lvkit.batch.job import REPORT, Job, Outcome
+from lvkit.batch import runner
+from lvkit.batch.run import Run
+from lvkit.batch.store import REPORT
 from lvkit.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -105,8 +107,8 @@ def cluster() -> Iterator[Callable[[], str]]:
         local.close()
 
 
-def made_without_running(job: Job, **_: Any) -> Outcome:
-    return Outcome(job.name, dict.fromkeys(REPORT, b"{}"), None)
+def made_without_running(run: Run, *_: Any, **__: Any) -> tuple[Run, dict[str, bytes]]:
+    return replace(run, status="done"), dict.fromkeys(REPORT, b"{}")
 
 
 def run_shell(line: str, names: dict[str, Any]) -> None:
@@ -135,8 +137,10 @@ def test_every_code_block_runs(
     monkeypatch.chdir(tmp_path)
     write_notebook(tmp_path, name="mine")
     if document.name in REPORTS_PLANNED_ONLY:
-        monkeypatch.setattr(pool, "run_job", made_without_running)
-        monkeypatch.setattr(pool, "_on_cluster", lambda jobs, _: pool._here(jobs, 1))
+        monkeypatch.setattr(runner, "make", made_without_running)
+        monkeypatch.setattr(
+            runner, "_on_cluster", lambda runs, making, _: runner._here(runs, making, 1, len)
+        )
     address = cluster() if CLUSTER in "".join(text for _, text in to_run(document)) else CLUSTER
     names: dict[str, Any] = {"__name__": "snippet"}
     for number, (language, text) in enumerate(to_run(document), start=1):

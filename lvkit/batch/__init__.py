@@ -1,16 +1,18 @@
-"""Batches: many reports from one command.
+"""Batches: one report, or many from one command.
 
-A batch runs one notebook (``source``) for each point of a grid (``grid``, ``planfile``), after all
-values have been held against the notebook's parameters (``parameters``) and the data
-(``preflight``). Every run is a job (``job``) for a kernel of its own, here or on a cluster
-(``pool``); what comes back is stored whole or not at all (``store``), with a hash of what it was
-made from (``content``), so that a batch that was stopped goes on where it was. The index and the
-manifest (``index``) say what there is.
+A specification (``spec``: a plan file, a command line or Python) names a notebook (``notebook``)
+and the values of its parameters; every point of its grid is a run (``grid``). Before anything
+starts, all values are checked against the notebook and the data (``preflight``). The ``runner``
+then makes each run (``run``) in a kernel of its own (``kernel``), here or on a cluster, and turns
+it into a page (``page``). A run is stored whole or not at all (``store``; ``report_folder`` for a
+single report), with a hash of what it was made from, so that a batch that was stopped goes on where
+it was. The ``index`` lists all runs. ``reports`` has the functions that users call.
 """
 
 from __future__ import annotations
 
-from lvkit.batch.reports import run_reports
-from lvkit.batch.results import Batch, Run
+from lvkit.batch.index import Batch
+from lvkit.batch.reports import ReportPaths, run_report, run_reports
+from lvkit.batch.run import Run
 
-__all__ = ["Batch", "Run", "run_reports"]
+__all__ = ["Batch", "ReportPaths", "Run", "run_report", "run_reports"]

@@ -1,52 +1,32 @@
-"""Grids: from what the user wishes to a list of runs, checked before any of them starts.
+"""Grids: from a specification to a list of named runs, checked before any of them starts.
 
-Fixed values are the same in all runs, a grid gives lists whose every combination is a run, and runs
-may be told one by one. Everything that is wrong is told at once: a batch that stops an hour later
-over a misspelt parameter would be a bad servant.
+Fixed values are the same in all runs, a grid has lists whose every combination is a run, and runs
+may be listed one by one. All problems are reported at once: nobody wants a batch to stop an hour
+later over a misspelt parameter. Names of runs come from data, and data may hold anything: slashes,
+dots, or a thousand letters. A folder's name is made of small letters, digits and hyphens only, so
+that it is a name on every machine and never a path.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
+import os
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lvkit.batch.names import run_names
-from lvkit.batch.parameters import Parameter, as_json
-from lvkit.batch.source import Source, templates_with
-from lvkit.errors import LvkitError, Problem, nearest, show_value
+from lvkit.batch.notebook import Parameter, Source, as_json, templates_with
+from lvkit.batch.run import Run
+from lvkit.errors import Problem, nearest, raise_problems, show_value
 
-# Characters of a value in a title.
-_LONGEST = 200
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """A run that is to be made.
-
-    Attributes
-    ----------
-    name : str
-        What its folder is called.
-    title : str
-        What its page is called.
-    parameters : mapping
-        A value for each of the notebook's parameters; a default that the notebook computes, or
-        that JSON does not know, is left to it.
-    given : frozenset of str
-        The parameters whose value somebody chose.
-    told : mapping
-        The values that tell it from other runs.
-    """
-
-    name: str
-    title: str
-    parameters: Mapping[str, Any]
-    given: frozenset[str]
-    told: Mapping[str, Any]
+_LONGEST_VALUE = 200  # characters of a value in a title
+_LONGEST_NAME = 60
+_HASH = 10
 
 
 def planned_runs(
@@ -54,8 +34,8 @@ def planned_runs(
     fixed: Mapping[str, Any] | None = None,
     grid: Mapping[str, Sequence[Any]] | None = None,
     runs: Iterable[Mapping[str, Any]] = (),
-) -> list[PlannedRun]:
-    """Return the runs that are wished for.
+) -> list[Run]:
+    """Return the runs of a specification.
 
     Parameters
     ----------
@@ -70,56 +50,63 @@ def planned_runs(
 
     Returns
     -------
-    list of PlannedRun
+    list of Run
         At least one.
 
     Raises
     ------
     LvkitError
-        With all that is wrong: unknown parameters, values of a wrong type or that JSON does not
+        With all problems: unknown parameters, values of a wrong type or that JSON does not
         know, values that are missing, lists without values, parameters that are given twice, runs
         that are the same.
 
     Examples
     --------
-    >>> from lvkit.batch.source import open_template
+    >>> from lvkit.batch.notebook import open_template
     >>> report = open_template("report")
     >>> [run.name for run in planned_runs(report, {"seed": 1}, {"n_skills": [2, 3]})]
     ['n-skills-2', 'n-skills-3']
     """
     fixed, grid, rows = fixed or {}, grid or {}, [*runs] or [{}]
-    problems = [
-        *_shape_problems(source, fixed, grid, rows),
-        *_value_problems(source, fixed, grid, rows),
-    ]
-    if problems:
-        raise LvkitError.from_problems(_each_once(problems))
-    told = [as_json({**row, **dict(zip(grid, values, strict=True))})
-            for row in rows for values in itertools.product(*grid.values())]  # fmt: skip
-    settings = [as_json(fixed) | run for run in told]
+    raise_problems([*_shape_problems(source, fixed, grid, rows),
+                   *_value_problems(source, fixed, grid, rows)])  # fmt: skip
+    varied = [as_json({**row, **dict(zip(grid, values, strict=True))})
+              for row in rows for values in itertools.product(*grid.values())]  # fmt: skip
+    chosen = [as_json(fixed) | values for values in varied]
     defaults = {p.name: as_json(p.default) for p in source.parameters if p.has_plain_default}
-    whole = [defaults | values for values in settings]
-    _refuse_same(told, whole)
-    names = run_names(told, source.name)
+    whole = [defaults | values for values in chosen]
+    first: dict[str, Any] = {}
+    raise_problems(
+        Problem(f"the run with {_listed(values) or 'these parameters'} comes twice")
+        for all_values, values in zip(whole, varied, strict=True)
+        if first.setdefault(json.dumps(all_values, sort_keys=True), values) is not values
+    )
     return [
-        PlannedRun(name, _title(source, all_values, run), all_values, frozenset(values), run)
-        for name, all_values, values, run in zip(names, whole, settings, told, strict=True)
+        Run(name, _title(source, all_values, values), all_values, frozenset(given), values)
+        for name, all_values, given, values in zip(
+            run_names(varied, source.name), whole, chosen, varied, strict=True
+        )
     ]
 
 
-def _title(source: Source, values: Mapping[str, Any], told: Mapping[str, Any]) -> str:
-    """Return what a run's page is called."""
+def _title(source: Source, values: Mapping[str, Any], varied: Mapping[str, Any]) -> str:
+    """Return the title of a run's page."""
     title = source.title
     if source.own:
         data = values.get("data")
         title += f": {Path(data).name if data else 'Open LLM Leaderboard'}"
-    parts = [f"{name} = {_shown(value)}" for name, value in told.items() if name != "data"]
-    return f"{title} ({', '.join(parts)})" if parts else title
+    others = _listed({name: value for name, value in varied.items() if name != "data"})
+    return f"{title} ({others})" if others else title
 
 
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def _listed(values: Mapping[str, Any]) -> str:
+    """Return values as text, each cut where it is long."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+             for name, value in values.items()}  # fmt: skip
+    return ", ".join(
+        f"{name} = {text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + '…'}"
+        for name, text in texts.items()
+    )
 
 
 def _shape_problems(
@@ -128,7 +115,7 @@ def _shape_problems(
     grid: Mapping[str, Sequence[Any]],
     rows: Sequence[Mapping[str, Any]],
 ) -> Iterator[Problem]:
-    """Yield what is wrong with which parameters are given, and how often."""
+    """Yield what is wrong with which parameters have values, and how often."""
     known = {parameter.name for parameter in source.parameters}
     in_rows = [name for row in rows for name in row]
     for name in dict.fromkeys([*fixed, *grid, *in_rows]):
@@ -150,7 +137,7 @@ def _shape_problems(
 
 
 def _instead(source: Source, name: str) -> str:
-    """Say which parameters there are where there is none of this name."""
+    """Return a sentence on the parameters there are where there is none of this name."""
     known = sorted(parameter.name for parameter in source.parameters)
     there = ", ".join(known) or "none"
     if not source.is_tagged:
@@ -179,31 +166,69 @@ def _value_problems(
 
 
 def _value_problem(parameter: Parameter, value: Any) -> Iterator[Problem]:
-    where = f"parameter '{parameter.name}'"
+    seen, where = f"got {show_value(value)}", f"parameter '{parameter.name}'"
     try:
         plain = as_json(value)
     except (TypeError, ValueError):
         remedy = "Finite numbers, Unicode text, and lists and mappings of such can be written."
-        expected = f"{parameter.expected} that can be written as JSON"
-        yield Problem(f"got {show_value(value)}", where, expected, remedy)
+        yield Problem(seen, where, f"{parameter.expected} that can be written as JSON", remedy)
         return
     if not parameter.accepts(plain):
-        yield Problem(f"got {show_value(value)}", where, parameter.expected)
+        yield Problem(seen, where, parameter.expected)
 
 
-def _refuse_same(told: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse runs that would do the same twice."""
-    texts = [json.dumps(run, sort_keys=True) for run in runs]
-    seen: set[str] = set()
-    problems = []
-    for text, run in zip(texts, told, strict=True):
-        if text in seen:
-            what = ", ".join(f"{name} = {_shown(value)}" for name, value in run.items())
-            problems.append(Problem(f"the run with {what or 'these parameters'} comes twice"))
-        seen.add(text)
-    if problems:
-        raise LvkitError.from_problems(_each_once(problems))
+def slug(text: str) -> str:
+    """Return a text as letters, digits and hyphens; empty if it has none of the first two.
+
+    Examples
+    --------
+    >>> slug("Größe <b>../../x</b>")
+    'grosse-b-x-b'
+    """
+    folded = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")
 
 
-def _each_once(problems: Iterable[Problem]) -> list[Problem]:
-    return list(dict.fromkeys(problems))
+def run_names(runs: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    """Return a name for each run, all different and none too long.
+
+    Parameters
+    ----------
+    runs : sequence of mapping
+        The values that distinguish each run from the others, by parameter.
+    name : str
+        The name of a run without such values.
+
+    Examples
+    --------
+    >>> run_names([{"about": "gemma-2", "budget": 1e23}, {"about": "qwen2.5", "budget": 1e23}], "")
+    ['about-gemma-2-budget-1e23', 'about-qwen2-5-budget-1e23']
+    >>> run_names([{"about": "A b"}, {"about": "a.b"}], "")
+    ['about-a-b-eb5d7ce344', 'about-a-b-2da8cf2db2']
+    """
+    plain = [
+        "-".join(part for key, value in run.items() for part in (slug(key), _word(value)) if part)
+        or slug(name)
+        or "run"
+        for run in runs
+    ]
+    often = Counter(plain)
+    return [
+        text if often[text] == 1 and len(text) <= _LONGEST_NAME else _marked(text, run)
+        for text, run in zip(plain, runs, strict=True)
+    ]
+
+
+def _word(value: Any) -> str:
+    """Return a value as part of a name; a path by its last part."""
+    if isinstance(value, str):
+        return slug(os.path.basename(value) if os.path.isabs(value) else value)
+    if isinstance(value, float):
+        return slug(f"{value:.6g}".replace("e+", "e"))
+    return slug(json.dumps(value))
+
+
+def _marked(text: str, run: Mapping[str, Any]) -> str:
+    """Return a name that is cut, and distinguished from similar ones by a hash."""
+    mark = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:_HASH]
+    return f"{text[: _LONGEST_NAME - _HASH - 1].strip('-')}-{mark}"

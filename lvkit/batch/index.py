@@ -7,21 +7,26 @@ times, so that somebody else can tell what was computed from what.
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from lvkit.batch.content import digest, versions
-from lvkit.batch.job import FAILED, REPORT, now
-from lvkit.batch.results import Batch, Run
-from lvkit.batch.source import Source
+from lvkit.batch.notebook import Source
+from lvkit.batch.run import Run, now
+from lvkit.batch.store import FAILED, REPORT, digest, versions
+from lvkit.errors import count
 from lvkit.reporting.contentpolicy import content_policy
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MOST_COLUMNS = 12
 
@@ -30,15 +35,78 @@ _LONGEST = 200
 _LONG = 10**21
 
 
+@dataclass(frozen=True)
+class Batch:
+    """The runs of a batch and where they are, as ``lvkit.run_reports`` returns them.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Where everything is.
+    runs : tuple of Run
+        In the order of the plan.
+    """
+
+    folder: Path
+    runs: tuple[Run, ...]
+
+    @property
+    def index(self) -> Path:
+        """The page that lists all runs."""
+        return self.folder / "index.html"
+
+    @property
+    def manifest(self) -> Path:
+        """The same for a program, with versions, hashes and times."""
+        return self.folder / "manifest.json"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The batch for a program: as the manifest has it, with the places of the pages."""
+        runs = [run.document | {"html": run.html} for run in self.runs]
+        return {"index": self.index, "manifest": self.manifest, "ok": self.ok, "runs": runs}
+
+    @property
+    def ok(self) -> bool:
+        """Whether every run is done."""
+        return all(run.status == "done" for run in self.runs)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each run: its varied values, status, time and highlights."""
+        import pandas as pd
+
+        rows = [
+            {**run.varied, "status": run.status, "seconds": run.seconds, **run.highlights}
+            for run in self.runs
+        ]
+        names = pd.Index([run.name for run in self.runs], name="run")
+        try:
+            return pd.DataFrame(rows, index=names)
+        except OverflowError:  # pandas 2: a whole number beyond the largest float
+            return pd.DataFrame(rows, index=names, dtype=object)
+
+    def __str__(self) -> str:
+        done, failed = (sum(r.status == status for r in self.runs) for status in ("done", "failed"))
+        kept = sum(run.kept for run in self.runs)
+        verb = "is" if done == 1 else "are"
+        text = f"{done} of {count(len(self.runs), 'report')} {verb} there"
+        text += f" ({kept} unchanged from before)" if kept else ""
+        return text + (f", {failed} failed" if failed else "") + "."
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(str(self))}</p>{self.table.to_html(escape=True)}"
+
+
 def index_page(batch: Batch, title: str) -> str:
     """Return the page that lists a batch's runs.
 
     Parameters
     ----------
     batch : Batch
-        What there is.
+        The runs.
     title : str
-        What the reports are called.
+        The title of the reports.
 
     Returns
     -------
@@ -52,20 +120,25 @@ def index_page(batch: Batch, title: str) -> str:
     file, script = (folder / f"batch_index.{ending}" for ending in ("html.j2", "js"))
     sorting = script.read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    values = [value for run in batch.runs for value in run.varied.values()]
+    files = Counter(os.path.basename(path) for path in {*filter(_is_path, values)})
     environment.filters["shown"] = _shown
     environment.filters["sortable"] = _sortable
-    files = _file_names(value for run in batch.runs for value in run.told.values())
     environment.filters["as_file"] = lambda value: _file_name(value, files)
-    told, same_told = _parted([run.told for run in batch.runs])
+    varied, same_varied = _parted([run.varied for run in batch.runs])
     found, same_found = _parted([run.highlights for run in batch.runs if run.status == "done"])
+    same = {
+        "The same in all runs": same_varied | (same_found if batch.ok else {}),
+        "The same in all runs that are done": {} if batch.ok else same_found,
+    }
     return environment.from_string(file.read_text("utf-8")).render(
         policy=content_policy(sorting),
         script=Markup(sorting),
         title=f"{title}: {len(batch.runs)} runs" if len(batch.runs) > 1 else title,
         batch=batch,
-        told=told,
+        varied=varied,
         found=found[:_MOST_COLUMNS],
-        same=_same(batch, same_told, same_found),
+        same={words: values for words, values in same.items() if values},
         page=REPORT[0],
         notebook=REPORT[1],
         numbers=REPORT[2],
@@ -81,7 +154,7 @@ def manifest_text(batch: Batch, source: Source, started: str) -> str:
     Parameters
     ----------
     batch : Batch
-        What there is.
+        The runs.
     source : Source
         The notebook.
     started : str
@@ -93,41 +166,9 @@ def manifest_text(batch: Batch, source: Source, started: str) -> str:
         "started": started,
         "ended": now(),
         "ok": batch.ok,
-        "runs": [_run_document(run) for run in batch.runs],
+        "runs": [run.document for run in batch.runs],
     }
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
-
-
-def batch_document(batch: Batch) -> dict[str, Any]:
-    """Return what a batch left, for a program that has asked for it."""
-    return {
-        "index": batch.index,
-        "manifest": batch.manifest,
-        "ok": batch.ok,
-        "runs": [_run_document(run) | {"html": run.html} for run in batch.runs],
-    }
-
-
-def _run_document(run: Run) -> dict[str, Any]:
-    return {
-        "name": run.name,
-        "title": run.title,
-        "status": run.status,
-        "parameters": dict(run.parameters),
-        "seed": run.parameters.get("seed"),
-        "data": dict(run.data),
-        "failure": asdict(run.failure) if run.failure else None,
-        "highlights": dict(run.highlights),
-        "started": run.started,
-        "ended": run.ended,
-        "seconds": run.seconds,
-        "kept": run.kept,
-    }
-
-
-def _columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return all names in some rows, in the order in which they first come."""
-    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _parted(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, Any]]:
@@ -135,7 +176,7 @@ def _parted(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, Any
 
     Where there is only one row nothing can differ, and all stay names.
     """
-    names = _columns(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
     if len(rows) < 2:
         return names, {}
     same = {name: rows[0][name] for name in names if _alike([row.get(name) for row in rows])}
@@ -143,37 +184,22 @@ def _parted(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, Any
 
 
 def _alike(values: Sequence[Any]) -> bool:
-    """Tell whether values are there and read the same; 1 and true do not."""
+    """Return whether values are there and read the same; 1 and true do not."""
     return values[0] is not None and len({json.dumps(value) for value in values}) == 1
 
 
-def _same(
-    batch: Batch, told: Mapping[str, Any], found: Mapping[str, Any]
-) -> dict[str, Mapping[str, Any]]:
-    """Return what is the same in all runs, under the words that say in which."""
-    lines: dict[str, Mapping[str, Any]] = {
-        "The same in all runs": {**told, **found} if batch.ok else told,
-        "The same in all runs that are done": {} if batch.ok else found,
-    }
-    return {words: values for words, values in lines.items() if values}
-
-
-def _file_names(values: Iterable[Any]) -> Counter[str]:
-    """Return the names of the files among some values, each with how many paths end in it."""
-    paths = {value for value in values if isinstance(value, str) and os.path.isabs(value)}
-    return Counter(os.path.basename(path) for path in paths)
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and os.path.isabs(value)
 
 
 def _file_name(value: Any, files: Mapping[str, int]) -> str:
-    """Return what to call a file: its name where that tells it apart; "" for what is no path."""
-    if not isinstance(value, str) or not os.path.isabs(value):
-        return ""
-    name = os.path.basename(value)
-    return name if files.get(name) == 1 else value
+    """Return the name of a file, with its path if others share the name; "" for what is no path."""
+    name = os.path.basename(value) if _is_path(value) else ""
+    return value if name and files.get(name) != 1 else name
 
 
 def _shown(value: Any) -> str:
-    """Return a value as a reader sees it."""
+    """Return a value as a reader of a page sees it, cut where it is long."""
     if value is None:
         return ""
     if isinstance(value, bool):

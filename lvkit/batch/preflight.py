@@ -1,8 +1,8 @@
-"""Preflight: the wishes for lvkit's own reports, tried on the data before a kernel starts.
+"""Preflight: the settings of lvkit's own reports, tried on the data before a kernel starts.
 
 A kernel takes seconds to start and a fit takes more; a family that is not in the table, or nine
-skills for six benchmarks, can be told at once. So the table is opened here, once for all runs that
-share it, and the model is set up on it as the notebook will do.
+skills for six benchmarks, can be reported at once. So the table is opened here, once for all runs
+that share it, and the model is set up on it as the notebook will do.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lvkit.anchors import automatic_names
-from lvkit.batch.grid import PlannedRun
+from lvkit.batch.run import Run
 from lvkit.checks import check_level, check_whole
 from lvkit.data.read import open_panel
-from lvkit.errors import LvkitError, Problem, count, nearest
+from lvkit.errors import LvkitError, Problem, count, nearest, raise_problems
 from lvkit.fitting import objective_for, prepared_for
 from lvkit.model import LatentSkillModel, load_fit
 from lvkit.planning.plan import check_budgets
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 
 _OPENING = ("data", "family", "benchmarks", "drop_invalid", "complete")
-_SHOWN = 5  # families, where none is like the one that was wished for
+_SHOWN = 5  # families, where none has a similar name
 _MODEL = ("anchors", "n_skills", "max_skills", "features", "family_slopes", "floor", "clip")
 
 
-def preflight(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+def preflight(runs: Sequence[Run]) -> list[Run]:
     """Return runs of one of lvkit's reports, with numbers of skills that suit their data.
 
     Parameters
     ----------
-    runs : sequence of PlannedRun
+    runs : sequence of Run
         What is planned.
 
     Returns
     -------
-    list of PlannedRun
+    list of Run
         The same runs; where nobody chose a number of skills, one that the table can bear.
 
     Raises
@@ -56,29 +56,28 @@ def preflight(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     """
     trials = _Trials()
     problems = [problem for run in runs for problem in _value_problems(run.parameters)]
-    ready, found = [], []
+    ready, failed = [], []
     for run in runs:
         try:
             ready.append(replace(run, parameters=trials.tried(run)))
         except LvkitError as error:
-            found += [(problem, _table(run)) for problem in error.problems]
-    problems += _with_tables(found, {_table(run) for run in runs})
-    if problems:
-        raise LvkitError.from_problems(list(dict.fromkeys(problems)))
+            failed += [(problem, _table(run)) for problem in error.problems]
+    problems += _with_tables(failed, {_table(run) for run in runs})
+    raise_problems(dict.fromkeys(problems))
     return ready
 
 
-def _table(run: PlannedRun) -> str:
+def _table(run: Run) -> str:
     """Return the file that a run works on, in full; empty for the embedded leaderboard."""
     return str(run.parameters.get("fit") or run.parameters.get("data") or "")
 
 
 def _with_tables(
-    found: Sequence[tuple[Problem, str]], tables: Collection[str]
+    failed: Sequence[tuple[Problem, str]], tables: Collection[str]
 ) -> Iterator[Problem]:
-    """Yield problems, each with the table it was found in unless it was found in all of them."""
-    pairs = {*found}
-    for problem, table in found:
+    """Yield problems, each with its table unless all tables have it."""
+    pairs = {*failed}
+    for problem, table in failed:
         everywhere = all((problem, other) in pairs for other in tables)
         if everywhere or (table and table in problem.where):
             yield problem
@@ -148,47 +147,39 @@ class _Trials:
     """Tables and models that have been tried, so that none is tried twice."""
 
     def __init__(self) -> None:
-        self._found: dict[str, Any] = {}
+        self._results: dict[str, Any] = {}
 
-    def tried(self, run: PlannedRun) -> dict[str, Any]:
+    def tried(self, run: Run) -> dict[str, Any]:
         """Return a run's values, completed, or raise what is wrong with them."""
         values = dict(run.parameters)
-        more: dict[str, int] = {}
         if values.get("fit"):
             fit = self._once("fit", values, ("fit",), lambda: load_fit(values["fit"]))
-            panel, families, skills = fit.panel, fit.families, fit.skills
-        else:
-            panel = self._once("panel", values, _OPENING, lambda: _panel(values))
-            chosen = {name: values[name] if name in run.given else None
-                      for name in ("n_skills", "max_skills")}  # fmt: skip
-            more = self._once(
-                f"model {chosen}",
-                values,
-                _OPENING + _MODEL,
-                lambda: completed_settings(values, panel, **chosen),
-            )
-            families = self._once(
-                "families",
-                values,
-                _OPENING + _MODEL,
-                lambda: prepared_for(_model(values, more["n_skills"]), panel).families,
-            )
-            skills = tuple(values["anchors"] or _possible_skills(panel))
-        _check_about(values, panel, families, skills)
-        return values | {name: value for name, value in more.items() if name in values}
+            _check_about(values, fit.panel, fit.families, fit.skills)
+            return values
+        panel = self._once("panel", values, _OPENING, lambda: _panel(values))
+        chosen = {name: values[name] if name in run.chosen else None
+                  for name in ("n_skills", "max_skills")}  # fmt: skip
+        settings = _OPENING + _MODEL
+        counts = self._once(f"model {chosen}", values, settings,
+                            lambda: completed_settings(values, panel, **chosen))  # fmt: skip
+        model = _model(values, counts["n_skills"])
+        families = self._once("families", values, settings,
+                              lambda: prepared_for(model, panel).families)  # fmt: skip
+        _check_about(values, panel, families, tuple(values["anchors"] or _possible_skills(panel)))
+        return values | {name: number for name, number in counts.items() if name in values}
 
-    def _once(self, what: str, values: Mapping[str, Any], names: Sequence[str], find: Any) -> Any:
-        """Return what `find` finds for these values; the same error again if it finds one."""
+    def _once(self, what: str, values: Mapping[str, Any], names: Sequence[str], get: Any) -> Any:
+        """Return the result of `get` for these values; raise the same error again if it fails."""
         key = what + json.dumps([values.get(name) for name in names], sort_keys=True)
-        if key not in self._found:
+        if key not in self._results:
             try:
-                self._found[key] = find()
+                self._results[key] = get()
             except LvkitError as error:
-                self._found[key] = error
-        found = self._found[key]
-        if isinstance(found, LvkitError):
-            raise found
-        return found
+                self._results[key] = error
+        result = self._results[key]
+        if isinstance(result, LvkitError):
+            raise result
+        return result
 
 
 def _panel(values: Mapping[str, Any]) -> Panel:
@@ -209,7 +200,7 @@ def _value_problems(values: Mapping[str, Any]) -> list[Problem]:
         try:
             checks[name](values[name])
         except LvkitError as error:
-            problems += [replace(found, where=f"parameter '{name}'") for found in error.problems]
+            problems += [replace(each, where=f"parameter '{name}'") for each in error.problems]
     return sorted(problems, key=lambda problem: problem.where)
 
 
@@ -234,8 +225,7 @@ def _check_about(
             (problem,) = error.problems
             unknown = replace(problem, expected="a benchmark of the table, or a skill")
             problems.append(problem if target in benchmarks else unknown)
-    if problems:
-        raise LvkitError.from_problems(problems)
+    raise_problems(problems)
 
 
 def _possible_skills(panel: Panel) -> list[str]:

@@ -1,20 +1,162 @@
-"""Reports: the front door of batches, from wishes to a folder of reports."""
+"""Reports, from their settings to their pages: one of them, or a batch.
+
+A single report goes the way of a batch of one; only its folder differs: the three files lie in it
+directly, an older report there is replaced, and a failure is an error.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lvkit.batch.grid import planned_runs
-from lvkit.batch.planfile import PlanFile, read_plan
-from lvkit.batch.results import Batch
-from lvkit.batch.wishes import Wishes, chosen_source
-from lvkit.batch.work import Manner, Work
+from lvkit.batch.index import Batch
+from lvkit.batch.notebook import open_template
+from lvkit.batch.report_folder import KEPT, ReportFolder
+from lvkit.batch.run import Executor, Run
+from lvkit.batch.runner import Runner
+from lvkit.batch.spec import Spec, open_spec
+from lvkit.batch.store import REPORT, Store
 from lvkit.checks import check_path, check_whole
 from lvkit.errors import LvkitError
+from lvkit.formula import DEFAULT_FEATURES
 from lvkit.progress import ProgressChoice
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where a report's files are.
+
+    Attributes
+    ----------
+    html : pathlib.Path
+        The page, complete in itself.
+    notebook : pathlib.Path
+        The notebook it was made from, with code and outputs.
+    json : pathlib.Path
+        The key numbers and the settings.
+    """
+
+    html: Path
+    notebook: Path
+    json: Path
+
+
+def run_report(
+    data: str | os.PathLike[str] | None = None,
+    *,
+    output: str | os.PathLike[str],
+    n_skills: int | None = None,
+    max_skills: int | None = None,
+    seed: int = 0,
+    family: str | Mapping[str, str] | None = None,
+    benchmarks: str | os.PathLike[str] | Mapping[str, float | None] | None = None,
+    drop_invalid: bool = False,
+    complete: bool = False,
+    anchors: Mapping[str, str] | None = None,
+    features: str = DEFAULT_FEATURES,
+    family_slopes: str | None = None,
+    floor: Literal["none", "chance", "estimate"] = "none",
+    clip: float = 0.0025,
+    n_jobs: int = 2,
+    timeout: int | None = None,
+    code: bool = False,
+    progress: ProgressChoice = False,
+    execute: Executor | None = None,
+) -> ReportPaths:
+    """Fit a table of scores and write a report on it.
+
+    Parameters
+    ----------
+    data : path-like, optional
+        A table for :func:`lvkit.read_panel`; None for the embedded leaderboard.
+    output : path-like
+        Folder for the report, made if it is not there; an older report in it is replaced, unless
+        somebody has edited it.
+    n_skills : int, optional
+        Number of skills to interpret. None: as many as there are anchors or, without anchors, 4;
+        fewer where the table does not support as many.
+    max_skills : int, optional
+        Largest number of skills to compare, at least `n_skills`; no more are tried than the table
+        supports. None: 6, or `n_skills` if that is more.
+    seed : int
+        Seed of all that is random.
+    family : str or mapping, optional
+        Which family a model belongs to: ``"from_name"``, a column, a CSV file with the columns
+        model and family, or a mapping. None for the column ``family``.
+    benchmarks : path-like or mapping, optional
+        Benchmarks lvkit does not know: a CSV file with the columns benchmark and chance, or a
+        mapping from one to the other.
+    drop_invalid : bool
+        Drop rows with invalid cells, with a warning that lists them.
+    complete : bool
+        Use only the models with every benchmark measured.
+    anchors : mapping, optional
+        The skills to interpret, each with its anchor benchmark.
+    features, family_slopes, floor, clip
+        As for :class:`lvkit.LatentSkillModel`. Tables without tokens need ``"log_params"``. Numbers
+        of skills are compared without family slopes.
+    n_jobs : int
+        Workers to compare numbers of skills with; the results do not depend on it.
+    timeout : int, optional
+        Seconds that a cell of the notebook may take; None for no limit.
+    code : bool
+        Show the code on the page.
+    progress : bool or tqdm class
+        Show a bar over the notebook's cells.
+    execute : callable, optional
+        What executes the notebook, as :class:`lvkit.batch.run.Executor`; None for a Jupyter kernel.
+
+    Returns
+    -------
+    ReportPaths
+        ``report.html``, ``report.ipynb`` and ``report.json`` in `output`.
+
+    Raises
+    ------
+    LvkitError
+        If the data or the settings are faulty, or the folder holds files of these names that are
+        not a report as lvkit wrote it, before anything runs; if a cell of the notebook
+        fails, with its section and its error, and the notebook is kept as ``report-failed.ipynb``.
+    """
+    source = open_template("report")
+    path = check_path(data)
+    counts = {"n_skills": n_skills, "max_skills": max_skills}
+    usual = {parameter.name: parameter.default for parameter in source.parameters}
+    settings: dict[str, Any] = {
+        "data": _absolute(path),
+        "family": _absolute(family),
+        "benchmarks": _absolute(benchmarks),
+        "drop_invalid": bool(drop_invalid),
+        "complete": bool(complete),
+        "features": features,
+        "family_slopes": family_slopes or "",
+        "floor": floor,
+        "clip": clip,
+        "anchors": dict(anchors or {}),
+        "seed": check_whole(seed, "seed", 0),
+        "n_jobs": check_whole(n_jobs, "n_jobs"),
+    } | {name: usual[name] if number is None else number for name, number in counts.items()}
+    free = {name for name, number in counts.items() if number is None}
+    title = f"{source.title}: {Path(path).name if path else 'Open LLM Leaderboard'}"
+    planned = Run("report", title, settings, frozenset(settings.keys() - free))
+    inputs = [settings[name] for name in ("data", "family", "benchmarks")]
+    (run,) = Runner(
+        source,
+        [planned],
+        ReportFolder(Path(output), inputs),
+        timeout=_checked_timeout(timeout),
+        code=code,
+        execute=execute,
+    ).done(progress=progress).runs  # fmt: skip
+    if run.failure is not None:
+        section = f", section '{run.failure.section}'" if run.failure.section else ""
+        remedy = f"The notebook as far as it got: '{run.folder / KEPT}'."
+        raise LvkitError(str(run.failure), where=f"report{section}", remedy=remedy)
+    return ReportPaths(*(run.folder / name for name in REPORT))
 
 
 def run_reports(
@@ -33,6 +175,7 @@ def run_reports(
     code: bool = False,
     dask: str | None = None,
     progress: ProgressChoice = False,
+    execute: Executor | None = None,
 ) -> Batch:
     """Write many reports: one notebook, run for each of many values.
 
@@ -50,7 +193,7 @@ def run_reports(
         A plan file, TOML or YAML, with the keys template or notebook, parameters, grid and runs.
         A notebook that it names must be named here too.
     parameters : mapping, optional
-        Values that all runs share; they come on top of the plan's.
+        Values that all runs share; they override the plan's.
     grid : mapping, optional
         Lists of values by parameter; every combination is a run.
     runs : iterable of mapping
@@ -69,6 +212,8 @@ def run_reports(
         `cache` names a folder for it.
     progress : bool or tqdm class
         Show a bar over the runs.
+    execute : callable, optional
+        What executes the notebook, as :class:`lvkit.batch.run.Executor`; None for a Jupyter kernel.
 
     Returns
     -------
@@ -79,25 +224,59 @@ def run_reports(
     Raises
     ------
     LvkitError
-        With all that is wrong with the wishes, before anything runs; if the output cannot be
+        With all problems of the specification, before anything runs; if the output cannot be
         written, at once or on the way: what is stored by then stays.
     KeyboardInterrupt
         After Ctrl-C, once kernels are stopped and index and manifest written.
     """
-    told = read_plan(plan) if plan is not None else PlanFile()
-    source = chosen_source(template, notebook, told)
     fixed = dict(parameters or {})
     if data is not None:
         if "data" in fixed:
             raise LvkitError("given twice", where="parameter 'data'")
         fixed["data"] = check_path(data)
-    wishes = Wishes.gathered(source, told, fixed, grid or {}, runs)
-    planned = planned_runs(source, wishes.fixed, wishes.grid, wishes.runs)
-    manner = Manner(
-        check_whole(n_jobs, "n_jobs"),
-        None if timeout is None else check_whole(timeout, "timeout"),
-        code,
-        dask,
+    spec = open_spec(template, notebook, plan).plus(fixed, grid, runs)
+    return run_spec(
+        spec,
+        output,
+        n_jobs=n_jobs,
+        resume=resume,
+        timeout=timeout,
+        code=code,
+        dask=dask,
+        progress=progress,
+        execute=execute,
     )
-    work = Work(source, planned, Path(os.path.abspath(output)), manner)
-    return work.done(resume=resume, progress=progress)
+
+
+def run_spec(
+    spec: Spec,
+    output: str | os.PathLike[str],
+    *,
+    n_jobs: int = 2,
+    resume: bool = False,
+    timeout: int | None = None,
+    progress: ProgressChoice = False,
+    **options: Any,
+) -> Batch:
+    """Write the reports of a specification; the arguments are those of :func:`run_reports`."""
+    runner = Runner(
+        spec.source,
+        planned_runs(spec.source, spec.fixed, spec.grid, spec.runs),
+        Store(Path(os.path.abspath(output))),
+        n_jobs=check_whole(n_jobs, "n_jobs"),
+        timeout=_checked_timeout(timeout),
+        **options,
+    )
+    return runner.done(resume=resume, progress=progress)
+
+
+def _checked_timeout(timeout: int | None) -> int | None:
+    return None if timeout is None else check_whole(timeout, "timeout")
+
+
+def _absolute(value: Any) -> Any:
+    """Return a path in full, for a notebook that works elsewhere; what is no file stays as is."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    text = os.fspath(value or "")
+    return os.path.abspath(text) if text and os.path.exists(text) else text

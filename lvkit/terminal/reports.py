@@ -1,9 +1,9 @@
 """The command ``lvkit report``: one report, or a batch of them.
 
-Without options that speak of several, it writes the report on a table into a folder. With a
+Without options that concern several reports, it writes the report on a table into a folder. With a
 template, a notebook, a plan file or a grid it writes a batch: a folder with an index and a folder
-for each run. Both take the same settings; in a batch, one that was given becomes a parameter of the
-notebook, and one that was not is left to the notebook.
+for each run. Both take the same settings; in a batch, a setting on the command line becomes a
+parameter of the notebook, and all others are left to the notebook.
 """
 
 from __future__ import annotations
@@ -36,18 +36,19 @@ from lvkit.terminal.arguments import (
 from lvkit.terminal.console import InterruptError, result, watching
 
 if TYPE_CHECKING:
-    from lvkit.batch.source import Source
-
+    from lvkit.batch.notebook import Source
 
 Output = Annotated[Path, typer.Option(help="Folder to write to.")]
 MaxSkills = Annotated[
     int | None,
     typer.Option(
-        help="Largest number of skills to compare; no more are tried than the table can bear. "
+        help="Largest number of skills to compare; no more are tried than the table supports. "
         "Default: 6."
     ),
 ]
-Kernels = Annotated[int, typer.Option(help="Processes to work with; in a batch, reports at once.")]
+Kernels = Annotated[
+    int, typer.Option(help="Number of parallel workers; in a batch, of reports at once.")
+]
 Template = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Batch: which report, 'report', 'family' or 'leaderboard'."),
@@ -85,23 +86,22 @@ Dask = Annotated[
     typer.Option(metavar="ADDRESS", help="Batch: run on the workers of this Dask scheduler."),
 ]
 
-# Options that are parameters of the templates, by the parameters' names.
-_SETTINGS = {
-    "skills": "n_skills",
-    "max_skills": "max_skills",
-    "anchors": "anchors",
-    "features": "features",
-    "family_slopes": "family_slopes",
-    "floor": "floor",
-    "clip": "clip",
-    "seed": "seed",
-    "complete": "complete",
-    "family": "family",
-    "benchmarks": "benchmarks",
-    "drop_invalid": "drop_invalid",
-}
-# Options that a batch takes as they are.
-_AS_THEY_ARE = ("output", "template", "notebook", "plan", "resume", "timeout", "code", "dask")
+# Options that are parameters of the templates; `skills` goes by the name of the library's argument.
+_SETTINGS = (
+    "n_skills",
+    "max_skills",
+    "anchors",
+    "features",
+    "family_slopes",
+    "floor",
+    "clip",
+    "seed",
+    "complete",
+    "family",
+    "benchmarks",
+    "drop_invalid",
+)
+_OF_A_BATCH = {"template", "notebook", "plan", "fixed", "grid", "resume", "dask"}
 
 
 def report(
@@ -136,88 +136,85 @@ def report(
     options = dict(locals())  # the context has them too, but not of every typer as their types say
     del options["context"]
     check_file_given(file, family, benchmarks)
-    given = {name for name in options if _was_given(context, name)}
-    if given & {"template", "notebook", "plan", "fixed", "grid", "resume", "dask"}:
-        _batch(options, given, as_json=json)
+    chosen = {name for name in options if _was_chosen(context, name)}
+    options |= {"n_skills": skills, "anchors": anchors_in(anchors)}
+    if chosen & _OF_A_BATCH:
+        settings = {name: options[name] for name in _SETTINGS
+                    if (name if name != "n_skills" else "skills") in chosen}  # fmt: skip
+        _batch(options, settings)
     else:
-        _single(options, as_json=json)
+        _single(options, {name: options[name] for name in _SETTINGS})
 
 
-def _was_given(context: typer.Context, name: str) -> bool:
+def _was_chosen(context: typer.Context, name: str) -> bool:
     """Return whether an option stands in the command line."""
     source: Any = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _single(options: dict[str, Any], *, as_json: bool) -> None:
+def _single(options: dict[str, Any], settings: dict[str, Any]) -> None:
     """Write one report."""
-    from lvkit.report import run_report
+    from lvkit import batch
 
-    settings = {parameter: options[option] for option, parameter in _SETTINGS.items()}
-    paths = run_report(
+    paths = batch.run_report(
         options["file"],
         output=options["output"],
-        **settings | {"anchors": anchors_in(options["anchors"])},
+        **settings,
         n_jobs=options["jobs"],
         timeout=options["timeout"],
         code=options["code"],
         progress=watching(),
     )
     document = {"html": paths.html, "notebook": paths.notebook, "json": paths.json}
-    result(document, f"Report: {paths.html}", as_json=as_json)
+    result(document, f"Report: {paths.html}", as_json=options["json"])
 
 
-def _batch(options: dict[str, Any], given: set[str], *, as_json: bool) -> None:
+def _batch(options: dict[str, Any], settings: dict[str, Any]) -> None:
     """Write a batch; end with 1 if a run has failed."""
-    from lvkit.batch import run_reports
-    from lvkit.batch.index import batch_document
-    from lvkit.batch.planfile import PlanFile, read_plan
-    from lvkit.batch.wishes import chosen_source, typed
+    from lvkit.batch import reports
+    from lvkit.batch.spec import open_spec
 
-    plan = PlanFile() if options["plan"] is None else read_plan(options["plan"])
-    source = chosen_source(options["template"], options["notebook"], plan)
-    parameters = _parameters(source, options, given)
-    lists = typed(source, _pairs(options["grid"], "--grid"), lists=True)
+    spec = open_spec(options["template"], options["notebook"], options["plan"])
+    fixed = _fixed(spec.source, options, settings)
+    lists = _typed(spec.source, options["grid"], "--grid", lists=True)
     try:
-        batch = run_reports(
-            options["file"],
-            parameters=parameters,
-            grid=lists,
+        batch = reports.run_spec(
+            spec.plus(fixed, lists),
+            options["output"],
             n_jobs=options["jobs"],
             progress=watching(),
-            **{name: options[name] for name in _AS_THEY_ARE},
+            **{name: options[name] for name in ("resume", "timeout", "code", "dask")},
         )
     except KeyboardInterrupt as stop:
         raise InterruptError(str(stop)) from stop
     failed = [f"  {run.name}: {run.failure}" for run in batch.runs if run.failure]
     text = "\n".join([f"Index: {batch.index}", str(batch), *failed])
-    result(batch_document(batch), text, as_json=as_json)
+    result(batch.document, text, as_json=options["json"])
     if not batch.ok:
         raise typer.Exit(1)
 
 
-def _parameters(source: Source, options: dict[str, Any], given: set[str]) -> dict[str, Any]:
-    """Return the parameters that options and --set give."""
-    from lvkit.batch.wishes import typed
-    from lvkit.errors import LvkitError, Problem
+def _fixed(source: Source, options: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the values that all runs share: the file, options, and those of --set."""
+    from lvkit.errors import Problem, raise_problems
 
-    values = {
-        parameter: str(options[option]) if isinstance(options[option], Path) else options[option]
-        for option, parameter in _SETTINGS.items()
-        if option in given
-    }
-    if "anchors" in values:
-        values["anchors"] = anchors_in(values["anchors"])
-    told = typed(source, _pairs(options["fixed"], "--set"))
-    twice = [Problem("given twice", f"parameter '{name}'") for name in told if name in values]
-    if twice:
-        raise LvkitError.from_problems(twice)
-    return values | told
+    values = {"data": options["file"]} if options["file"] is not None else {}
+    values = {name: str(value) if isinstance(value, Path) else value
+              for name, value in (values | settings).items()}  # fmt: skip
+    typed = _typed(source, options["fixed"], "--set")
+    raise_problems(
+        Problem("given twice", f"parameter '{name}'") for name in typed if name in values
+    )
+    return values | typed
 
 
-def _pairs(texts: Sequence[str] | None, option: str) -> list[tuple[str, str]]:
-    """Return ``["about=gemma-2"]`` as names with what stands behind the first equals sign."""
+def _typed(
+    source: Source, texts: Sequence[str] | None, option: str, *, lists: bool = False
+) -> dict[str, Any]:
+    """Return ``["budget=1e22"]`` as values of parameters, by their names."""
+    from lvkit.batch.spec import typed
+
     pairs = [text.partition("=") for text in texts or ()]
     if any(not (name.strip() and equals) for name, equals, _ in pairs):
         raise typer.BadParameter("expected NAME=VALUE", param_hint=option)
-    return [(name.strip(), value) for name, _, value in pairs]
+    return typed(source, [(name.strip(), value) for name, _, value in pairs], lists=lists)

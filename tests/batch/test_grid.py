@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import Any
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given
 from tiny import write_notebook
 
 import lvkit as lv
-from lvkit.batch.grid import planned_runs
-from lvkit.batch.source import Source, open_notebook, open_template
+from lvkit.batch.grid import planned_runs, run_names, slug
+from lvkit.batch.notebook import Source, open_notebook, open_template
 
 CELL = "x: int = 1\nname: str = ''\nrate: float = 0.5\nneeded: str"
 
@@ -26,8 +29,8 @@ def test_every_combination_is_a_run_with_all_values(source: Source) -> None:
         "x-1-rate-0-1", "x-1-rate-3", "x-2-rate-0-1", "x-2-rate-3",
     ]  # fmt: skip
     assert runs[3].parameters == {"x": 2, "name": "", "rate": 3, "needed": "y"}
-    assert runs[3].given == {"x", "rate", "needed"}
-    assert runs[3].told == {"x": 2, "rate": 3}
+    assert runs[3].chosen == {"x", "rate", "needed"}
+    assert runs[3].varied == {"x": 2, "rate": 3}
     assert runs[3].title == "Tiny (x = 2, rate = 3)"
 
 
@@ -144,3 +147,52 @@ def test_values_that_cannot_be_written_are_refused_with_all_others(
         planned_runs(source, {"y": 1, "needed": ""}, {"x": [1, full["x"]]})
     assert len(caught.value.problems) == 2
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Gemma-2 IT", "gemma-2-it"),
+        ("<script>alert(1)</script>", "script-alert-1-script"),
+        ("../../x", "x"),
+        ("C:\\con", "c-con"),
+        ("Qwen2.5/éà", "qwen2-5-ea"),
+        ("模型", ""),
+        ("..", ""),
+    ],
+)
+def test_a_slug_is_letters_digits_and_hyphens(text: str, expected: str) -> None:
+    assert slug(text) == expected
+
+
+values = st.one_of(st.text(), st.floats(allow_nan=False, allow_infinity=False), st.booleans())
+
+
+@given(st.lists(st.dictionaries(st.text(min_size=1), values, max_size=3), unique_by=repr))
+def test_names_are_short_different_and_never_a_path(runs: list[dict[str, Any]]) -> None:
+    names = run_names(runs, "../me")
+    assert all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?", name) for name in names)
+    distinct = {repr(sorted(run.items())) for run in runs}
+    assert len({*names}) == len(distinct)
+
+
+def test_names_do_not_depend_on_the_other_runs_unless_they_are_alike() -> None:
+    alone = run_names([{"about": "gemma", "budget": 1e23}], "family")
+    among = run_names([{"about": "opt", "budget": 1e23}, {"about": "gemma", "budget": 1e23}], "")
+    assert alone == ["about-gemma-budget-1e23"] == among[1:]
+
+
+def test_a_file_is_called_by_its_own_name() -> None:
+    assert run_names([{"data": "/some/where/Scores 1.csv"}], "") == ["data-scores-1-csv"]
+
+
+def test_a_run_of_which_nothing_is_told_has_the_notebooks_name() -> None:
+    assert run_names([{}], "My notebook") == ["my-notebook"]
+    assert run_names([{}], "模型") == ["run"]
+
+
+def test_long_names_are_cut_and_marked() -> None:
+    one, other = run_names([{"a": "x" * 99}, {"a": "x" * 98 + "y"}], "")
+    assert len(one) == len(other) == 60
+    assert one[:40] == other[:40]
+    assert one != other

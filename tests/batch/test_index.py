@@ -9,29 +9,32 @@ from typing import Any
 from tiny import write_notebook
 
 import lvkit as lv
-from lvkit.batch.index import batch_document, index_page, manifest_text
-from lvkit.batch.job import Failure
-from lvkit.batch.results import Batch, Run
-from lvkit.batch.source import open_notebook
+from lvkit.batch.index import Batch, index_page, manifest_text
+from lvkit.batch.notebook import open_notebook
+from lvkit.batch.run import Failure, Run
 from lvkit.documents import plain
 from lvkit.reporting.contentpolicy import content_policy
 
 NASTY = "<script>alert(1)</script>"
 
 
+def a_run(name: str, status: Any, varied: dict[str, Any], title: str = "T", **more: Any) -> Run:
+    more.setdefault("parameters", varied)
+    return Run(name, title, varied=varied, folder=Path("runs") / name, status=status, **more)
+
+
 def batch() -> Batch:
-    done = Run(
-        "about-script", f"T {NASTY}", "done", Path("runs/about-script"),
-        {"about": NASTY, "seed": 3}, {"about": NASTY},
+    done = a_run(
+        "about-script", "done", {"about": NASTY}, f"T {NASTY}",
+        parameters={"about": NASTY, "seed": 3},
         highlights={"AIC": -1234.56, f"best {NASTY}": NASTY, "sure": True},
         started="2026-01-01T10:00:00+00:00", ended="2026-01-01T10:01:00+00:00", seconds=60.0,
         data={"/a/b.csv": "00ff"},
     )  # fmt: skip
     failure = Failure(f"Part {NASTY}", "ValueError", f"no {NASTY}")
-    failed = Run("about-b", "T", "failed", Path("runs/about-b"), {"about": ["b"], "seed": 3},
-                 {"about": ["b"]}, failure=failure, ended="2026-01-01T10:02:00+00:00")  # fmt: skip
-    waiting = Run("about-c", "T", "not run", Path("runs/about-c"), {"about": "c"}, {"about": "c"})
-    return Batch(Path("out"), (done, failed, waiting))
+    failed = a_run("about-b", "failed", {"about": ["b"]}, failure=failure,
+                   ended="2026-01-01T10:02:00+00:00")  # fmt: skip
+    return Batch(Path("out"), (done, failed, a_run("about-c", "not run", {"about": "c"})))
 
 
 def test_everything_from_outside_is_text_in_the_index() -> None:
@@ -87,15 +90,15 @@ def test_the_manifest_tells_versions_hashes_seeds_and_times(tmp_path: Path) -> N
 
 
 def test_the_document_for_programs_says_where_pages_are() -> None:
-    document = plain(batch_document(batch()))
+    document = plain(batch().document)
     assert document["index"] == "out/index.html"
     pages = [run["html"] for run in document["runs"]]
     assert pages == ["runs/about-script/report.html", None, None]
 
 
-def done(name: str, told: dict[str, Any], **highlights: Any) -> Run:
-    return Run(name, "T", "done", Path("runs") / name, told, told, highlights=highlights,
-               ended="2026-01-01T10:01:00+00:00")  # fmt: skip
+def done(name: str, varied: dict[str, Any], **highlights: Any) -> Run:
+    ended = "2026-01-01T10:01:00+00:00"
+    return a_run(name, "done", varied, highlights=highlights, ended=ended)
 
 
 def heads(page: str) -> list[str]:
@@ -182,3 +185,34 @@ def test_the_only_script_of_the_index_is_the_one_its_policy_allows() -> None:
     assert html.unescape(policy[1]) == content_policy(script)
     assert page.index("Content-Security-Policy") < page.index("<style>")
     assert re.findall(r"\son\w+=", page) == []
+
+
+def small_batch() -> Batch:
+    done = a_run("a", "done", {"x": 1}, highlights={"AIC": 1.5}, seconds=2.0, kept=True)
+    failed = a_run("b", "failed", {"x": "<b>"}, failure=Failure("", "ValueError", "no"))
+    return Batch(Path("out"), (done, failed, a_run("c", "not run", {"x": 3})))
+
+
+def test_a_batch_says_what_is_there() -> None:
+    assert str(small_batch()) == "1 of 3 reports is there (1 unchanged from before), 1 failed."
+    assert not small_batch().ok
+    assert Batch(Path(), small_batch().runs[:1]).ok
+
+
+def test_a_batch_is_a_table() -> None:
+    table = small_batch().table
+    assert list(table.index) == ["a", "b", "c"]
+    assert list(table.columns) == ["x", "status", "seconds", "AIC"]
+    assert list(table["status"]) == ["done", "failed", "not run"]
+
+
+def test_names_are_text_in_a_notebook() -> None:
+    shown = small_batch()._repr_html_()
+    assert "1 of 3 reports" in shown
+    assert "&lt;b&gt;" in shown
+    assert "<b>" not in shown
+
+
+def test_the_index_and_the_manifest_are_in_the_folder() -> None:
+    assert small_batch().index == Path("out/index.html")
+    assert small_batch().manifest == Path("out/manifest.json")

@@ -8,14 +8,13 @@ import pytest
 
 import lvkit as lv
 from lvkit.batch import preflight as module
-from lvkit.batch.grid import PlannedRun, planned_runs
+from lvkit.batch.grid import planned_runs
+from lvkit.batch.notebook import open_template
 from lvkit.batch.preflight import completed_settings, preflight
-from lvkit.batch.source import open_template
+from lvkit.batch.run import Run
 
 
-def planned(
-    template: str, grid: dict[str, list[Any]] | None = None, **fixed: Any
-) -> list[PlannedRun]:
+def planned(template: str, grid: dict[str, list[Any]] | None = None, **fixed: Any) -> list[Run]:
     return planned_runs(open_template(template), fixed, grid)
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from tiny import SHOW, write_notebook
+from tiny import SHOW, execute_here, write_notebook
 
 import lvkit as lv
-from lvkit.batch import pool, run_reports
-from lvkit.batch.job import Job, Outcome, run_job
+from lvkit.batch import Batch
+from lvkit.batch import run_reports as run_reports_in_kernels
 
 NASTY = ["<script>alert(1)</script>", "../../x", "/etc/passwd", "a" * 300]
+
+
+def run_reports(*data: Any, **settings: Any) -> Batch:
+    """A batch without kernels."""
+    return run_reports_in_kernels(*data, **{"execute": execute_here} | settings)
 
 
 def pages(folder: Path) -> list[str]:
@@ -34,21 +38,18 @@ def test_a_batch_makes_a_report_for_each_run(tmp_path: Path) -> None:
     assert [run["status"] for run in json.loads(batch.manifest.read_text())["runs"]] == ["done"] * 3
 
 
-def test_runs_that_fail_or_hang_stop_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def run(job: Job, **more: Any) -> Outcome:
-        """Time the run that hangs alone: on a busy machine the others may be slow."""
-        assert job.timeout == 2
-        return run_job(replace(job, timeout=2 if job.parameters["x"] == 2 else None), **more)
+def test_runs_that_fail_or_hang_stop_no_other(tmp_path: Path) -> None:
+    def execute(*arguments: Any, timeout: int | None, **more: Any) -> Any:
+        assert timeout == 2
+        return execute_here(*arguments, **more)
 
-    monkeypatch.setattr(pool, "run_job", run)
-    code = "if x == 1: raise ValueError('<b>one</b>')\nwhile x == 2: pass"
+    code = "if x == 1: raise ValueError('<b>one</b>')\nif x == 2: raise TimeoutError"
     batch = run_reports(
         notebook=write_notebook(tmp_path, code),
         output=tmp_path / "out",
         grid={"x": [1, 2, 3]},
         timeout=2,
+        execute=execute,
     )
     assert [run.status for run in batch.runs] == ["failed", "failed", "done"]
     assert [str(run.failure) for run in batch.runs[:2]] == [
@@ -147,7 +148,7 @@ def test_family_reports_of_a_users_file_share_a_fit(small_file: Path, tmp_path: 
         "parameters": {"n_skills": 2},
         "grid": {"about": families},
     }
-    batch = run_reports(small_file, **settings)
+    batch = run_reports_in_kernels(small_file, **settings)
     assert batch.ok, [str(run.failure) for run in batch.runs]
     assert all(run.highlights for run in batch.runs)
     assert len(list((tmp_path / "out" / ".cache").glob("*.entry"))) == 1

@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 import lvkit as lv
 from lvkit.batch import run_reports
-from lvkit.reporting.page import html_page
+from lvkit.batch.page import html_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

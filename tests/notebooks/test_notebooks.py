@@ -146,7 +146,7 @@ def test_an_app_runs_on_a_users_file_with_other_settings(
 def test_a_report_on_hard_names_without_tokens_is_harmless(name: str, tmp_path: Path) -> None:
     from pictures import ODD, odd_panel
 
-    from lvkit.reporting.page import html_page
+    from lvkit.batch.page import html_page
 
     panel = odd_panel()
     panel.write_csv(tmp_path / "odd.csv")

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import write_notebook
+from tiny import execute_here, write_notebook
 
 from lvkit import batch as engine
-from lvkit import report as single
-from lvkit.batch import Batch, Run
-from lvkit.batch.job import Failure
+from lvkit.batch import Batch, ReportPaths, Run, kernel, reports
+from lvkit.batch.run import Failure
+from lvkit.batch.spec import Spec
 from lvkit.cli import main
-from lvkit.report import ReportPaths
 
 Captured = pytest.CaptureFixture[str]
 
@@ -22,23 +21,23 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the library is asked for, which does nothing here but fail one run of two."""
     given: dict[str, Any] = {}
     runs = tuple(
-        Run(name, name, status, tmp_path / name, {}, {}, failure)
+        Run(name, name, {}, folder=tmp_path / name, status=status, failure=failure)
         for name, status, failure in (
             ("a", "done", None),
             ("b", "failed", Failure("", "ValueError", "no")),
         )
     )
 
-    def run_reports(data: Any, **settings: Any) -> Batch:
-        given.update(settings, data=data, kind="batch")
+    def run_spec(spec: Spec, output: Path, **settings: Any) -> Batch:
+        given.update(settings, fixed=spec.fixed, grid=spec.grid, output=output, kind="batch")
         return Batch(tmp_path, runs)
 
     def run_report(data: Any, **settings: Any) -> ReportPaths:
         given.update(settings, data=data, kind="single")
         return ReportPaths(*(tmp_path / f"report.{kind}" for kind in ("html", "ipynb", "json")))
 
-    monkeypatch.setattr(engine, "run_reports", run_reports)
-    monkeypatch.setattr(single, "run_report", run_report)
+    monkeypatch.setattr(reports, "run_spec", run_spec)
+    monkeypatch.setattr(engine, "run_report", run_report)
     return given
 
 
@@ -70,10 +69,11 @@ def test_only_settings_that_were_given_become_parameters(asked: dict[str, Any]) 
           "--anchors", "a=mmlu", "--set", "budget=1e22", "--grid", "about=gemma-2, opt",
           "--complete", "--benchmarks", "chance.csv", "--output", "out", "--timeout", "60",
           "--dask", "tcp://here:1"])  # fmt: skip
-    assert asked["parameters"] == {
+    assert asked["fixed"] == {
+        "data": str(Path("mine.csv").absolute()),
         "anchors": {"a": "mmlu"},
         "family": "from_name",
-        "benchmarks": "chance.csv",
+        "benchmarks": str(Path("chance.csv").absolute()),
         "complete": True,
         "budget": 1e22,
     }
@@ -109,8 +109,9 @@ def test_a_plan_that_names_a_notebook_is_refused_with_the_option_that_helps(
 
 
 def test_a_notebook_of_the_users_runs_from_the_command_line(
-    tmp_path: Path, capsys: Captured
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(kernel, "run_notebook", execute_here)  # in kernels: tests/batch/test_runner
     arguments = ["--notebook", str(write_notebook(tmp_path)), "--grid", "x=1,2", "--code"]
     assert main(["report", *arguments, "--output", str(tmp_path / "out")]) == 0
     assert "2 of 2 reports are there." in capsys.readouterr().out

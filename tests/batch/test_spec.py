@@ -8,9 +8,8 @@ import pytest
 from tiny import write_notebook
 
 import lvkit as lv
-from lvkit.batch.planfile import PlanFile
-from lvkit.batch.source import open_notebook, open_template
-from lvkit.batch.wishes import Wishes, chosen_source, typed
+from lvkit.batch.notebook import open_notebook, open_template
+from lvkit.batch.spec import PlanFile, Spec, chosen_source, read_plan, typed
 
 
 def test_without_a_word_it_is_the_usual_report() -> None:
@@ -58,7 +57,7 @@ def test_what_is_said_on_the_spot_comes_on_top_of_the_plan(tmp_path: Path) -> No
         grid={"n_skills": [1, 2]},
         folder=tmp_path,
     )
-    wishes = Wishes.gathered(source, plan, {"seed": 2}, {"floor": ("none", "chance")}, [])
+    wishes = Spec.from_plan(source, plan).plus({"seed": 2}, {"floor": ("none", "chance")}, [])
     assert wishes.fixed == {"seed": 2, "clip": 0.01, "data": str(tmp_path / "a.csv")}
     assert wishes.grid == {"n_skills": [1, 2], "floor": ["none", "chance"]}
 
@@ -77,7 +76,7 @@ def test_lists_that_are_told_twice_or_are_none_are_refused(
     plan: PlanFile, grid: dict[str, Any], runs: list[dict[str, Any]], told: str
 ) -> None:
     with pytest.raises(lv.LvkitError, match=told):
-        Wishes.gathered(open_template("report"), plan, {}, grid, runs)
+        Spec.from_plan(open_template("report"), plan).plus({}, grid, runs)
 
 
 def plans_with(name: str, value: str, folder: Path) -> list[PlanFile]:
@@ -111,10 +110,10 @@ def test_a_plan_file_has_nothing_written_outside_its_folder(
     source = open_template("family") if own else mine
     for plan in plans_with("cache", place, folder):
         with pytest.raises(lv.LvkitError, match="leads out of the plan file's folder") as caught:
-            Wishes.gathered(source, plan, {}, {}, [])
+            Spec.from_plan(source, plan)
         assert caught.value.problems[0].where == "plan, parameter 'cache'"
-    typed_by_the_user = Wishes.gathered(source, PlanFile(folder=folder), {"cache": place}, {}, [])
-    assert "cache" in typed_by_the_user.fixed
+    by_hand = Spec.from_plan(source, PlanFile(folder=folder)).plus({"cache": place}, {}, [])
+    assert "cache" in by_hand.fixed
     assert [*tmp_path.rglob("fits")] == []
 
 
@@ -123,7 +122,7 @@ def test_a_plan_file_may_keep_fits_beside_it(place: str, tmp_path: Path) -> None
     (tmp_path / "real").mkdir()
     (tmp_path / "inside").symlink_to(tmp_path / "real")
     for plan in plans_with("cache", place, tmp_path):
-        Wishes.gathered(open_template("report"), plan, {}, {}, [])
+        Spec.from_plan(open_template("report"), plan)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
@@ -133,16 +132,18 @@ def test_a_plan_file_names_no_device_and_no_pipe(name: str, tmp_path: Path) -> N
     for place in ("pipe", os.devnull):
         for plan in plans_with(name, place, tmp_path):
             with pytest.raises(lv.LvkitError, match=f"plan, parameter '{name}': got .*a file"):
-                Wishes.gathered(open_template("family"), plan, {}, {}, [])
+                Spec.from_plan(open_template("family"), plan)
     for place in ("none.csv", "a\0b", "from_name"):
         for plan in plans_with(name, place, tmp_path):
-            Wishes.gathered(open_template("family"), plan, {}, {}, [])
+            Spec.from_plan(open_template("family"), plan)
 
 
 def test_a_value_for_what_is_a_list_in_the_plan_is_refused_as_such() -> None:
     told = "^parameter 'seed': got a value here, and a list in the plan's grid"
     with pytest.raises(lv.LvkitError, match=told):
-        Wishes.gathered(open_template("report"), PlanFile(grid={"seed": [1]}), {"seed": 2}, {}, [])
+        Spec.from_plan(open_template("report"), PlanFile(grid={"seed": [1]})).plus(
+            {"seed": 2}, {}, []
+        )
 
 
 def test_a_list_without_its_bracket_is_refused_with_its_parameter() -> None:
@@ -160,3 +161,109 @@ def test_what_was_typed_is_read_by_the_notebooks_types() -> None:
 def test_a_parameter_that_is_typed_twice_is_refused() -> None:
     with pytest.raises(lv.LvkitError, match="'seed': given twice"):
         typed(open_template("report"), [("seed", "1,2"), ("seed", "3")], lists=True)
+
+
+TOML = """
+template = "family"
+[parameters]
+data = "scores.csv"
+level = 0.9
+[grid]
+about = ["gemma-2", "qwen2.5"]
+budget = [1e22, 1e23]
+[[runs]]
+n_skills = 3
+"""
+YAML = """
+template: family
+parameters: {data: scores.csv, level: 0.9}
+grid:
+  about: [gemma-2, qwen2.5]
+  budget: [1e22, 1e+23]
+runs:
+  - n_skills: 3
+"""
+
+
+def written(folder: Path, text: str, name: str) -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(("text", "name"), [(TOML, "p.toml"), (YAML, "p.yaml"), (YAML, "p.YML")])
+def test_toml_and_yaml_say_the_same(text: str, name: str, tmp_path: Path) -> None:
+    assert read_plan(written(tmp_path, text, name)) == PlanFile(
+        template="family",
+        parameters={"data": "scores.csv", "level": 0.9},
+        grid={"about": ["gemma-2", "qwen2.5"], "budget": [1e22, 1e23]},
+        runs=[{"n_skills": 3}],
+        folder=tmp_path,
+    )
+
+
+@pytest.mark.parametrize("name", ["p.toml", "p.yaml"])
+def test_the_mark_that_windows_begins_a_text_with_is_passed_over(name: str, tmp_path: Path) -> None:
+    text = "\ufeff" + (TOML if name == "p.toml" else YAML)
+    assert read_plan(written(tmp_path, text, name)).template == "family"
+
+
+def test_a_notebook_is_found_from_where_the_plan_is(tmp_path: Path) -> None:
+    plan = read_plan(written(tmp_path, 'notebook = "mine.ipynb"', "p.toml"))
+    assert plan.notebook == str(tmp_path / "mine.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "told"),
+    [
+        ("gird = {}", "p.toml", "gird: unknown key.*Did you mean 'grid'"),
+        ('output = "/etc"', "p.toml", "output: unknown key"),
+        ("template = 3", "p.toml", "template: got 3; expected a text"),
+        ("grid = [1]", "p.toml", r"grid: got \[1\]; expected a table of parameters"),
+        ('[grid]\nabout = "a,b"', "p.toml", "grid, about: got 'a,b'; expected a list of values"),
+        ("runs = [3]", "p.toml", "runs, number 1: got 3; expected a table"),
+        ('template = "report"\nnotebook = "x"', "p.toml", "got both template and notebook"),
+        ("[grid]\na = [1]\na = [2]", "p.toml", "cannot read the plan .*overwrite"),
+        ("grid:\n  a: [1]\n  a: [2]", "p.yaml", "the key 'a' comes twice"),
+        ("a: [", "p.yaml", "cannot read the plan"),
+        ("!!python/object/apply:os.system ['true']", "p.yaml", "cannot read the plan"),
+        ("parameters:\n  x: &a [*a]", "p.yaml", "a plan has no aliases"),
+        ("parameters: {x: " + "[" * 9999, "p.yaml", "cannot read the plan"),
+        ("- 1", "p.yaml", "the plan has no keys"),
+        ("x", "p.json", "got the ending '.json'; expected .toml"),
+    ],
+)
+def test_a_faulty_plan_is_refused_with_what_is_wrong(
+    text: str, name: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(lv.LvkitError, match=told):
+        read_plan(written(tmp_path, text, name))
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(lv.LvkitError) as caught:
+        read_plan(written(tmp_path, "gird = 1\nruns = 2\ntemplate = 3", "p.toml"))
+    assert len(caught.value.problems) == 3
+
+
+def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(lv.LvkitError, match="cannot read the plan"):
+        read_plan(tmp_path / "none.toml")
+    (tmp_path / "p.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(lv.LvkitError, match="not text in UTF-8"):
+        read_plan(tmp_path / "p.toml")
+
+
+def test_without_pyyaml_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "yaml", None)
+    with pytest.raises(lv.LvkitError, match="or write the plan in TOML"):
+        read_plan(written(tmp_path, YAML, "p.yaml"))
+
+
+@pytest.mark.parametrize(
+    "value", ["!!int ''", "!!float ''", "!!int '-'", "!!bool maybe", "!!timestamp monday"]
+)
+def test_a_value_that_is_not_what_its_tag_says_is_refused(value: str, tmp_path: Path) -> None:
+    plan = written(tmp_path, f"parameters: {{seed: {value}}}", "p.yaml")
+    with pytest.raises(lv.LvkitError, match=r"cannot read the plan \(.*its tag"):
+        read_plan(plan)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from tiny import CellError, execute_here
 
 import lvkit as lv
-from lvkit.batch import source
-from lvkit.batch.job import REPORT, Failure, Job, Outcome
-from lvkit.report import ReportPaths, run_report
-from lvkit.seals import is_sealed, sealed
+from lvkit.batch import ReportPaths, notebook, run_report
+from lvkit.batch.report_folder import is_sealed, sealed
+from lvkit.batch.store import REPORT
 
 NASTY = "<script>alert('$1')</script>"
 
@@ -248,7 +249,7 @@ def test_faulty_settings_are_refused_before_anything_runs(
 def test_without_jupyter_the_remedy_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "lvkit.reporting.kernel", raising=False)
+    monkeypatch.delitem(sys.modules, "lvkit.batch.kernel", raising=False)
     monkeypatch.setitem(sys.modules, "papermill", None)
     with pytest.raises(lv.LvkitError, match=r"papermill is not installed.*lvkit\[report\]"):
         run_report(output=tmp_path)
@@ -268,30 +269,36 @@ def failing_notebook(code: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "told", "execute"),
     [
         (
             "import lvkit; raise lvkit.LvkitError('one family', expected='two')",
             "report, section 'The hard part': one family; expected two. The notebook as far",
+            execute_here,
         ),
-        ("1 / 0", "report, section 'The hard part': ZeroDivisionError: division by zero. The"),
+        (
+            "1 / 0",
+            "report, section 'The hard part': ZeroDivisionError: division by zero. The",
+            execute_here,
+        ),
         (
             "import os; os._exit(3)",
             "report, section 'The hard part': DeadKernelError: Kernel died. The notebook as far",
+            None,
         ),
     ],
     ids=["LvkitError", "another error", "dead kernel"],
 )
 def test_a_failing_cell_is_told_and_kept_and_the_old_report_stays(
-    code: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    code: str, told: str, execute: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        source, "shipped_notebooks", lambda: {"report.ipynb": failing_notebook(code)}
+        notebook, "shipped_notebooks", lambda: {"report.ipynb": failing_notebook(code)}
     )
     old = sealed("report.html", b"the old report")
     (tmp_path / "report.html").write_bytes(old)
     with pytest.raises(lv.LvkitError, match=re.escape(told)):
-        run_report(output=tmp_path)
+        run_report(output=tmp_path, n_skills=1, max_skills=1, execute=execute)
     assert "The hard part" in (tmp_path / "report-failed.ipynb").read_text()
     assert is_sealed(tmp_path / "report-failed.ipynb")
     assert (tmp_path / "report.html").read_bytes() == old
@@ -317,15 +324,11 @@ def test_the_files_of_a_report_are_known_again_until_somebody_edits_them(made: R
     ],
 )
 def test_what_somebody_made_or_edited_is_not_replaced(
-    name: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, content: bytes, tmp_path: Path
 ) -> None:
-    def run(*_: object, **__: object) -> None:
-        raise AssertionError("the work has begun")
-
-    monkeypatch.setattr("lvkit.report.run_job", run)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(lv.LvkitError, match="exists and is not an unedited lvkit report") as caught:
-        run_report(output=tmp_path)
+        run_report(output=tmp_path, execute=lambda *_, **__: pytest.fail("the work has begun"))
     assert name in caught.value.problems[0].where
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [content]
 
@@ -344,20 +347,27 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_runs(tmp_
         run_report(output=tmp_path)
 
 
-def faked(**settings: Any) -> Outcome:
-    notebook = b'{"metadata": {}, "cells": []}'
-    files = {"report.html": b"<p>new page</p>", "report.ipynb": notebook, "report.json": b"{}"}
-    return Outcome("report", **{"files": files, "failure": None} | settings)
+def executing(act: Callable[[], object] = lambda: None) -> Any:
+    """An executor that does something else instead of a report's work."""
+
+    def execute(source: str, _: Any, target: Path, **__: Any) -> Any:
+        nbformat.write(nbformat.reads(source, as_version=4), target)
+        act()
+        return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("new page")])
+
+    return execute
 
 
 @pytest.mark.parametrize("number", range(1, 4))
 def test_a_disk_that_fills_up_leaves_the_whole_old_report(
-    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
     before = {"report.html": sealed("report.html", b"<p>old</p>"),
               "report.ipynb": sealed("report.ipynb", b'{"metadata": {}, "cells": []}')}  # fmt: skip
     for name, content in before.items():
-        (tmp_path / name).write_bytes(content)
+        (folder / name).write_bytes(content)
     calls: list[int] = []
 
     def full(file: int) -> None:
@@ -365,64 +375,51 @@ def test_a_disk_that_fills_up_leaves_the_whole_old_report(
         if len(calls) == number:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def run(*_: Any, **__: Any) -> Outcome:
-        calls.clear()
-        return faked()
-
-    monkeypatch.setattr("lvkit.report.run_job", run)
     with monkeypatch.context() as small:
         small.setattr(os, "fsync", full)
         with pytest.raises(lv.LvkitError, match="No space left"):
-            run_report(output=tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    made = run_report(output=tmp_path)
+            run_report(small_file, output=folder, n_skills=1, execute=executing(calls.clear))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    made = run_report(small_file, output=folder, n_skills=1, execute=executing())
     assert b"new page" in made.html.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(REPORT)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(REPORT)
 
 
-def test_a_report_works_beside_its_output_with_the_hashes_of_all_its_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    jobs: list[Job] = []
-
-    def run(job: Job, **_: Any) -> Outcome:
-        jobs.append(job)
-        return faked()
-
-    monkeypatch.setattr("lvkit.report.run_job", run)
+@pytest.mark.parametrize("changed", ["mine.csv", "chance.csv"])
+def test_a_report_on_data_that_changed_meanwhile_is_refused(changed: str, tmp_path: Path) -> None:
     table = users_table(tmp_path / "mine.csv")
     (tmp_path / "chance.csv").write_text("benchmark,chance\nown,0.1\n")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.html").write_bytes(old := sealed("report.html", b"<p>old</p>"))
+
+    def change() -> None:
+        assert [path for path in (tmp_path / "out").iterdir() if path.is_dir()]  # works there
+        with open(tmp_path / changed, "a") as file:
+            file.write("\n")
+
     settings: dict[str, Any] = {"family": "group", "features": "log_params", "n_skills": 1}
-    run_report(table, output=tmp_path / "out", benchmarks=tmp_path / "chance.csv", **settings)
-    assert Path(jobs[0].place).parent == tmp_path / "out"
-    assert {Path(path).name for path in jobs[0].data} == {"mine.csv", "chance.csv"}
-
-
-def test_a_report_on_data_that_changed_meanwhile_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    changed = Failure("", "LvkitError", "'mine.csv': the file changed")
-    monkeypatch.setattr("lvkit.report.run_job", lambda *_, **__: faked(failure=changed, files={}))
-    (tmp_path / "report.html").write_bytes(sealed("report.html", b"<p>old</p>"))
-    with pytest.raises(lv.LvkitError, match="report: 'mine.csv': the file changed"):
-        run_report(output=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    settings |= {"benchmarks": tmp_path / "chance.csv", "output": tmp_path / "out"}
+    with pytest.raises(lv.LvkitError, match=f"report: '{tmp_path / changed}': the file changed"):
+        run_report(table, **settings, execute=executing(change))
+    assert (tmp_path / "out" / "report.html").read_bytes() == old
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["report-failed.ipynb", "report.html"]
 
 
 def test_a_report_that_was_edited_while_a_new_one_was_made_is_not_replaced(
-    small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_file: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "o"
     (folder / "report-2").mkdir(parents=True)
 
-    def run(*_: object, **__: object) -> Outcome:
+    def edit() -> None:
         (folder / "report.ipynb").write_text("mine")
         (folder / "report-failed.ipynb").write_text("mine too")
-        return faked()
 
-    monkeypatch.setattr("lvkit.report.run_job", run)
     with pytest.warns(lv.LvkitWarning, match="edited while a new one was made"):
-        paths = run_report(small_file, output=folder, n_skills=1, max_skills=1)
+        paths = run_report(
+            small_file, output=folder, n_skills=1, max_skills=1, execute=executing(edit)
+        )
     assert (folder / "report.ipynb").read_text() == "mine"
     assert (folder / "report-failed.ipynb").read_text() == "mine too"
     assert paths.notebook == folder / "report-3" / "report.ipynb"
@@ -430,16 +427,16 @@ def test_a_report_that_was_edited_while_a_new_one_was_made_is_not_replaced(
 
 
 def test_a_failed_notebook_that_was_edited_meanwhile_is_not_replaced(
-    small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_file: Path, tmp_path: Path
 ) -> None:
-    def run(*_: object, **__: object) -> Outcome:
+    def edit_and_fail() -> None:
         (tmp_path / "report-failed.ipynb").write_text("mine")
-        files = {"failed.ipynb": b'{"metadata": {}, "cells": []}'}
-        return faked(files=files, failure=Failure("", "ValueError", "no"))
+        raise CellError(ValueError("no"))
 
-    monkeypatch.setattr("lvkit.report.run_job", run)
     with pytest.warns(lv.LvkitWarning, match="edited"), pytest.raises(lv.LvkitError) as caught:
-        run_report(small_file, output=tmp_path, n_skills=1, max_skills=1)
+        run_report(
+            small_file, output=tmp_path, n_skills=1, max_skills=1, execute=executing(edit_and_fail)
+        )
     assert (tmp_path / "report-failed.ipynb").read_text() == "mine"
     kept = tmp_path / "report-2" / "report-failed.ipynb"
     assert is_sealed(kept)

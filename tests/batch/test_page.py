@@ -8,7 +8,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from lvkit.reporting.page import contents_of, html_page, section_of
+from lvkit.batch.page import contents_of, html_page, section_of
 
 new = nbformat.v4
 

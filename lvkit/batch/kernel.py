@@ -44,7 +44,7 @@ class Halt:
     >>> halt.pull()
     >>> halt.check()
     Traceback (most recent call last):
-    lvkit.reporting.kernel.HaltedError: the notebooks were stopped
+    lvkit.batch.kernel.HaltedError: the notebooks were stopped
     """
 
     def __init__(self) -> None:

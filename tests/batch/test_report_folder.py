@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lvkit.seals import is_sealed, sealed
+from lvkit.batch.report_folder import is_sealed, sealed
 
 NOTEBOOK = json.dumps({"cells": [{"source": ["1 + ü"]}], "metadata": {"kernel": "x"}}).encode()
 FILES = {"a.html": b"<p>\xc3\xbc</p>", "b.ipynb": NOTEBOOK, "c.json": b'{"x": 1.5, "a": [NaN]}'}

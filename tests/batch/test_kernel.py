@@ -10,8 +10,8 @@ import nbformat
 import papermill
 import pytest
 
-from lvkit.reporting import kernel
-from lvkit.reporting.kernel import Halt, HaltedError, OwnKernelManager, run_notebook
+from lvkit.batch import kernel
+from lvkit.batch.kernel import Halt, HaltedError, OwnKernelManager, run_notebook
 
 
 def source(*cells: str) -> str:

@@ -1,4 +1,4 @@
-"""A batch that is resumed, stopped, killed, or runs out of room."""
+"""Runs side by side, and a batch that is resumed, stopped, killed, or runs out of room."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import SHOW, write_notebook
+from distributed.client import FutureCancelledError
+from tiny import SHOW, execute_here, notebook_text, write_notebook
 from waiting import PATIENCE, until
 
 import lvkit as lv
-from lvkit.batch import Batch, run_reports
-from lvkit.batch.content import digest
+from lvkit.batch import Batch, runner
+from lvkit.batch import run_reports as run_reports_in_kernels
 from lvkit.batch.grid import planned_runs
-from lvkit.batch.source import open_notebook
-from lvkit.batch.work import Manner, Work
+from lvkit.batch.kernel import Halt, HaltedError
+from lvkit.batch.notebook import open_notebook
+from lvkit.batch.run import Failure, Making, Run
+from lvkit.batch.runner import Runner, run_all
+from lvkit.batch.store import Store, digest
 
 COMMAND = """
 import signal, sys
@@ -29,6 +37,11 @@ from lvkit.cli import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main(sys.argv[1:]))
 """
+
+
+def run_reports(**settings: Any) -> Batch:
+    """A batch without kernels."""
+    return run_reports_in_kernels(**{"execute": execute_here} | settings)
 
 
 def kept(batch: Batch) -> dict[str, bool]:
@@ -70,8 +83,8 @@ def test_a_parameter_is_filled_in_only_with_what_it_takes(tmp_path: Path) -> Non
     notebook = open_notebook(
         write_notebook(tmp_path, parameters="cache: bool = False\nn_jobs: int = 3")
     )
-    work = Work(notebook, planned_runs(notebook), tmp_path / "out", Manner())
-    assert work.planned[0].parameters == {"cache": False, "n_jobs": 1}
+    (run,) = Runner(notebook, planned_runs(notebook), Store(tmp_path / "out")).batch.runs
+    assert run.parameters == {"cache": False, "n_jobs": 1}
 
 
 def test_a_run_that_failed_is_tried_again(tmp_path: Path) -> None:
@@ -276,9 +289,10 @@ def test_a_record_that_lvkit_did_not_write_is_no_record(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notebook = open_notebook(write_notebook(tmp_path))
-    work = Work(notebook, planned_runs(notebook), tmp_path / "out", Manner())
-    monkeypatch.setattr(work.store, "kept", lambda *_: RECORDS[damage])
-    assert work._kept(work.planned[0]) is None
+    monkeypatch.setattr(Store, "kept", lambda *_: RECORDS[damage])
+    work = Runner(notebook, planned_runs(notebook), Store(tmp_path / "out"), execute=execute_here)
+    (run,) = work.done(resume=True).runs
+    assert (run.status, run.kept) == ("done", False)
 
 
 # -- data that change, and batches that are killed ------------------------------------------------
@@ -336,3 +350,135 @@ def test_a_killed_batch_leaves_its_working_folder_to_the_next_and_nothing_elsewh
     assert process.returncode == 0, err
     assert [*folder.glob(".lvkit-work-*")] == []
     assert [path.name for path in (tmp_path / "tmp").iterdir() if "lvkit" in path.name] == []
+
+
+# -- runs side by side ---------------------------------------------------------------------------
+
+
+Made = tuple[Run, dict[str, bytes]]
+
+
+def planned(*names: str) -> list[Run]:
+    return [Run(name, name, {"x": 1}) for name in names]
+
+
+TINY = Making(notebook_text("pass"))
+
+
+def test_runs_come_as_they_are_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    first_may_end = threading.Event()
+
+    def make(run: Run, *_: Any, **__: Any) -> Made:
+        if run.name == "first":
+            assert first_may_end.wait(PATIENCE)
+        return run, {}
+
+    monkeypatch.setattr(runner, "make", make)
+    names = []
+    for run, _ in run_all(planned("first", "second", "third"), TINY, 2):
+        names.append(run.name)
+        if len(names) == 2:
+            first_may_end.set()
+    assert names == ["second", "third", "first"]
+
+
+def test_no_runs_need_no_jupyter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lvkit.batch.kernel", None)
+    assert list(run_all([], TINY, 2)) == []
+
+
+def test_a_machine_that_cannot_go_on_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def make(run: Run, *_: Any, **__: Any) -> Made:
+        begun.append(run.name)
+        raise lv.LvkitError("the disk is full")
+
+    monkeypatch.setattr(runner, "make", make)
+    with pytest.raises(lv.LvkitError, match="the disk is full"):
+        list(run_all(planned(*"abcdefghij"), TINY, 1))
+    assert begun == ["a"]
+
+
+def stopped(halt: Halt) -> bool:
+    try:
+        halt.check()
+    except HaltedError:
+        return True
+    return False
+
+
+def test_a_run_that_was_at_work_when_another_stopped_it_has_no_outcome(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[str] = []
+    both = threading.Barrier(2, timeout=PATIENCE)
+
+    def make(run: Run, _: Making, *, halt: Any, **__: Any) -> Made:
+        begun.append(run.name)
+        both.wait()
+        if run.name == "a":
+            raise lv.LvkitError("the disk is full")
+        until(lambda: stopped(halt), "the stop")
+        return replace(run, failure=Failure("", "DeadKernelError", "Kernel died")), {}
+
+    monkeypatch.setattr(runner, "make", make)
+    made = run_all(planned(*"bacdefghij"), TINY, 2)
+    with pytest.raises(lv.LvkitError, match="the disk is full"):
+        next(made)
+    assert sorted(begun) == ["a", "b"]
+
+
+def kernels() -> list[str]:
+    shown = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True, check=True)
+    mine = str(os.getpid())
+    return [
+        line for line in shown.stdout.splitlines()
+        if line.split()[0] == mine and "ipykernel_launcher" in line
+    ]  # fmt: skip
+
+
+def test_who_stops_listening_stops_the_kernels_also_hanging_ones(tmp_path: Path) -> None:
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    code = "import pathlib, time\nif name != 'a':\n    pathlib.Path({!r}).touch()\n"
+    code += "    time.sleep(600)\n    pathlib.Path({!r}).touch()"
+    making = Making(notebook_text(code.format(str(begun), str(ended))))
+    runs = [Run(name, name, {"name": name}) for name in "abc"]
+
+    def made() -> Iterator[Made]:
+        with closing(run_all(runs, making, 2)) as found:
+            yield next(found)
+            yield next(found)
+
+    listening = made()
+    assert next(listening)[0].name == "a"
+    until(begun.exists, "a notebook that hangs")
+    assert kernels()
+    listening.close()  # type: ignore[attr-defined]
+    assert kernels() == []
+    assert not ended.exists()
+
+
+@pytest.mark.slow
+def test_a_cell_that_hangs_leaves_no_lines_of_other_libraries(tmp_path: Path) -> None:
+    notebook = write_notebook(tmp_path, "while True: pass")
+    command = [sys.executable, "-m", "lvkit", "report", "--notebook", str(notebook)]
+    command += ["--timeout", "1", "--output", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1
+    assert "TimeoutError: a cell took longer than 1 seconds" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_cluster_that_is_lost_on_the_way_is_told_to_who_listens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lost(*_: Any) -> Iterator[Made]:
+        yield planned("a")[0], {}
+        raise FutureCancelledError("task-1", "scheduler-connection-lost")
+
+    monkeypatch.setattr("joblib.Parallel", lambda **_: lost)
+    found = run_all(planned("a", "b"), TINY, dask="tcp://10.0.0.1:8786")
+    assert next(found)[0].name == "a"
+    with pytest.raises(lv.LvkitError, match="10.0.0.1:8786': the cluster was lost"):
+        next(found)
