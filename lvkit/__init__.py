@@ -17,6 +17,8 @@ subpackages, and the classes that users create. The classes of results can be im
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import lazy_loader
 
 from lvkit._version import __version__ as __version__
@@ -30,4 +32,5 @@ __all__ = [name for name in _names if name != "widgets"]
 
 
 def __dir__() -> list[str]:
-    return [name for name in _names if name[0].islower() or name.isupper() or name in _CLASSES]
+    names = _names if find_spec("ipywidgets") else __all__
+    return [name for name in names if name[0].islower() or name.isupper() or name in _CLASSES]

@@ -154,15 +154,15 @@ def scale_effects(fit: Fit) -> pd.DataFrame | None:
     """
     names = list(fit.feature_names)
     scales = {"log_params": "size", "log_tokens": "tokens"}
-    found = [name for name in scales if name in names]
+    present = [name for name in scales if name in names]
     products = [name for name in names if name in _PRODUCTS]
     odd = {name for name in names if "params" in name or "tokens" in name} - SCALE_FEATURES
-    if not found or odd or (products and len(found) < 2):
+    if not present or odd or (products and len(present) < 2):
         return None
     loadings, means = fit.loadings, dict(zip(names, fit.feature_means, strict=True))
     anchors = pd.Series({skill: loadings[skill][name] for skill, name in fit.anchors.items()})
     effects = {}
-    for name, other in zip(found, reversed(found), strict=True):
+    for name, other in zip(present, reversed(present), strict=True):
         effects[scales[name]] = fit.slopes[name] + sum(
             fit.slopes[product] * means[other] for product in products
         )

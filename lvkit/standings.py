@@ -237,13 +237,13 @@ def similar_families(fit: Fit, family: str, most: int = 5) -> pd.DataFrame:
     variances = pd.DataFrame({skill: table["sd"] ** 2 for skill, table in tables.items()})
     squares = (means - means.loc[family]) ** 2 + variances + variances.loc[family]
     lineages = fit.panel.models.drop_duplicates("family").set_index("family")["lineage"]
-    found = means.assign(
+    neighbours = means.assign(
         distance=np.sqrt(squares.mean(axis=1)),
         lineage=lineages.reindex(means.index),
         n_scores=tables[fit.skills[0]]["n_scores"],
     )
-    found = found.drop(index=family).sort_values("distance", kind="stable").head(most)
-    return found[["distance", "lineage", "n_scores", *fit.skills]]
+    neighbours = neighbours.drop(index=family).sort_values("distance", kind="stable").head(most)
+    return neighbours[["distance", "lineage", "n_scores", *fit.skills]]
 
 
 def largest_model(fit: Fit, family: str) -> str:

@@ -93,14 +93,14 @@ def plot_family_place(
 def describe_family_place(fit: Fit, family: str, *, level: float = 0.95) -> str:
     """Say what :func:`plot_family_place` shows."""
     places = family_places(fit, family, level)
-    told = [
+    parts = [
         f"{skill} rank {row['rank']:.0f}, {signed(row['standing'])} ({signed(row['lower'])} to "
         f"{signed(row['upper'])})"
         for skill, row in places.iterrows()
     ]
     return (
         f"Standing of {family} among all {fit.n_families:,} families, sorted skill by skill, with "
-        f"{level:.0%} intervals: {'; '.join(told)}."
+        f"{level:.0%} intervals: {'; '.join(parts)}."
     )
 
 

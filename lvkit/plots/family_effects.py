@@ -107,8 +107,8 @@ def extremes(standings: pd.Series[float], known: pd.DataFrame | None = None) -> 
     """Return which families stand highest and lowest on a skill, and how well that is known."""
     ranked = standings.sort_values(ascending=False, kind="stable")
 
-    def told(some: pd.Series[float]) -> str:
-        return listed(f"{name} ({value:+.1f}{doubt(name)})" for name, value in some.items())
+    def named(group: pd.Series[float]) -> str:
+        return listed(f"{name} ({value:+.1f}{doubt(name)})" for name, value in group.items())
 
     def doubt(name: Any) -> str:
         if known is None:
@@ -117,8 +117,8 @@ def extremes(standings: pd.Series[float], known: pd.DataFrame | None = None) -> 
         return f" ± {sd:.1f}, {count(scores, 'score')}"
 
     if len(ranked) < 6:
-        return f"{standings.name}: from the highest, {told(ranked)}."
-    highest, lowest = told(ranked.head(3)), told(ranked.tail(2).iloc[::-1])
+        return f"{standings.name}: from the highest, {named(ranked)}."
+    highest, lowest = named(ranked.head(3)), named(ranked.tail(2).iloc[::-1])
     return f"In {standings.name}, {highest} stand highest, {lowest} lowest."
 
 
@@ -212,10 +212,10 @@ def describe_family_map(
         + listed(f"{t['standing'][family]:.1f} ± {t['sd'][family]:.1f}" for t in tables)
         for family in dict.fromkeys(families)
     ]
-    told = f" Marked: {listed(marked)}." if marked else ""
+    marks = f" Marked: {listed(marked)}." if marked else ""
     return (
         f"{start} on {listed(chosen)}, beyond {features_of(fit)}, each in the ellipse that holds "
-        f"{level:.0%} of its posterior. {' '.join(extremes(most[name]) for name in chosen)}{told}"
+        f"{level:.0%} of its posterior. {' '.join(extremes(most[name]) for name in chosen)}{marks}"
     )
 
 

@@ -80,8 +80,8 @@ def plot_criterion(
         _mark_chosen(ax, chosen, places)
     best = places[int(values.to_numpy().argmin())]
     at_edge = best > 1 and best in (min(places), max(places))
-    told = f"{name}, lowest {'tried:' if at_edge else 'at'} K = {best}"
-    ax.plot(places, values, "-" + marker, color=colour, ms=5, label=told)
+    legend = f"{name}, lowest {'tried:' if at_edge else 'at'} K = {best}"
+    ax.plot(places, values, "-" + marker, color=colour, ms=5, label=legend)
     failed = values[~table["converged"].astype(bool)]
     ax.plot(failed.index, failed, "x", color=draw.INK, ms=9)
     ax.plot([best], [values.min()], "o", mfc="none", mec=colour, mew=1.8, ms=13)
@@ -161,13 +161,13 @@ def plot_loadings(fit: Fit, *, errors: bool = False, ax: Axes | None = None) -> 
         ranges = draw.cell_texts(loading_errors(fit).loc[table.index])
         ranges[ranges == "nan"] = "?"
         words = np.where(zeros, words, words + " ± " + ranges)
-    told = "loading ± standard error," if errors else "loadings"
+    what = "loading ± standard error," if errors else "loadings"
     shares = table.div(table.abs().max(axis=1), axis=0)
     cell = (max(1.1, 3.0 / table.shape[1]), max(0.32, 2.4 / len(table)))  # room for the labels
     ax = draw.heat_map(
         ax, shares.rename(index=benchmark_labels(fit.panel)), words, most=1.0,
         bar="share of the benchmark's largest loading", cell=cell, margins=(2.6, 1.3),
-        xlabel=f"skill ({told} in logits per standard deviation)", ylabel="benchmark",
+        xlabel=f"skill ({what} in logits per standard deviation)", ylabel="benchmark",
     )  # fmt: skip
     for skill, benchmark in fit.anchors.items():
         draw.frame_cell(ax, table.index.get_loc(benchmark), list(table.columns).index(skill))
@@ -192,11 +192,11 @@ loadings = draw.one_call(plot_loadings, describe_loadings)
 
 def company(fit: Fit) -> dict[str, list[str]]:
     """Return, for each skill, the benchmarks by label that load on it most, without its anchor."""
-    labels, found = benchmark_labels(fit.panel), {skill: list[str]() for skill in fit.skills}
+    labels, others = benchmark_labels(fit.panel), {skill: list[str]() for skill in fit.skills}
     for name, skill in main_skills(fit).items():
         if name != fit.anchors[skill]:
-            found[skill].append(labels[str(name)])
-    return found
+            others[skill].append(labels[str(name)])
+    return others
 
 
 def plot_loading_intervals(
@@ -229,8 +229,8 @@ def plot_loading_intervals(
         If there is no such skill, for a level outside (0, 1), and for a fit that did not converge.
     """
     table = interpret.loading_intervals(fit, skill, level).sort_values("estimate", kind="stable")
-    told = "logits per standard deviation"
-    label = f"loading on {draw.shown(skill)}, with {level:.0%} intervals\n({told})"
+    unit = "logits per standard deviation"
+    label = f"loading on {draw.shown(skill)}, with {level:.0%} intervals\n({unit})"
     height = 1.0 + 0.28 * len(table)
     ax = draw.canvas(ax, width=6.4, height=height, xlabel=label, ylabel="benchmark")
     ax.axvline(0, color=draw.INK, lw=0.8)
@@ -262,13 +262,13 @@ def describe_loading_intervals(fit: Fit, skill: str, *, level: float = 0.95) -> 
     table = interpret.loading_intervals(fit, skill, level).sort_values("estimate", ascending=False)
     table = table[~table["fixed"]]
     labels = benchmark_labels(fit.panel)
-    told = [
+    parts = [
         f"{labels[str(name)]} {row['estimate']:.2f} "
         + ("(not determined)" if pd.isna(row["std_error"])
            else f"({row['ci_lower']:.2f} to {row['ci_upper']:.2f})")
         for name, row in table.iterrows()
     ]  # fmt: skip
-    return f"Loadings on {skill} with {level:.0%} intervals, largest first: {'; '.join(told)}."
+    return f"Loadings on {skill} with {level:.0%} intervals, largest first: {'; '.join(parts)}."
 
 
 loading_intervals = draw.one_call(plot_loading_intervals, describe_loading_intervals)
@@ -302,11 +302,11 @@ def describe_correlation(fit: Fit) -> str:
     correlations = pairs(fit)
     if correlations.empty:
         return f"There is one skill, {fit.skills[0]}, and so no correlation."
-    told = [
+    parts = [
         f"{a} and {b} {value:.2f}"
         for (a, b), value in zip(correlations.index, correlations, strict=True)
     ]
-    return f"Correlations between families, highest first: {'; '.join(told)}."
+    return f"Correlations between families, highest first: {'; '.join(parts)}."
 
 
 correlation = draw.one_call(plot_correlation, describe_correlation)

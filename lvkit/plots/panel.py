@@ -228,10 +228,10 @@ def plot_missing(panel: Panel, *, ax: Axes | None = None) -> Axes:
     order = missing_order(panel)
     edges = np.flatnonzero(order.ne(order.shift()).to_numpy()).tolist()
     centres, names = draw.spaced_labels(order, edges)
-    some = "" if len(names) == panel.n_families else " (not all families are named)"
+    note = "" if len(names) == panel.n_families else " (not all families are named)"
     ax = draw.canvas(
         ax, width=9.0, height=1.6 + 0.24 * panel.n_benchmarks,
-        xlabel=f"models, by family and size{some}", ylabel="benchmark (models scored)",
+        xlabel=f"models, by family and size{note}", ylabel="benchmark (models scored)",
     )  # fmt: skip
     measured = panel.scores.loc[order.index].notna().to_numpy()
     colours = ListedColormap(["#ececec", draw.palette()[0]])

@@ -113,7 +113,7 @@ def plot_plan_comparison(comparison: PlanComparison, *, ax: Axes | None = None) 
     -------
     matplotlib Axes
     """
-    table = _distinct(_told(comparison))
+    table = _distinct(_rows(comparison))
     rows, colour = list(dict.fromkeys(table["row"])), draw.palette()[0]
     height = 1.3 + 0.36 * len(table)
     label = "training tokens per parameter"
@@ -129,8 +129,8 @@ def plot_plan_comparison(comparison: PlanComparison, *, ax: Axes | None = None) 
                   label=f"{level:.0%} interval")  # fmt: skip
         _arrowheads(ax, table, places, colour)
     if table["offset"].any():
-        for place, ratio, said in zip(places, ratios, table["budgets"], strict=True):
-            write_beside(ax, said, ratio, place, (0, 4), "center")
+        for place, ratio, budgets in zip(places, ratios, table["budgets"], strict=True):
+            write_beside(ax, budgets, ratio, place, (0, 4), "center")
     ax.margins(x=0.1)
     _ratio_axis(ax)
     ax.set_yticks(range(len(rows)), draw.shown_apart(rows, 40), fontsize=9)
@@ -144,7 +144,7 @@ def describe_plan_comparison(comparison: PlanComparison) -> str:
     """Say what :func:`plot_plan_comparison` shows of the largest budget."""
     from lvkit.planning.words import amount, flops
 
-    told = []
+    parts = []
     for plan in comparison.plans:
         row = plan.table.iloc[int(plan.table["budget"].to_numpy().argmax())]
         ends = ["lower", "upper"] if pd.notna(row["tokens_per_param_lower"]) else []
@@ -152,20 +152,20 @@ def describe_plan_comparison(comparison: PlanComparison) -> str:
         span, best = f" ({' to '.join(ends)})" if ends else "", amount(row["tokens_per_param"])
         corner = str(row["corner"]).removesuffix(" (bracket)")
         end = f", at an end ({corner})" if corner else ""
-        told.append(f"{plan.target.label} of {plan.family} {best}{span}{end}")
+        parts.append(f"{plan.target.label} of {plan.family} {best}{span}{end}")
     budget = flops(float(comparison.table["budget"].max()))
     level = comparison.plans[0].level
     kind = "" if level is None else f" with {level:.0%} intervals"
     return (
         f"Best tokens per parameter on {budget}{kind}, beside the Chinchilla rule of 20: "
-        f"{'; '.join(told)}."
+        f"{'; '.join(parts)}."
     )
 
 
 plan_comparison = draw.one_call(plot_plan_comparison, describe_plan_comparison)
 
 
-def _told(comparison: PlanComparison) -> pd.DataFrame:
+def _rows(comparison: PlanComparison) -> pd.DataFrame:
     """Return the plans' tables with what to write beside them, and which intervals are cut."""
     several = comparison.table["family"].nunique() > 1
     pieces = []
@@ -209,9 +209,9 @@ def _distinct(table: pd.DataFrame) -> pd.DataFrame:
         for number, part in enumerate(parts):
             offset = 0.0 if len(parts) == 1 else 0.6 * (number / (len(parts) - 1) - 0.5)
             pieces.append(part.iloc[[0]].assign(budgets=_range(part["budget"]), offset=offset))
-    found = pd.concat(pieces, ignore_index=True)
+    distinct = pd.concat(pieces, ignore_index=True)
     order = {row: at for at, row in enumerate(dict.fromkeys(table["row"]))}
-    return found.sort_values("row", key=lambda rows: rows.map(order), kind="stable")
+    return distinct.sort_values("row", key=lambda rows: rows.map(order), kind="stable")
 
 
 def _range(budgets: pd.Series[float]) -> str:

@@ -68,14 +68,14 @@ def describe_plan(plan: Plan) -> str:
         f"Contours of {plan.target.label} of {plan.family} over size and training tokens, with "
         f"{count(n_models, 'fitted model')} as dots."
     )
-    told = []
+    parts = []
     for row in [low] if len(plan.table) == 1 else [low, high]:
         corner = f", at an end of what is looked at ({row['corner']})" if row["corner"] else ""
-        told.append(
+        parts.append(
             f"on {flops(row['budget'])} the best point is {size(row['params_b'])} on "
             f"{tokens(row['tokens_t'])}{corner}"
         )
-    text = listed(told)
+    text = listed(parts)
     return f"{start} {text[:1].upper()}{text[1:]}."
 
 
@@ -218,9 +218,9 @@ def _at_ratio(params_b: tuple[float, float], ratio: float) -> tuple[float, float
 def _budget_lines(ax: Axes, plan: Plan, view: View) -> None:
     """Draw some budgets as lines of equal cost, each with its name where it enters."""
     budgets = np.unique(plan.table["budget"])
-    some = budgets[spread(len(budgets))]
+    drawn = budgets[spread(len(budgets))]
     sizes, (low, high) = np.geomspace(*view[0], 400), view[1]
-    for number, budget in enumerate(some):
+    for number, budget in enumerate(drawn):
         tokens = _on_budget(plan, sizes, np.full(len(sizes), budget))
         seen = (tokens >= low) & (tokens <= high)
         ax.plot(sizes[seen], tokens[seen], "--", color=draw.INK, lw=0.9,

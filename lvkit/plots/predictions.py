@@ -121,48 +121,12 @@ def describe_prediction(
 prediction = draw.one_call(plot_prediction, describe_prediction)
 
 
-def plot_forecast(
-    prediction: Prediction,
-    model: str | None = None,
-    *,
-    observed: Panel | pd.DataFrame | None = None,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw the predicted scores of one model with their intervals, all benchmarks at once.
-
-    Read off it where a model will be strong and how sure that is: an interval is a line, its median
-    a dot, a score that is known a diamond. The simple form of :func:`plot_prediction`, for one
-    model; it is drawn in half the time, which is what a slider needs.
-
-    Parameters
-    ----------
-    prediction : Prediction
-        What ``fit.predict()`` returned.
-    model : str, optional
-        One of its models; None takes the first.
-    observed : Panel or DataFrame, optional
-        Measured scores, as in :func:`plot_prediction`; None shows those given to the prediction.
-    ax : matplotlib Axes, optional
-        Where to draw; None makes a figure.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    LvkitError
-        For a model that was not predicted.
-    """
-    ax = plot_forecast_ground(prediction, ax=ax)
-    return plot_forecast_intervals(prediction, model, observed=observed, ax=ax)
-
-
 def plot_forecast_ground(prediction: Prediction, *, ax: Axes | None = None) -> Axes:
-    """Draw the lower layer of :func:`plot_forecast`: benchmarks, axes and legend.
+    """Draw the lower layer of the forecast of one model: benchmarks, axes and legend.
 
-    All models, levels and kinds of intervals share it, so that a picture that moves draws it once;
-    what is written along the axis of scores tells of them, and is left blank.
+    The simple form of :func:`plot_prediction`, for a picture that moves with a slider: all models,
+    levels and kinds of intervals share the lower layer, so that it is drawn once. The label of the
+    axis of scores depends on them, and is left blank.
 
     Parameters
     ----------
@@ -194,12 +158,16 @@ def plot_forecast_intervals(
     observed: Panel | pd.DataFrame | None = None,
     ax: Axes,
 ) -> Axes:
-    """Draw the upper layer of :func:`plot_forecast`: intervals, medians, known scores, the label.
+    """Draw the upper layer of the forecast of one model: intervals, medians and known scores.
 
     Parameters
     ----------
-    prediction, model, observed
-        As in :func:`plot_forecast`.
+    prediction : Prediction
+        What ``fit.predict()`` returned.
+    model : str, optional
+        One of its models; None takes the first.
+    observed : Panel or DataFrame, optional
+        Measured scores, as in :func:`plot_prediction`; None shows those given to the prediction.
     ax : matplotlib Axes
         What :func:`plot_forecast_ground` returned.
 

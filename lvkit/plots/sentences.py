@@ -51,12 +51,12 @@ def listed(items: Iterable[object], word: str = "and") -> str:
     return f"{', '.join(first)} {word} {last}" if first else last
 
 
-def some(items: Iterable[object], most: int = 6) -> str:
+def first_few(items: Iterable[object], most: int = 6) -> str:
     """Return a few names, and how many more there are.
 
     Examples
     --------
-    >>> some("abcd", most=2)
+    >>> first_few("abcd", most=2)
     'a, b and 2 more'
     """
     every = [str(item) for item in items]

@@ -114,8 +114,8 @@ def plot_study_normality(study: Study, *, ax: Axes | None = None) -> Axes:
     ax.plot(expected[[0, -1]], expected[[0, -1]], color=draw.INK, lw=1.0, label="_normal")
     groups = errors.groupby(level="families")
     for colour, marker, (number, values) in zip(draw.palette(), _MARKERS, groups, strict=False):
-        found = np.quantile(values, shares)
-        ax.plot(expected, found, marker, color=colour, ms=2.5, mew=0, label=f"{number} families")
+        observed = np.quantile(values, shares)
+        ax.plot(expected, observed, marker, color=colour, ms=2.5, mew=0, label=f"{number} families")
     ax.set_aspect("equal", adjustable="datalim")
     ax.legend(frameon=False, markerscale=2.5)
     draw.tidy(ax, grid="both")

@@ -18,7 +18,7 @@ from lvkit.drawing import Plot
 from lvkit.errors import LvkitError, count
 from lvkit.fitting import prepared_for
 from lvkit.holdout import Backtest, backtest, errors_by_family, interval_coverage
-from lvkit.plots.sentences import Prose, some
+from lvkit.plots.sentences import Prose, first_few
 from lvkit.predict import KINDS
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ class HeldOut:
                 "part, as in the published tests; with all models the fits would know more."
             )
         if test.failures:
-            text += f" Not tested, since the rest could not be fitted: {some(test.failures)}."
+            text += f" Not tested, since the rest could not be fitted: {first_few(test.failures)}."
         if test.unconverged:
-            text += f" Searches that did not converge: {some(test.unconverged)}."
+            text += f" Searches that did not converge: {first_few(test.unconverged)}."
         return text
 
     @cached_property

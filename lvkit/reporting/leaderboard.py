@@ -14,7 +14,7 @@ from lvkit.data.panel import benchmark_labels
 from lvkit.errors import count
 from lvkit.holdout import interval_coverage
 from lvkit.plots.fit import pairs
-from lvkit.plots.sentences import Prose, listed, signed, some
+from lvkit.plots.sentences import Prose, first_few, listed, signed
 from lvkit.reporting.heldout import NEAR
 from lvkit.standings import known_families, ranked_families
 
@@ -116,7 +116,7 @@ def _undetermined(fit: Fit) -> str:
     if not fit.converged:
         sentences += ["The fit did not converge, so that the errors of its parameters are unknown."]
     elif lost := fit.curvature.undetermined_names:
-        sentences += [f"The data do not determine {some(lost)}."]
+        sentences += [f"The data do not determine {first_few(lost)}."]
     return " ".join(sentences)
 
 

@@ -23,6 +23,14 @@ def test_without_ipywidgets_the_remedy_is_told() -> None:
     ), done.stderr
 
 
+def test_without_ipywidgets_the_help_of_lvkit_is_shown_all_the_same() -> None:
+    code = "import sys; sys.modules['ipywidgets'] = None\n"
+    code += "import pydoc, lvkit\nprint(pydoc.render_doc(lvkit), 'widgets' in dir(lvkit))"
+    done = run(code)
+    assert "load_leaderboard" in done.stdout, done.stderr
+    assert done.stdout.endswith("False\n")
+
+
 def test_importing_widgets_loads_no_widget() -> None:
     done = run("import sys, lvkit.widgets; print('ipywidgets' in sys.modules)")
     assert done.stdout == "False\n", done.stderr
