@@ -16,9 +16,9 @@ from typing import Annotated
 
 import typer
 
+from lvkit.data.csv_and_parquet import csv_text
 from lvkit.documents import check_document, fit_document, panel_document
 from lvkit.formula import DEFAULT_FEATURES
-from lvkit.spreadsheet import csv_text
 from lvkit.terminal.arguments import (
     CLIP,
     Anchors,
@@ -42,7 +42,7 @@ from lvkit.terminal.arguments import (
 from lvkit.terminal.console import result, run, say, watching
 from lvkit.terminal.options import report_in_options
 from lvkit.terminal.planning import need, plan
-from lvkit.terminal.printed import check_text, fit_text, table
+from lvkit.terminal.printed import fit_text, table
 from lvkit.terminal.reports import report
 
 app = typer.Typer(
@@ -105,12 +105,14 @@ def check(
     json: Json = False,
 ) -> None:
     """Say what is in a file and how to mend what is wrong."""
-    from lvkit.data.read import check_opened
+    from lvkit.data.read import check_file
+    from lvkit.data.side_files import family_rule
 
+    rule = family_rule(family)
     found = report_in_options(
-        check_opened(file, family=family, benchmarks=benchmarks, drop_invalid=drop_invalid)
+        check_file(file, family=rule, benchmarks=benchmarks, drop_invalid=drop_invalid)
     )
-    result(check_document(found), check_text(found), as_json=json)
+    result(check_document(found), str(found), as_json=json)
     if not found.ok:
         raise typer.Exit(1)
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from lvkit.categories import as_categories, check_learned, is_text
 from lvkit.data.cells import is_blank, parse_number
-from lvkit.data.doubts import raw_count
+from lvkit.data.sizes import raw_count
 from lvkit.design_matrix import State, design_matrix
 from lvkit.errors import LvkitError, Problem, count, nearest
 from lvkit.formula import (

@@ -19,8 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.data.cells import is_blank, parse_number, without_rounding
-from lvkit.data.names import name_text, no_name
+from lvkit.data.cells import is_blank, name_text, no_name, parse_number, without_rounding
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, nearest
 from lvkit.extrapolation import Beyond, beyond

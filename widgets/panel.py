@@ -18,7 +18,6 @@ from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.data.read import CheckReport, check_file, check_panel, load_leaderboard
 from lvkit.errors import LvkitError
 from lvkit.plots.panel import describe_missing, describe_scores
-from lvkit.terminal.printed import check_text
 
 from .picture import PictureBox
 from .tool import Tool, labelled, paragraph
@@ -209,7 +208,7 @@ class PanelTool(Tool):
 
     def _tell(self, report: CheckReport) -> None:
         self.report = report
-        self._found.value = paragraph(check_text(report))
+        self._found.value = paragraph(str(report))
 
     def _take_possible_view(self) -> None:
         """Show sizes where the picture of the data before cannot be drawn of these data."""

@@ -1,8 +1,9 @@
-"""Files opened: from bytes to a table whose cells are still as written.
+"""CSV and Parquet files: from bytes to a table whose cells are still as written, and back.
 
 What can go wrong before a cell is looked at goes wrong here: no such file, a folder, an empty file,
 another encoding or separator, a row that is too short, a Parquet file that was cut off. Each row
-keeps the line it began on, so that whoever reads the cells can say where they stand.
+keeps the line it began on, so that whoever reads the cells can say where they stand. CSV files are
+written so that they are safe to open in a spreadsheet.
 """
 
 from __future__ import annotations
@@ -11,21 +12,25 @@ import csv
 import io
 import itertools
 import os
-from collections.abc import Collection
+import re
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lvkit.data.cells import Places, as_flags, is_blank, parse_number
-from lvkit.data.names import name_text, plain_name
-from lvkit.errors import LvkitError, Problem, nearest
-from lvkit.spreadsheet import as_written
+from lvkit.data.cells import Places, column_flags, column_numbers, name_text, plain_name
+from lvkit.errors import LvkitError, Problem, count, nearest
 
 _SHOWN = 10
 _TITLE = 5  # lines that may stand above a table
 _MOST_CELLS = 20_000_000  # a small file may unpack to more than the memory holds
+# What a spreadsheet may take for a formula, also behind blanks and apostrophes: the signs, their
+# wide forms, and a tab or line end, behind which some programs look for one.
+_FORMULA = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@＝＋－＠])")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "|"}
 
 
@@ -37,11 +42,14 @@ class Table(NamedTuple):
     frame : DataFrame
         The cells; text in a CSV file, anything in a Parquet file.
     places : Places
-        Where its rows stand.
+        Where its rows and columns stand.
+    notes : tuple of str
+        What was left out or converted.
     """
 
     frame: pd.DataFrame
     places: Places
+    notes: tuple[str, ...] = ()
 
 
 def open_table(path: Path, content: bytes | None = None) -> Table:
@@ -67,25 +75,30 @@ def open_table(path: Path, content: bytes | None = None) -> Table:
             expected="a name that ends in .csv, .parquet or .pq",
             remedy="Save the table as CSV (UTF-8, commas) or Parquet.",
         )
-    content = _content(path) if content is None else content
-    if not content.strip():
-        raise LvkitError("the file is empty", where=f"'{path}'", expected="a header and rows")
-    try:
-        return parse_csv(_decoded(content)) if kind == ".csv" else _parse_parquet(content)
-    except LvkitError as error:
-        raise LvkitError.from_problems(
-            [
-                Problem(
-                    p.seen, f"'{path}'" + (f", {p.where}" if p.where else ""), p.expected, p.remedy
-                )
-                for p in error.problems
-            ]
-        ) from error
+    return _parsed(path, content, _parse_parquet if is_parquet(path) else _parse_csv)
+
+
+def open_csv(path: Path) -> Table:
+    """Return the table in a CSV file, whatever its name ends in."""
+    return _parsed(path, None, _parse_csv)
 
 
 def is_parquet(path: Path) -> bool:
     """Return whether a file says by its name that it is Parquet."""
     return path.suffix.lower() in (".parquet", ".pq")
+
+
+def _parsed(path: Path, content: bytes | None, parse: Callable[[bytes], Table]) -> Table:
+    """Return the table in a file; whatever is wrong with it names the file."""
+    try:
+        content = _content(path) if content is None else content
+        if not content.strip():
+            raise LvkitError("the file is empty", expected="a header and rows")
+        return parse(content)
+    except LvkitError as error:
+        places = [f"'{path}'" + (f", {p.where}" if p.where else "") for p in error.problems]
+        located = [replace(p, where=w) for p, w in zip(error.problems, places, strict=True)]
+        raise LvkitError.from_problems(located) from error
 
 
 def _content(path: Path) -> bytes:
@@ -98,17 +111,17 @@ def _content(path: Path) -> bytes:
         except OSError:
             others = []
         hint = nearest(path.name, others).strip() or "Check the name and the folder."
-        raise LvkitError("there is no such file", where=f"'{path}'", remedy=hint) from error
+        raise LvkitError("there is no such file", remedy=hint) from error
     except (OSError, ValueError) as error:
-        folder = os.path.isdir(path)
-        seen = "that is a folder" if folder else f"cannot be read: {error}"
-        remedy = "Give the name of a file in it." if folder else ""
-        raise LvkitError(seen, where=f"'{path}'", remedy=remedy) from error
+        if os.path.isdir(path):
+            remedy = "Give the name of a file in it."
+            raise LvkitError("that is a folder", remedy=remedy) from error
+        raise LvkitError(f"cannot be read: {error}") from error
 
 
-def _decoded(content: bytes) -> str:
+def _parse_csv(content: bytes) -> Table:
     try:
-        return content.decode("utf-8-sig")
+        return parse_csv(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise LvkitError(
@@ -187,13 +200,9 @@ def _check_shape(header: list[str], body: list[list[str]], lines: list[int]) -> 
         for line, row in zip(lines, body, strict=True)
         if len(row) < width or any(cell.strip() for cell in row[width:])
     ]
+    expected = f"{width}, as in the header"
     problems = [
-        Problem(
-            f"{len(row)} {'cell' if len(row) == 1 else 'cells'}",
-            f"row {line}",
-            f"{width}, as in the header",
-            _length_remedy(row, width),
-        )
+        Problem(count(len(row), "cell"), f"row {line}", expected, _length_remedy(row, width))
         for line, row in wrong[:_SHOWN]
     ]
     if len(wrong) > _SHOWN:
@@ -263,14 +272,77 @@ def with_types(frame: pd.DataFrame, names: Collection[str] = ()) -> pd.DataFrame
 
 def _typed(column: pd.Series) -> pd.Series:
     """Return a column of text as numbers or flags if all its cells are; else as it is."""
-    cells: list[Any] = list(column)
-    given = [cell for cell in cells if not is_blank(cell)]
-    if not given or not all(isinstance(cell, str) for cell in given):
+    numbers, text = column_numbers(column)
+    blank = bool(np.isnan(numbers).all())
+    if not text:
+        return column if blank else pd.Series(numbers)
+    flags, other = column_flags(column) if blank else (column, text)
+    return column if other else flags
+
+
+# -- safe CSV ----------------------------------------------------------------------------------
+# A spreadsheet takes a cell that begins with =, +, - or @ for a formula, and a formula can send
+# data away or start a program. Names come from data, and data may come from anybody. So every text
+# that begins like a formula is written with an apostrophe before it, which spreadsheets read as
+# "this is text"; the reader above takes the apostrophe away again.
+
+
+def neutralised(cell: Any) -> Any:
+    """Return a cell as a spreadsheet may have it; what is no text stays as it is.
+
+    Examples
+    --------
+    >>> [neutralised(cell) for cell in ("=1+1", "gpt-2", "-0.5", -0.5, "'@me")]
+    ["'=1+1", 'gpt-2', '-0.5', -0.5, "''@me"]
+    """
+    if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
+        return f"'{cell}"
+    return cell
+
+
+def as_written(cell: str) -> str:
+    """Return a text before :func:`neutralised` put an apostrophe before it.
+
+    Examples
+    --------
+    >>> [as_written(cell) for cell in ("'=1+1", "gpt-2", "-0.5", "'quoted'", "''@me")]
+    ['=1+1', 'gpt-2', '-0.5', "'quoted'", "'@me"]
+    """
+    if cell.startswith("'") and neutralised(cell[1:]) == cell:
+        return cell[1:]
+    return cell
+
+
+def csv_text(frame: pd.DataFrame, *, index: bool = False) -> str:
+    r"""Return a table as the text of a CSV file that is safe to open in a spreadsheet.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table.
+    index : bool
+        Whether its index is a column of the file.
+
+    Returns
+    -------
+    str
+        In every text of it, and in every name of a column, what begins like a formula is
+        neutralised. Numbers are numbers.
+
+    Examples
+    --------
+    >>> csv_text(pd.DataFrame({"model": ["=1+1"], "-mmlu": [-0.5]}))
+    "model,'-mmlu\n'=1+1,-0.5\n"
+    """
+    table = frame.reset_index() if index else frame
+    columns = [_neutralised(table.iloc[:, number]) for number in range(table.shape[1])]
+    safe = pd.concat(columns, axis=1) if columns else table
+    safe.columns = pd.Index([neutralised(name) for name in table.columns], dtype=object)
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def _neutralised(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
-    numbers = [parse_number(cell) for cell in cells]
-    if None not in numbers:
-        return pd.Series(numbers, dtype=float)
-    if {cell.strip().lower() for cell in given} <= {"true", "false"}:
-        known = [None if is_blank(cell) else cell.strip().lower() == "true" for cell in cells]
-        return as_flags(known)
-    return column
+    cells = [neutralised(cell) for cell in column]
+    return pd.Series(cells, index=column.index, dtype=object)

@@ -7,17 +7,17 @@ included, and near misses are refused with the name that was probably meant.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
-from lvkit.data.cells import bare_name, close_name, is_blank, parse_number
+from lvkit.data.cells import by_name, column_numbers, is_blank, name_text, parse_number
 from lvkit.data.embedded import known_benchmarks
-from lvkit.data.names import by_name, name_text
 from lvkit.errors import LvkitError, Problem, nearest
 
 FamilyLike = str | Mapping[str, str] | Callable[[str], str] | None
@@ -56,11 +56,11 @@ def asked_benchmarks(benchmarks: BenchmarksLike) -> dict[str, dict[str, object]]
     table = _asked_table(benchmarks)
     if problems := list(_benchmark_problems(table)):
         raise LvkitError.from_problems(problems)
-    columns = [name for name in BENCHMARK_COLUMNS if name in table]
+    rows = table[[name for name in BENCHMARK_COLUMNS if name in table]].to_dict("index")
     return {
-        str(name): {c: table.at[name, c] for c in columns if not is_blank(table.at[name, c])}
-        for name in table.index
-        if not _is_feature(table.at[name, "chance"])
+        str(name): {str(key): cell for key, cell in row.items() if not is_blank(cell)}
+        for name, row in rows.items()
+        if not is_feature(row["chance"])
     }
 
 
@@ -73,28 +73,25 @@ def asked_features(benchmarks: BenchmarksLike) -> tuple[str, ...]:
     ('dropout',)
     """
     chance = _asked_table(benchmarks).get("chance", pd.Series(dtype=object))
-    return tuple(str(name) for name, level in chance.items() if _is_feature(level))
+    return tuple(str(name) for name, level in chance.items() if is_feature(level))
 
 
 def _asked_table(benchmarks: BenchmarksLike) -> pd.DataFrame:
     """Return what the user says about benchmarks as a table, indexed by name."""
-    if benchmarks is None:
-        benchmarks = {}
     if isinstance(benchmarks, pd.DataFrame):
         table = benchmarks.set_index("benchmark") if "benchmark" in benchmarks else benchmarks
-    elif isinstance(benchmarks, Mapping):
-        levels = by_name(benchmarks, "benchmarks")
-        table = pd.DataFrame({"chance": pd.Series(levels, dtype=object)})
-    else:
+        return table.set_axis([name_text(name) for name in table.index])
+    if benchmarks is not None and not isinstance(benchmarks, Mapping):
         raise LvkitError(
             f"got a {type(benchmarks).__name__}",
             where="benchmarks",
             expected="a mapping from name to chance level, or a DataFrame",
         )
-    return table.set_axis([name_text(name) for name in table.index])
+    levels = by_name(benchmarks or {}, "benchmarks")
+    return pd.DataFrame({"chance": pd.Series(levels, dtype=object)})
 
 
-def _is_feature(chance: object) -> bool:
+def is_feature(chance: object) -> bool:
     """Return whether a chance level says that there is none: None, or "none" in a file."""
     return chance is None or (isinstance(chance, str) and chance.strip().lower() == "none")
 
@@ -107,28 +104,21 @@ def _benchmark_problems(table: pd.DataFrame) -> Iterator[Problem]:
     for name, count in Counter(table.index).items():
         if count > 1 or not name:
             yield Problem(f"'{name}' is listed {count} times", "benchmarks", "each name once")
-    for name, level in zip(table.index, table["chance"], strict=True):
-        if _is_feature(level):
+    items = table.get("n_items", [math.nan] * len(table))
+    for name, level, count in zip(table.index, table["chance"], items, strict=True):
+        where, number = f"benchmarks, '{name}'", parse_number(level)
+        if is_feature(level):
             if name in known_benchmarks().index:
-                yield Problem(
-                    "no chance level, as for a feature",
-                    f"benchmarks, '{name}'",
-                    "a chance level, since lvkit knows a benchmark of this name",
-                    "Rename the column if it is a feature.",
-                )
-            continue
-        number = parse_number(level)
-        if number is None or not 0 <= number < 1:
-            yield Problem(
-                f"chance level {level!r}",
-                f"benchmarks, '{name}'",
-                "the score of guessing, at least 0 and below 1",
-                "Use 0 for free answers and 1/choices for multiple choice.",
-            )
-    for name, count in zip(table.index, table.get("n_items", [math.nan] * len(table)), strict=True):
+                expected = "a chance level, since lvkit knows a benchmark of this name"
+                remedy = "Rename the column if it is a feature."
+                yield Problem("no chance level, as for a feature", where, expected, remedy)
+        elif number is None or not 0 <= number < 1:
+            expected = "the score of guessing, at least 0 and below 1"
+            remedy = "Use 0 for free answers and 1/choices for multiple choice."
+            yield Problem(f"chance level {level!r}", where, expected, remedy)
         number = parse_number(count)
         if number is None or number <= 0 or math.isinf(number):
-            yield Problem(f"n_items {count!r}", f"benchmarks, '{name}'", "a positive number")
+            yield Problem(f"n_items {count!r}", where, "a positive number")
 
 
 def benchmark_table(asked: Mapping[str, Mapping[str, object]]) -> pd.DataFrame:
@@ -141,11 +131,8 @@ def benchmark_table(asked: Mapping[str, Mapping[str, object]]) -> pd.DataFrame:
         empty = {"label": name, "n_items": math.nan, "leaderboard": "", "what": ""}
         rows[name] = {**rows.get(name, empty), **says}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(BENCHMARK_COLUMNS))
-    for name in ("label", "leaderboard", "what"):
-        table[name] = table[name].astype(str)
-    for name in ("chance", "n_items"):
-        table[name] = table[name].map(parse_number).astype(float)
-    return table.rename_axis("benchmark")
+    numbers = table[["chance", "n_items"]].map(parse_number).astype(float)
+    return table.astype(str).assign(**numbers).rename_axis("benchmark")
 
 
 def header_problems(
@@ -165,34 +152,26 @@ def header_problems(
     """
     columns = list(frame.columns)
     yield from _repeated(columns)
+    others = [c for c in columns if c not in benchmarks]
     for name, meaning in _REQUIRED.items():
         if name not in columns:
-            others = [c for c in columns if c not in benchmarks]
-            yield Problem(
-                f"no column '{name}' ({meaning})",
-                "header",
-                remedy=f"Add it, or rename yours to '{name}'.{nearest(name, others)}",
-            )
+            remedy = f"Add it, or rename yours to '{name}'.{nearest(name, others)}"
+            yield Problem(f"no column '{name}' ({meaning})", "header", remedy=remedy)
     yield from _family_problems(family, columns)
     for name in asked:
         if name not in columns and name not in known_benchmarks().index:
             hint = nearest(name, columns).strip()
             yield Problem(f"no column '{name}'", "benchmarks", "a column of the table", hint)
     for name in set(_COMPUTED) & set(columns):
-        yield Problem(
-            f"column '{name}' has a name that lvkit gives itself",
-            "header",
-            remedy="Rename or delete it; lvkit makes it from params_b and tokens_t.",
-        )
+        remedy = "Rename or delete it; lvkit makes it from params_b and tokens_t."
+        seen = f"column '{name}' has a name that lvkit gives itself"
+        yield Problem(seen, "header", remedy=remedy)
     misspelt = list(_misspelt(frame, benchmarks, asked))
     yield from misspelt
     if not misspelt and not set(columns) & set(benchmarks):
-        yield Problem(
-            "no benchmark among the columns",
-            "header",
-            "one column per benchmark, such as " + ", ".join(benchmarks[:4]),
-            "For benchmarks lvkit does not know give chance levels: benchmarks={'name': 0.25}.",
-        )
+        expected = "one column per benchmark, such as " + ", ".join(benchmarks[:4])
+        remedy = "For benchmarks lvkit does not know give chance levels: benchmarks={'name': 0.25}."
+        yield Problem("no benchmark among the columns", "header", expected, remedy)
     if len(frame) == 0:
         yield Problem("a header and no rows", expected="one row per model")
 
@@ -207,18 +186,19 @@ def without_unnamed(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]
     notes: tuple[str, ...] = ()
     for at, name in enumerate(frame.columns):
         unnamed = not name_text(name) or re.fullmatch(r"Unnamed: \d+", str(name)) is not None
-        cells = [cell for cell in frame.iloc[:, at] if not is_blank(cell)] if unnamed else []
-        row_numbers = bool(cells) and not any(keep) and _are_row_numbers(cells)
+        empty = unnamed and all(is_blank(cell) for cell in frame.iloc[:, at])
+        row_numbers = unnamed and not empty and not any(keep) and _counts_rows(frame.iloc[:, at])
         if row_numbers:
             notes = (_ROW_NUMBERS,)
-        keep.append(not unnamed or (bool(cells) and not row_numbers))
+        keep.append(not empty and not row_numbers)
     return frame.loc[:, keep], notes
 
 
-def _are_row_numbers(cells: list[Any]) -> bool:
-    """Return whether cells are whole numbers, each but once."""
-    numbers = [parse_number(cell) for cell in cells]
-    whole = all(n is not None and n >= 0 and n.is_integer() for n in numbers)
+def _counts_rows(column: pd.Series) -> bool:
+    """Return whether a column holds whole numbers, each but once."""
+    numbers, text = column_numbers(column)
+    numbers = numbers[~np.isnan(numbers)]
+    whole = not text and bool((numbers >= 0).all() and (numbers % 1 == 0).all())
     return whole and len(set(numbers)) == len(numbers)
 
 
@@ -232,37 +212,26 @@ def _repeated(columns: list[str]) -> Iterator[Problem]:
             yield Problem(f"a column without a name ({place})", "header", remedy=remedy)
     for name, count in Counter(columns).items():
         if name and count > 1:
-            yield Problem(
-                f"column '{name}' appears {count} times",
-                "header",
-                "each column once",
-                "Delete or rename the copies.",
-            )
+            seen, remedy = f"column '{name}' appears {count} times", "Delete or rename the copies."
+            yield Problem(seen, "header", "each column once", remedy)
 
 
 def _family_problems(family: FamilyLike, columns: list[str]) -> Iterator[Problem]:
     if family is None:
         if "family" not in columns:
-            yield Problem(
-                "no column 'family'",
-                "header",
-                "the recipe that models of different sizes share",
-                _ADVICE + nearest("family", columns),
-            )
+            expected = "the recipe that models of different sizes share"
+            remedy = _ADVICE + nearest("family", columns)
+            yield Problem("no column 'family'", "header", expected, remedy)
     elif isinstance(family, str):
         if family not in ("from_name", *columns):
-            yield Problem(
-                f"no column '{family}'",
-                "family",
-                'a column of the table, or "from_name"',
-                nearest(family, [*columns, "from_name"]).strip(),
-            )
+            remedy = nearest(family, [*columns, "from_name"]).strip()
+            expected = 'a column of the table, or "from_name"'
+            yield Problem(f"no column '{family}'", "family", expected, remedy)
     elif not isinstance(family, Mapping) and not callable(family):
-        yield Problem(
-            f"got a {type(family).__name__}",
-            "family",
-            'None, "from_name", the name of a column, a mapping {model: family} or a function',
+        expected = (
+            'None, "from_name", the name of a column, a mapping {model: family} or a function'
         )
+        yield Problem(f"got a {type(family).__name__}", "family", expected)
 
 
 def _misspelt(frame: pd.DataFrame, benchmarks: list[str], asked: list[str]) -> Iterator[Problem]:
@@ -275,9 +244,8 @@ def _misspelt(frame: pd.DataFrame, benchmarks: list[str], asked: list[str]) -> I
         if not name or name in known or columns.count(name) > 1 or bare_name(name) in _OTHER:
             continue
         meant = close_name(name, absent)
-        if not meant or meant in suggested:
-            continue
-        if meant in benchmarks and not _looks_like_scores(frame[name]):
+        unlike = meant in benchmarks and not _looks_like_scores(frame[name])
+        if not meant or meant in suggested or unlike:
             continue
         suggested.add(meant)
         yield Problem(
@@ -286,6 +254,18 @@ def _misspelt(frame: pd.DataFrame, benchmarks: list[str], asked: list[str]) -> I
             f"'{meant}'",
             f"Did you mean '{meant}'? If so, rename it. {_otherwise(name, meant, benchmarks)}",
         )
+
+
+def close_name(name: str, choices: Sequence[str]) -> str:
+    """Return the choice that `name` all but spells, letter case and separators aside."""
+    plain = {bare_name(choice): choice for choice in choices}
+    close = difflib.get_close_matches(bare_name(name), plain, n=1, cutoff=0.8)
+    return plain[close[0]] if close else ""
+
+
+def bare_name(name: str) -> str:
+    """Return the letters and digits of a name, in lower case."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def _otherwise(name: str, meant: str, benchmarks: list[str]) -> str:
@@ -303,7 +283,6 @@ def _otherwise(name: str, meant: str, benchmarks: list[str]) -> str:
 
 def _looks_like_scores(column: pd.Series) -> bool:
     """Return whether at least half of the cells are numbers from 0 to 100."""
-    numbers = [parse_number(cell) for cell in column]
-    given = [number for number in numbers if number is None or not math.isnan(number)]
-    good = [number for number in given if number is not None and 0 <= number <= 100]
-    return bool(given) and 2 * len(good) >= len(given)
+    numbers, text = column_numbers(column)
+    measured = len(text) + np.count_nonzero(~np.isnan(numbers))
+    return bool(measured and 2 * np.count_nonzero((numbers >= 0) & (numbers <= 100)) >= measured)

@@ -12,15 +12,15 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lvkit.data.cells import Places, column_numbers, is_blank, show_number
+from lvkit.data.cells import Places, column_numbers, first_few, is_blank, name_text, show_number
+from lvkit.data.csv_and_parquet import Table
 from lvkit.data.embedded import known_benchmarks
-from lvkit.data.names import name_text
-from lvkit.data.score_units import ScoreUnit, as_fractions, score_units
+from lvkit.data.scores import ScoreUnit, as_fractions, score_units
 from lvkit.errors import LvkitError, Problem, count
 
 _V1 = {
@@ -50,24 +50,6 @@ _UNUSED = ("Average ⬆️", "Average", "T", "eval_name", *_NAMES)
 _QUANTISED = {"8bit": 1, "4bit": 2, "gptq": 2}
 
 
-class Converted(NamedTuple):
-    """An export in lvkit's layout.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        One row per model.
-    places : Places
-        Where its rows and columns stand in the export.
-    notes : tuple of str
-        What was left out.
-    """
-
-    frame: pd.DataFrame
-    places: Places
-    notes: tuple[str, ...]
-
-
 def is_export(columns: Iterable[str]) -> bool:
     """Return whether these are the columns of a leaderboard export.
 
@@ -95,7 +77,7 @@ def name_from_link(cell: str) -> str:
     return html.unescape(re.sub(r"<[^>]*>", "", link[1] if link else cell)).strip()
 
 
-def convert(frame: pd.DataFrame, places: Places) -> Converted:
+def convert(frame: pd.DataFrame, places: Places) -> Table:
     """Return a leaderboard export in lvkit's layout.
 
     Parameters
@@ -107,8 +89,9 @@ def convert(frame: pd.DataFrame, places: Places) -> Converted:
 
     Returns
     -------
-    Converted
-        Other columns than names, sizes and scores come along under their own names.
+    Table
+        One row per model. Other columns than names, sizes and scores come along under their own
+        names.
 
     Raises
     ------
@@ -140,19 +123,17 @@ def convert(frame: pd.DataFrame, places: Places) -> Converted:
         "params_b": list(frame[size]),
     }
     names = [name_text(cell) for cell in data["model"]]
-    keep, notes = _one_row_each(frame, names)
-    rows = sorted(keep)
+    rows, notes = _one_row_each(frame, names)
     lines = [places.line(row) for row in rows]
     part = Places(lines, {"model": name, "params_b": size, **{b: c for c, b in sources.items()}})
-    scores, converted = _scores(frame, sources, rows, names, part, problems)
+    where = [part.row(at, names[row]) for at, row in enumerate(rows)]
+    scores, converted = _scores(frame, sources, rows, where, problems)
     if problems:
         raise LvkitError.from_problems(problems)
-    data |= scores
-    skip = {*_UNUSED, *_SIZES, *_V1, *_V2, *(f"{c} Raw" for c in _V2), *data}
-    data |= {c: frame[c].to_numpy() for c in columns if c not in skip}
-    return Converted(
-        pd.DataFrame(data).iloc[rows].reset_index(drop=True), part, (*notes, *converted)
-    )
+    skip = {*_UNUSED, *_SIZES, *_V1, *_V2, *(f"{c} Raw" for c in _V2), *data, *scores}
+    data |= scores | {c: frame[c].to_numpy() for c in columns if c not in skip}
+    kept = pd.DataFrame(data).iloc[rows].reset_index(drop=True)
+    return Table(kept, part, (*notes, *converted))
 
 
 def _score_columns(columns: list[str]) -> dict[str, str]:
@@ -189,13 +170,13 @@ def _scores(
     frame: pd.DataFrame,
     sources: dict[str, str],
     rows: list[int],
-    names: list[str],
-    places: Places,
+    where: list[str],
     problems: list[Problem],
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the scores as fractions, by benchmark, and a note on what was converted.
 
-    Cells that are no numbers and columns whose unit is open stay as they are.
+    `where` says where each of the `rows` stands. Cells that are no numbers and columns whose unit
+    is open stay as they are.
     """
     out: dict[str, Any] = {b: frame[c].to_numpy(copy=True) for c, b in sources.items()}
     divided: list[str] = []
@@ -218,7 +199,7 @@ def _scores(
                 cells = out[sources[column]].astype(object)
                 out[sources[column]] = np.where(keep, cells, scores)
                 if zero:
-                    problems += _zeros(column, zero, used[column], places, rows, names)
+                    problems += _zeros(column, zero, used[column], where)
     notes = []
     if divided:
         notes.append(f"in percent, divided by 100: {', '.join(divided)}")
@@ -276,25 +257,20 @@ def _lost(column: str) -> Problem:
     )
 
 
-def _zeros(
-    column: str, zero: float, values: Any, places: Places, rows: list[int], names: list[str]
-) -> list[Problem]:
+def _zeros(column: str, zero: float, values: Any, where: list[str]) -> list[Problem]:
     """Return the problems of rescaled zeros, each in its place."""
+    seen = f"got a rescaled 0, which stands for any raw score up to {zero:g}"
+    remedy = "Export the Raw columns too, or leave the cell blank."
     return [
-        Problem(
-            f"got a rescaled 0, which stands for any raw score up to {zero:g}",
-            f"{places.row(int(position), names[rows[position]])}, column '{column}'",
-            f"the column '{column} Raw'",
-            "Export the Raw columns too, or leave the cell blank.",
-        )
-        for position in np.flatnonzero(values == 0)
+        Problem(seen, f"{where[row]}, column '{column}'", f"the column '{column} Raw'", remedy)
+        for row in np.flatnonzero(values == 0)
     ]
 
 
 def _one_row_each(frame: pd.DataFrame, names: list[str]) -> tuple[list[int], tuple[str, ...]]:
     """Return the rows to keep and a note on the others; rows without a name are kept."""
-    precision = list(frame["Precision"]) if "Precision" in frame else [""] * len(frame)
-    dates = list(frame["Submission Date"]) if "Submission Date" in frame else [""] * len(frame)
+    precision = list(frame.get("Precision", [""] * len(frame)))
+    dates = list(frame.get("Submission Date", [""] * len(frame)))
 
     def worth(row: int) -> tuple[int, str, int]:
         coarse = _QUANTISED.get(str(precision[row]).strip().lower(), 0)
@@ -305,13 +281,12 @@ def _one_row_each(frame: pd.DataFrame, names: list[str]) -> tuple[list[int], tup
         key = name or f"\0{row}"
         best[key] = max(best.get(key, row), row, key=worth)
     keep = set(best.values())
-    lost = [names[row] for row in range(len(names)) if row not in keep]
+    lost = [name for row, name in enumerate(names) if row not in keep]
     if not lost:
-        return list(keep), ()
+        return sorted(keep), ()
     several = list(dict.fromkeys(lost))
-    shown = ", ".join(several[:5]) + (", …" if len(several) > 5 else "")
     note = (
         f"left out {count(len(lost), 'further row')} of {count(len(several), 'model')} evaluated "
-        f"several times ({shown}); kept the most precise, then the one submitted last"
+        f"several times ({first_few(several)}); kept the most precise, then the one submitted last"
     )
-    return list(keep), (note,)
+    return sorted(keep), (note,)

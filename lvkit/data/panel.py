@@ -8,7 +8,9 @@ not measured is NaN and costs nothing; there is no rule that every model must ha
 
 from __future__ import annotations
 
+import hashlib
 import html
+import json
 import warnings
 from collections import Counter
 from collections.abc import Iterable
@@ -18,14 +20,13 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
-from lvkit.data.cells import content_digest
+from lvkit.data.cells import is_blank, name_text
+from lvkit.data.csv_and_parquet import csv_text
 from lvkit.data.header import BenchmarksLike, FamilyLike
-from lvkit.data.names import name_text
 from lvkit.data.validation import validated
-from lvkit.errors import LvkitError, LvkitWarning, Problem, nearest
+from lvkit.errors import LvkitError, LvkitWarning, Problem, count, nearest
 from lvkit.files import write_whole
 from lvkit.outputs import check_output, is_panel_table
-from lvkit.spreadsheet import csv_text
 
 
 class Panel:
@@ -119,7 +120,7 @@ class Panel:
         checked = validated(df, family=family, benchmarks=benchmarks)
         for note in checked.notes:
             warnings.warn(f"{note}.", LvkitWarning, stacklevel=2)
-        return cls._of(checked.scores, checked.models, checked.benchmarks)
+        return cls._of(*checked[:3])
 
     @classmethod
     def _of(cls, scores: pd.DataFrame, models: pd.DataFrame, benchmarks: pd.DataFrame) -> Panel:
@@ -338,12 +339,14 @@ class Panel:
     def __deepcopy__(self, memo: object) -> Panel:
         return self
 
-    def __repr__(self) -> str:
-        families = "1 family" if self.n_families == 1 else f"{self.n_families} families"
+    def __str__(self) -> str:
         return (
-            f"<Panel: {_count(self.n_models, 'model')} in {families}, "
-            f"{_count(self.n_benchmarks, 'benchmark')}, {_count(self.n_scores, 'score')}>"
+            f"{count(self.n_models, 'model')} in {count(self.n_families, 'family')}, "
+            f"{count(self.n_benchmarks, 'benchmark')}, {count(self.n_scores, 'score')}"
         )
+
+    def __repr__(self) -> str:
+        return f"<Panel: {self}>"
 
     def _repr_html_(self) -> str:
         """Return a short table for notebooks; names are escaped."""
@@ -376,10 +379,6 @@ def benchmark_labels(panel: Panel) -> dict[str, str]:
     return {name: label if label and uses[label] == 1 else name for name, label in labels.items()}
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def _some(names: list[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
@@ -399,3 +398,21 @@ def _asked(
         if name not in known
     )
     return asked
+
+
+def content_digest(tables: Iterable[pd.DataFrame]) -> str:
+    """Return the sha256 of a canonical text of some tables, the same on every machine."""
+    parts = []
+    for table in tables:
+        columns = {str(name): _json_cells(table[name]) for name in table}
+        parts.append([[str(name) for name in table.index], columns])
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _json_cells(column: pd.Series) -> list[bool | float | str | None]:
+    """Return the cells of a column as JSON knows them; whatever is missing becomes None."""
+    if column.dtype == float:
+        numbers = (column.to_numpy() + 0.0).tolist()  # there is one zero only
+        return [number if number == number else None for number in numbers]
+    flags = pd.api.types.is_bool_dtype(column)
+    return [None if is_blank(cell) else bool(cell) if flags else str(cell) for cell in column]

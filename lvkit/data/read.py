@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lvkit.data.csv_and_parquet import Table, is_parquet, open_table, parse_csv, with_types
+from lvkit.data.cells import name_text
+from lvkit.data.csv_and_parquet import is_parquet, open_table, parse_csv, with_types
 from lvkit.data.embedded import embedded_table
 from lvkit.data.header import (
     NAME_COLUMNS,
@@ -26,7 +27,6 @@ from lvkit.data.header import (
     without_unnamed,
 )
 from lvkit.data.leaderboard_export import convert, is_export
-from lvkit.data.names import name_text
 from lvkit.data.panel import Panel
 from lvkit.data.side_files import family_rule, read_benchmarks
 from lvkit.data.unknown_columns import date_notes
@@ -63,12 +63,19 @@ class CheckReport:
         """Whether the file holds a panel."""
         return self.panel is not None
 
+    def __str__(self) -> str:
+        """Return what is in the file, or what is wrong with it, a line each."""
+        if self.panel is not None:
+            return "\n  ".join([f"{self.path}: {self.panel}", *(f"Note: {n}." for n in self.notes)])
+        lines = (f"{n}. {problem}" for n, problem in enumerate(self.problems, start=1))
+        return "\n  ".join([f"{self.path}: {count(len(self.problems), 'problem')}", *lines])
+
     def _repr_html_(self) -> str:
         """Return what was found for notebooks: the panel and the notes, or what is wrong."""
         name = html.escape(Path(self.path).name)
         if self.panel is None:
-            faults = "".join(f"<li>{html.escape(str(problem))}</li>" for problem in self.problems)
-            return f"<p>{name} holds no panel:</p><ol>{faults}</ol>"
+            wrong = "".join(f"<li>{html.escape(str(problem))}</li>" for problem in self.problems)
+            return f"<p>{name} holds no panel:</p><ol>{wrong}</ol>"
         notes = "".join(f"<li>{html.escape(note)}.</li>" for note in self.notes)
         return f"<p>{name}</p>{self.panel._repr_html_()}" + (f"<ul>{notes}</ul>" if notes else "")
 
@@ -198,8 +205,7 @@ def load_leaderboard() -> Panel:
     (197, 12)
     """
     table = parse_csv(embedded_table("scores.csv"))
-    checked = validated(with_types(table.frame, NAME_COLUMNS), places=table.places)
-    return Panel._of(checked.scores, checked.models, checked.benchmarks)
+    return Panel._of(*validated(with_types(table.frame, NAME_COLUMNS))[:3])
 
 
 def open_panel(
@@ -242,12 +248,8 @@ def open_panel(
     (197, 83)
     """
     if data is not None and os.fspath(data):
-        panel = read_panel(
-            data,
-            family=_rule(family),
-            benchmarks=benchmarks or None,
-            drop_invalid=drop_invalid,
-        )
+        rule = family_rule(family)
+        panel = read_panel(data, family=rule, benchmarks=benchmarks, drop_invalid=drop_invalid)
     elif family or benchmarks:
         raise LvkitError(
             "families or benchmarks are given, and no file that they speak of",
@@ -256,19 +258,6 @@ def open_panel(
     else:
         panel = load_leaderboard()
     return panel.complete() if complete else panel
-
-
-def check_opened(
-    data: str | os.PathLike[str],
-    *,
-    family: str | Mapping[str, str] | None = None,
-    benchmarks: str | os.PathLike[str] | Mapping[str, float | None] | None = None,
-    drop_invalid: bool = False,
-) -> CheckReport:
-    """Return what is in a user's file and what is wrong with it; takes what `open_panel` takes."""
-    return check_file(
-        data, family=_rule(family), benchmarks=benchmarks or None, drop_invalid=drop_invalid
-    )
 
 
 def _read(
@@ -291,26 +280,24 @@ def _read(
             expected="the path of a CSV or Parquet file",
             remedy="For a DataFrame use Panel.from_frame.",
         )
-    path = Path(path)
     benchmarks = _benchmark_table(benchmarks)
-    table = open_table(path, content)
-    notes: tuple[str, ...] = ()
+    table = open_table(Path(path), content)
     columns = [name_text(name) for name in table.frame.columns]
     if layout == "leaderboard" or (layout == "auto" and is_export(columns)):
         frame, unnamed = without_unnamed(table.frame.set_axis(columns, axis=1))
-        frame, places, notes = convert(frame, table.places)
-        table, notes = Table(frame, places), (*unnamed, *notes)
-    names = {*NAME_COLUMNS, family} if isinstance(family, str) else NAME_COLUMNS
-    frame = table.frame if is_parquet(path) else with_types(table.frame, names)
-    checked = validated(
+        table = convert(frame, table.places)
+        table = table._replace(notes=(*unnamed, *table.notes))
+    frame = table.frame
+    if not is_parquet(Path(path)):
+        frame = with_types(frame, {*NAME_COLUMNS, family if isinstance(family, str) else ""})
+    *tables, notes = validated(
         frame,
         family=family,
         benchmarks=benchmarks,
         places=table.places,
         drop_invalid=drop_invalid,
     )
-    panel = Panel._of(checked.scores, checked.models, checked.benchmarks)
-    return panel, (*notes, *checked.notes)
+    return Panel._of(*tables), (*table.notes, *notes)
 
 
 def _remarks(panel: Panel) -> Iterator[str]:
@@ -328,9 +315,6 @@ def _remarks(panel: Panel) -> Iterator[str]:
 
 def _benchmark_table(benchmarks: BenchmarksLike | str | os.PathLike[str]) -> BenchmarksLike:
     """Return what is known of further benchmarks, read from its file where it is one."""
-    return read_benchmarks(benchmarks) if isinstance(benchmarks, str | os.PathLike) else benchmarks
-
-
-def _rule(family: str | Mapping[str, str] | None) -> str | Mapping[str, str] | None:
-    """Return where families come from as the library takes it."""
-    return family_rule(family or None) if isinstance(family, str | None) else dict(family)
+    if not isinstance(benchmarks, str | os.PathLike):
+        return benchmarks
+    return read_benchmarks(benchmarks) if os.fspath(benchmarks) else None

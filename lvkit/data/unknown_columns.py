@@ -1,6 +1,6 @@
 """Columns that lvkit does not know: what they hold that is probably meant otherwise.
 
-A column that is no benchmark becomes a feature without a word. That is right for a count of layers
+A column that is not a known benchmark becomes a feature. That is right for a count of layers
 and wrong for scores: those of a benchmark that lvkit does not know, in fractions or in percent, or
 numbers that a stray sign has turned into text. Dates are features of a kind that is hardly ever
 meant: a formula reads each date as a category of its own.
@@ -12,10 +12,17 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from lvkit.data.cells import is_blank, parse_number, show_cell
-from lvkit.data.doubts import doubtful_features, note_on_doubts
+from lvkit.data.cells import (
+    column_numbers,
+    first_few,
+    is_blank,
+    parse_number,
+    show_cell,
+    without_rounding,
+)
 
 _FEWEST = 4  # cells that tell percentages from other numbers
 _MOSTLY = 0.8  # share of numbers in a column that is meant to hold numbers
@@ -67,21 +74,39 @@ def unknown_column_notes(frame: pd.DataFrame, settled: Collection[str]) -> Itera
     benchmarks={'chess': 0.25}, in a shell --benchmarks with a CSV file of benchmark and chance; or
     say that it is a feature: benchmarks={'chess': None}
     """
-    columns = [name for name in frame.columns if name not in settled]
-    doubts = list(doubtful_features(frame, settled))
-    percent = [name for name in columns if name not in doubts and _is_percent(name, frame[name])]
-    errors = [name for name in (*doubts, *percent) if _is_standard_error(name)]
-    for names, highest in ((doubts, 1), (percent, 100)):
+    columns = [str(name) for name in frame.columns if name not in settled]
+    fractions = [name for name in columns if _is_fraction(frame[name])]
+    percent = [n for n in columns if n not in fractions and _is_percent(n, frame[n])]
+    errors = [name for name in (*fractions, *percent) if _is_standard_error(name)]
+    for names, highest in ((fractions, 1), (percent, 100)):
         if names := [name for name in names if name not in errors]:
-            yield note_on_doubts(names, highest)
+            yield _benchmark_note(names, highest)
     for name in errors:
         yield (
             f"column '{name}': by its name the standard error of a score, read as a feature. "
             f"Delete the column, or say that it is a feature: benchmarks={{{name!r}: None}}"
         )
-    for name in columns:
-        if note := _text_note(name, frame[name]):
-            yield note
+    yield from (note for name in columns if (note := _text_note(name, frame[name])))
+
+
+def _benchmark_note(names: list[str], highest: int) -> str:
+    """Say which columns look like benchmarks, and how the user can say what they are."""
+    shown = first_few([f"'{name}'" for name in names])
+    return (
+        f"column{'s' * (len(names) > 1)} {shown}: numbers from 0 to {highest} but no chance level, "
+        "so read as a feature, not as a benchmark. Give a benchmark its chance level "
+        "(1/choices; 0 for free answers): "
+        f"benchmarks={dict.fromkeys(names[:5], 0.25)}, in a shell --benchmarks with a CSV file of "
+        f"benchmark and chance; or say that it is a feature: benchmarks={dict.fromkeys(names[:5])}"
+    )
+
+
+def _is_fraction(column: pd.Series) -> bool:
+    """Return whether a column holds numbers from 0 to 1 only, and not only 0 and 1 (yes or no)."""
+    values, text = column_numbers(column)
+    values = without_rounding(values[~np.isnan(values)])
+    inside = not text and bool(((values >= 0) & (values <= 1)).all())
+    return inside and not np.isin(values, (0.0, 1.0)).all()
 
 
 def _words(name: str) -> list[str]:
@@ -139,15 +164,12 @@ def date_notes(models: pd.DataFrame, settled: Collection[str]) -> Iterator[str]:
     for name in models.columns:
         cells = [] if name in settled else [c for c in models[name].unique() if not is_blank(c)]
         if cells and all(_is_date(cell) for cell in cells):
-            each = (
-                "and a formula reads each date as a category of its own"
-                if isinstance(cells[0], str)
-                else "and a formula reads them as plain numbers"
-            )
-            shown = cells[0] if isinstance(cells[0], str) else f"{cells[0]:.0f}"
+            text = isinstance(cells[0], str)
+            each = "each date as a category of its own" if text else "them as plain numbers"
             yield (
-                f"column '{name}': dates, such as {shown!r}, {each}. For a formula, write a number "
-                "instead, such as the year (2023.3)"
+                f"column '{name}': dates, such as '{cells[0] if text else int(cells[0])}', and a "
+                f"formula reads {each}. For a formula, write a number instead, such as the year "
+                "(2023.3)"
             )
 
 

@@ -1,9 +1,9 @@
-"""The door of the panel: a table goes in; a clean panel or a list of its problems comes out.
+"""Validation: a table becomes the content of a panel, or a list of everything wrong with it.
 
 Everything that could make a fit wrong or impossible to read is looked for here, once. Nothing is
-repaired in silence: a misspelt column, a score in percent or a model named twice is reported with
+repaired silently: a misspelt column, a score in percent or a model named twice is reported with
 its row, its model and its column, together with all the other problems of the table, so that a file
-is mended in one go.
+is fixed in one go.
 """
 
 from __future__ import annotations
@@ -17,17 +17,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.data.cells import (
+    Floats,
     Places,
-    as_flags,
+    by_name,
+    column_flags,
     column_numbers,
+    first_few,
     is_blank,
-    parse_flag,
+    name_notes,
+    name_text,
+    no_name,
+    number_names,
     show_cell,
     show_number,
     text_remedy,
 )
-from lvkit.data.failed_runs import failed_run_notes
-from lvkit.data.families import family_from_name, strays
 from lvkit.data.header import (
     MODEL_COLUMNS,
     BenchmarksLike,
@@ -38,17 +42,17 @@ from lvkit.data.header import (
     header_problems,
     without_unnamed,
 )
-from lvkit.data.model_names import size_in_name
-from lvkit.data.names import by_name, name_notes, name_text, no_name, number_names
-from lvkit.data.score_units import (
+from lvkit.data.model_names import family_from_name, size_in_name
+from lvkit.data.scores import (
     ScoreUnit,
     as_fractions,
     below_chance_notes,
+    failed_run_notes,
     percent_signs,
     score_units,
     unit_problem,
 )
-from lvkit.data.size_units import (
+from lvkit.data.sizes import (
     OWN_UNITS,
     ColumnUnit,
     contradictions,
@@ -62,12 +66,12 @@ from lvkit.data.size_units import (
 from lvkit.data.unknown_columns import unknown_column_notes
 from lvkit.errors import LvkitError, Problem, count
 
-_Floats = npt.NDArray[np.float64]
 _SHOWN = 10
+_SCORE = "a score from 0 to 1, or a blank if it was not measured"
 
 
 class Checked(NamedTuple):
-    """A table that was found good.
+    """The content of a valid table.
 
     Attributes
     ----------
@@ -181,7 +185,7 @@ def _can_be_read(frame: pd.DataFrame, family: FamilyLike) -> bool:
 
 
 class _Reader:
-    """Reads the cells of one table; problems pile up in `problems`."""
+    """Reads the cells of one table; problems pile up in `problems`, remarks in `notes`."""
 
     def __init__(
         self,
@@ -194,28 +198,24 @@ class _Reader:
         self.frame = frame
         self.places = places
         self.units = units
+        self.chance = chance
         self.unit_in_doubt = False
+        self.name_notes: list[str] = []
         self.notes: list[str] = []
         self.problems: list[Problem] = []
         self.bad_rows: dict[int, str] = {}
         self.bad_columns: set[str] = set()
-        self.name_notes: list[str] = []
         self.names = self._names("models", list(frame["model"]), "model")
         self._check_names()
-        own = family if isinstance(family, str) else ""
-        self.chance = chance
-        self.used = {"model", *MODEL_COLUMNS, *chance, own}
-        self.scores = self._scores(chance)
+        self.used = {"model", *MODEL_COLUMNS, *chance, family if isinstance(family, str) else ""}
+        self.scores = self._scores()
         self.models = self._models(family)
 
     def note_on_bad_rows(self) -> str:
         """Say which rows hold an unusable cell."""
-        rows = [
-            f"{self.places.row(i, self.names[i])}: {self.bad_rows[i]}"
-            for i in sorted(self.bad_rows)
-        ]
-        more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-        return f"left out {count(len(rows), 'unusable row')}: " + "; ".join(rows[:_SHOWN]) + more
+        rows = [f"{self._place(i)}: {self.bad_rows[i]}" for i in sorted(self.bad_rows)]
+        shown = first_few(rows, _SHOWN, "; ")
+        return f"left out {count(len(rows), 'unusable row')}: {shown}"
 
     def without_bad_rows(self, family: FamilyLike) -> _Reader:
         """Return a reader of the rows without an unusable cell."""
@@ -224,21 +224,41 @@ class _Reader:
         frame = self.frame.iloc[keep].reset_index(drop=True)
         return _Reader(frame, places, family, self.chance, self.units)
 
-    def _report(
-        self, column: str, bad: Sequence[tuple[int, str]], expected: str, remedy: str
-    ) -> None:
-        """Report bad cells of one column, the first ones by name and the rest by number."""
-        where = self.places.column(column)
-        for row, seen in bad:
-            self.bad_rows.setdefault(row, f"{seen} in {where}")
+    # -- problems --------------------------------------------------------------------------------
+
+    def _report(self, column: str, bad: Mapping[int, str], expected: str, remedy: str) -> None:
+        """Report what rows hold, in one column or, without one, as a whole; the first ones each."""
+        where = self.places.column(column) if column else ""
+        for row, seen in bad.items():
+            self.bad_rows.setdefault(row, f"{seen} in {where}" if where else seen)
             self.bad_columns.add(column)
-        for row, seen in bad[:_SHOWN]:
-            place = f"{self.places.row(row, self.names[row])}, {where}"
+        for row, seen in list(bad.items())[:_SHOWN]:
+            place = f"{self._place(row)}, {where}" if where else self._place(row)
             self.problems.append(Problem(seen, place, expected, remedy))
         if len(bad) > _SHOWN:
-            self.problems.append(Problem(f"{len(bad) - _SHOWN} more cells like these", where))
+            like = "cells" if where else "rows"
+            self.problems.append(Problem(f"{len(bad) - _SHOWN} more {like} like these", where))
 
-    def _names(self, kind: str, cells: list[Any], column: str = "") -> list[str]:
+    def _report_cells(
+        self, column: str, rows: Sequence[int], expected: str, remedy: str = ""
+    ) -> None:
+        """Report cells that are not what their column holds."""
+        cells = self.frame[column].iloc[list(rows)].tolist()
+        seen = {row: f"got {show_cell(cell)}" for row, cell in zip(rows, cells, strict=True)}
+        self._report(column, seen, expected, remedy or text_remedy(cells))
+
+    def _doubt_unit(self, column: str, problem: Problem) -> None:
+        """Report a column whose unit is wrong or open; leaving rows out does not decide it."""
+        self.unit_in_doubt = True
+        self.bad_columns.add(column)
+        self.problems.append(replace(problem, where=self.places.column(column)))
+
+    def _place(self, row: int) -> str:
+        return self.places.row(row, self.names[row])
+
+    # -- names -----------------------------------------------------------------------------------
+
+    def _names(self, kind: str, cells: list[Any], column: str | None) -> list[str]:
         """Return cells as names; what a reader may want to know of them goes to `name_notes`."""
         names = [name_text(cell) for cell in cells]
         self.name_notes += name_notes(kind, cells, names)
@@ -246,52 +266,69 @@ class _Reader:
             self.name_notes.append(note)
         return names
 
-    def _place(self, row: int) -> str:
-        return self.places.row(row, self.names[row])
-
     def _check_names(self) -> None:
         """Report models without a name and models named twice."""
         cells = list(self.frame["model"])
-        blank = [(i, no_name(cells[i], "name")) for i, name in enumerate(self.names) if not name]
+        blank = {row: no_name(cells[row]) for row, name in enumerate(self.names) if not name}
         self._report("model", blank, "the model's name", "Name the model or delete the row.")
         first: dict[str, int] = {}
-        copies = [
-            (i, self._copy(cells, first[name], i))
-            for i, name in enumerate(self.names)
-            if name and first.setdefault(name, i) != i
-        ]
+        copies = {}
+        for row, name in enumerate(self.names):
+            if name and (before := first.setdefault(name, row)) != row:
+                one, other = str(cells[before]).strip(), str(cells[row]).strip()
+                written = "" if one == other else f" (written {one!a} there, {other!a} here)"
+                copies[row] = f"named already in {self.places.row(before)}{written}"
         self._report("model", copies, "each model once", "Delete the copy or rename it.")
 
-    def _copy(self, cells: list[Any], first: int, copy: int) -> str:
-        """Return where a model was named before, and how, if it was written in another way."""
-        one, other = str(cells[first]).strip(), str(cells[copy]).strip()
-        written = "" if one == other else f" (written {one!a} there, {other!a} here)"
-        return f"named already in {self.places.row(first)}{written}"
+    def _families(self, family: FamilyLike) -> list[str]:
+        column = "family"
+        if family == "from_name":
+            cells: list[Any] = [family_from_name(name) for name in self.names]
+        elif family is None or isinstance(family, str):
+            column = family or column
+            cells = list(self.frame[column])
+        elif isinstance(family, Mapping):
+            families = by_name(family, "family")
+            cells = [families.get(name) for name in self.names]
+        else:
+            cells = [family(name) for name in self.names]
+        out = self._names("families", cells, column if isinstance(family, str | None) else None)
+        named = (row for row, name in enumerate(self.names) if name)
+        blank = {row: no_name(cells[row], "family") for row in named if not out[row]}
+        self._report(column, blank, "the model's family", "Give every model a family.")
+        return out
 
-    # -- numbers ---------------------------------------------------------------------------------
+    def _lineages(self, families: list[str]) -> list[str]:
+        """Return the lineages. A family has one, as hold-out tests hold lineages out."""
+        out = families
+        if "lineage" in self.frame:
+            lineages = self._names("lineages", list(self.frame["lineage"]), "lineage")
+            out = [own or family for own, family in zip(lineages, families, strict=True)]
+        first: dict[str, int] = {}
+        astray = {}
+        for row, name in enumerate(families):
+            before = first.setdefault(name, row)
+            if name and out[row] != out[before]:
+                astray[row] = (
+                    f"got lineage '{out[row]}' for family '{name}', which is of lineage "
+                    f"'{out[before]}' in {self._place(before)}"
+                )
+        remedy = "Give its models the same lineage (a blank is the family itself), or split it."
+        self._report("lineage", astray, "one lineage for all models of a family", remedy)
+        return out
 
-    def _numbers(self, column: str, expected: str) -> _Floats:
-        """Return a column as numbers, NaN where missing; report cells that are not numbers."""
-        values, text = column_numbers(self.frame[column])
-        self._report_text(column, text, expected)
-        return values
+    # -- scores ----------------------------------------------------------------------------------
 
-    def _report_text(self, column: str, text: Sequence[int], expected: str) -> None:
-        cells = [self.frame[column].iloc[row] for row in text]
-        seen = [(row, f"got {show_cell(cell)}") for row, cell in zip(text, cells, strict=True)]
-        self._report(column, seen, expected, text_remedy(cells))
-
-    def _scores(self, chance: Mapping[str, float]) -> dict[str, _Floats]:
+    def _scores(self) -> dict[str, Floats]:
         """Return the scores of each benchmark, NaN where not measured."""
-        expected = "a score from 0 to 1, or a blank if it was not measured"
         written = {}
-        for name in chance:
+        for name in self.chance:
             written[name], text = column_numbers(self.frame[name])
             if signs := percent_signs(self.frame[name], text):
                 self._doubt_unit(name, signs)
             else:
-                self._report_text(name, text, expected)
-        units = score_units(written, chance)
+                self._report_cells(name, text, _SCORE)
+        units = score_units(written, self.chance)
         percent = [self.places.columns.get(n, n) for n in units if units[n] == "percent"]
         out = {}
         for name, unit in units.items():
@@ -301,38 +338,23 @@ class _Reader:
             self._check_range(name, written[name], out[name], unit)
         return out
 
-    def _check_range(self, column: str, written: _Floats, scores: _Floats, unit: ScoreUnit) -> None:
+    def _check_range(self, column: str, written: Floats, scores: Floats, unit: ScoreUnit) -> None:
         """Report single scores that are impossible in the unit of their column."""
-        outside = (scores < 0) | (scores > (1 if unit == "fraction" else 100))
-        if unit == "neither":
-            outside = scores < 0
-        cells = [(int(i), f"got {show_number(written[i])}") for i in np.flatnonzero(outside)]
-        above = [(i, seen) for i, seen in cells if 1 < scores[i] <= 100]
-        wrong = [(i, seen) for i, seen in cells if not 1 < scores[i] <= 100]
+        most = {"fraction": 1.0, "neither": np.inf}.get(unit, 100.0)
+        outside = (scores < 0) | (scores > most)
+        percent = outside & (scores > 1) & (scores <= 100)
         fraction = "a score from 0 to 1, as the column holds fractions too"
-        self._report(column, above, fraction, "If it is in percent, divide it by 100.")
-        expected = "a score from 0 to 1, or a blank if it was not measured"
-        self._report(column, wrong, expected, "Correct the cell or leave it blank.")
-
-    def _doubt_unit(self, column: str, problem: Problem) -> None:
-        """Report a column whose unit is wrong or open; leaving rows out does not decide it."""
-        self.unit_in_doubt = True
-        self.bad_columns.add(column)
-        self.problems.append(replace(problem, where=self.places.column(column)))
+        remedy = "If it is in percent, divide it by 100."
+        self._report(column, _numbers(written, percent), fraction, remedy)
+        remedy = "Correct the cell or leave it blank."
+        self._report(column, _numbers(written, outside & ~percent), _SCORE, remedy)
 
     def check_empty(self) -> None:
         """Report rows and columns that hold no score at all."""
         missing = np.column_stack([np.isnan(values) for values in self.scores.values()])
-        empty = (int(i) for i in np.flatnonzero(missing.all(axis=1)))
-        rows = [i for i in empty if i not in self.bad_rows]
-        self.bad_rows.update(dict.fromkeys(rows, "no score"))
-        for i in rows[:_SHOWN]:
-            where = self.places.row(i, self.names[i])
-            self.problems.append(
-                Problem("the row has no score", where, "at least one", "Delete the row.")
-            )
-        if len(rows) > _SHOWN:
-            self.problems.append(Problem(f"{len(rows) - _SHOWN} more rows without a score"))
+        rows = [int(row) for row in np.flatnonzero(missing.all(axis=1)) if row not in self.bad_rows]
+        seen = dict.fromkeys(rows, "the row has no score")
+        self._report("", seen, "at least one", "Delete the row.")
         for name, values in self.scores.items():
             if np.isnan(values).all() and name not in self.bad_columns:
                 where = self.places.column(name)
@@ -349,95 +371,57 @@ class _Reader:
         columns["params_b"] = self._sizes("params_b", "its parameters")
         if "tokens_t" in self.frame:
             columns["tokens_t"] = self._sizes("tokens_t", "its training tokens")
-            if not self.problems and (
-                note := unusual_ratio(columns["params_b"], columns["tokens_t"])
-            ):
-                self.notes.append(note)
-        for name in self.frame.columns:
-            if name not in self.used:
-                columns[name] = self._feature(name)
-        return pd.DataFrame(columns)
+            ratio = unusual_ratio(columns["params_b"], columns["tokens_t"])
+            self.notes += [ratio] if ratio and not self.problems else []
+        others = [name for name in self.frame.columns if name not in self.used]
+        return pd.DataFrame(columns | {name: self._feature(name) for name in others})
 
-    def _families(self, family: FamilyLike) -> list[str]:
-        column = "family"
-        if family == "from_name":
-            cells: list[Any] = [family_from_name(name) for name in self.names]
-        elif family is None or isinstance(family, str):
-            column = family or column
-            cells = list(self.frame[column])
-        elif isinstance(family, Mapping):
-            families = by_name(family, "family")
-            cells = [families.get(name) for name in self.names]
-        else:
-            cells = [family(name) for name in self.names]
-        out = self._names("families", cells, column if isinstance(family, str | None) else "")
-        named = enumerate(zip(out, self.names, strict=True))
-        blank = [(i, no_name(cells[i], "family")) for i, (f, name) in named if name and not f]
-        self._report(column, blank, "the model's family", "Give every model a family.")
-        return out
-
-    def _lineages(self, families: list[str]) -> list[str]:
-        out = families
-        if "lineage" in self.frame:
-            lineages = self._names("lineages", list(self.frame["lineage"]), "lineage")
-            pairs = zip(lineages, families, strict=True)
-            out = [lineage or family for lineage, family in pairs]
-        astray = strays(families, out, self.names, self.places.row)
-        remedy = "Give its models the same lineage (a blank is the family itself), or split it."
-        self._report("lineage", astray, "one lineage for all models of a family", remedy)
-        return out
-
-    def _sizes(self, column: str, meaning: str) -> _Floats:
+    def _sizes(self, column: str, meaning: str) -> Floats:
         """Return sizes or tokens; only tokens may be missing."""
         unit = self.units.get(column, OWN_UNITS[column])
         expected = f"{meaning} in {unit.unit}: a positive, finite number"
         values, text, note = read_sizes(column, self.frame[column], unit)
-        self._report_text(column, text, expected)
-        if note:
-            self.notes.append(note)
+        self._report_cells(column, text, expected)
+        own, contradiction = values / unit.factor, ""
         stated = [size_in_name(name) for name in self.names] if column == "params_b" else []
-        seen = [
-            (i, f"got {show_number(values[i] / unit.factor)}") for i in too_large(column, values)
-        ]
+        large = too_large(column, values)
         if misread := misread_column(column, values, stated):
             self._doubt_unit(column, misread)
-        elif seen:
-            self._report(column, seen, expected, smaller_unit(column, np.nanmax(values)))
-        elif stated and (note := contradictions(values, stated, self._place)):
-            self.notes.append(note)
-        rows = np.flatnonzero((values <= 0) | np.isinf(values))
-        wrong = [(int(i), f"got {show_number(values[i] / unit.factor)}") for i in rows]
-        if column == "tokens_t":
-            self._report(column, wrong, expected, "Correct it, or leave it blank if unknown.")
-        else:
-            blank = [(i, "got no size") for i, c in enumerate(self.frame[column]) if is_blank(c)]
-            remedy = "Fill in the size or delete the row"
-            if self.places.lines is not None:
-                remedy += ", or read the file with drop_invalid=True"
-            self._report(column, wrong + blank, expected, remedy + ".")
+        elif large.any():
+            remedy = smaller_unit(column, np.nanmax(values))
+            self._report(column, _numbers(own, large), expected, remedy)
+        elif stated:
+            contradiction = contradictions(values, stated, self._place)
+        self.notes += [text for text in (note, contradiction) if text]
+        wrong = _numbers(own, (values <= 0) | np.isinf(values))
+        remedy = "Correct it, or leave it blank if unknown."
+        if column == "params_b":
+            cells = enumerate(self.frame[column])
+            wrong |= {row: "got no size" for row, cell in cells if is_blank(cell)}
+            file = self.places.lines is not None
+            option = ", or read the file with drop_invalid=True" if file else ""
+            remedy = f"Fill in the size or delete the row{option}."
+        self._report(column, wrong, expected, remedy)
         return values
 
     def _feature(self, column: str) -> pd.Series:
         """Return one of the user's own columns: numbers, flags or text."""
         cells = self.frame[column]
-        flags = pd.api.types.is_bool_dtype(cells) or column == "instruct"
-        if flags:
-            return self._flags(column)
+        if pd.api.types.is_bool_dtype(cells) or column == "instruct":
+            flags, text = column_flags(cells)
+            remedy = "Write true or false, or leave it blank."
+            self._report_cells(column, text, "true or false", remedy)
+            return flags
         if pd.api.types.is_numeric_dtype(cells):
-            values = self._numbers(column, "a number, or a blank")
-            wrong = [(i, f"got {show_number(v)}") for i, v in enumerate(values) if np.isinf(v)]
-            self._report(column, wrong, "a finite number", "Correct it or leave it blank.")
+            values, text = column_numbers(cells)
+            self._report_cells(column, text, "a number, or a blank")
+            infinite = _numbers(values, np.isinf(values))
+            self._report(column, infinite, "a finite number", "Correct it or leave it blank.")
             return pd.Series(values)
-        text = [None if is_blank(cell) else str(cell).strip() for cell in cells]
-        return pd.Series(text, dtype=None if any(text) else object)
+        words = [None if is_blank(cell) else str(cell).strip() for cell in cells]
+        return pd.Series(words, dtype=None if any(words) else object)
 
-    def _flags(self, column: str) -> pd.Series:
-        cells = list(self.frame[column])
-        flags = [None if is_blank(cell) else parse_flag(cell) for cell in cells]
-        text = [
-            (i, f"got {show_cell(cell)}")
-            for i, (cell, flag) in enumerate(zip(cells, flags, strict=True))
-            if flag is None and not is_blank(cell)
-        ]
-        self._report(column, text, "true or false", "Write true or false, or leave it blank.")
-        return as_flags(flags)
+
+def _numbers(values: Floats, where: npt.NDArray[np.bool_]) -> dict[int, str]:
+    """Return what messages say about some numbers, by row."""
+    return {int(row): f"got {show_number(values[row])}" for row in np.flatnonzero(where)}

@@ -14,8 +14,6 @@ from lvkit.terminal.options import in_options
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lvkit.data.panel import Panel
-    from lvkit.data.read import CheckReport
     from lvkit.planning import Need, Plan
     from lvkit.results import Fit
 
@@ -26,24 +24,6 @@ def table(frame: pd.DataFrame, *, digits: int = 2) -> str:
         float_format=lambda number: f"{number:.{digits}f}", na_rep="", index_names=False
     )
     return "\n".join("  " + line.rstrip() for line in shown.splitlines())
-
-
-def panel_text(panel: Panel) -> str:
-    """Return a panel's size in a line."""
-    return (
-        f"{count(panel.n_models, 'model')} in {count(panel.n_families, 'family')}, "
-        f"{count(panel.n_benchmarks, 'benchmark')}, {count(panel.n_scores, 'score')}"
-    )
-
-
-def check_text(report: CheckReport) -> str:
-    """Return what is in a file, and what is wrong with it, one line for each fault."""
-    if report.panel is not None:
-        notes = [f"  Note: {note}." for note in report.notes]
-        return "\n".join([f"{report.path}: {panel_text(report.panel)}", *notes])
-    heading = count(len(report.problems), "problem")
-    faults = [f"  {n}. {problem}" for n, problem in enumerate(report.problems, start=1)]
-    return "\n".join([f"{report.path}: {heading}", *faults])
 
 
 def fit_text(fit: Fit) -> str:

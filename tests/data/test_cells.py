@@ -9,18 +9,18 @@ import pytest
 
 from lvkit.data.cells import (
     Places,
-    as_flags,
-    close_name,
+    column_flags,
     column_numbers,
-    content_digest,
+    first_few,
     is_blank,
-    parse_flag,
     parse_number,
     show_cell,
     show_number,
     text_remedy,
     without_rounding,
 )
+from lvkit.data.header import close_name
+from lvkit.data.panel import content_digest
 
 # -- where cells stand ------------------------------------------------------------------------
 
@@ -69,17 +69,26 @@ def test_what_is_no_number_is_not_made_one(cell: Any) -> None:
     assert parse_number(cell) is None
 
 
-@pytest.mark.parametrize(
-    ("cell", "flag"),
-    [(True, True), (" FALSE ", False), (1, True), (0.0, False), ("yes", None), ("", None)],
-)
-def test_a_flag_is_true_false_or_neither(cell: Any, flag: bool | None) -> None:
-    assert parse_flag(cell) is flag
+def test_a_flag_is_true_false_or_neither() -> None:
+    cells = pd.Series([True, " FALSE ", 1, 0.0, "yes", "", None], dtype=object)
+    flags, other = column_flags(cells)
+    assert flags[:4].tolist() == [True, False, True, False]
+    assert flags[4:].isna().all()
+    assert other == [4]
 
 
 def test_flags_with_gaps_keep_the_gaps() -> None:
-    assert as_flags([True, False]).dtype == bool
-    assert as_flags([True, None]).isna().tolist() == [False, True]
+    assert column_flags(pd.Series([True, False]))[0].dtype == bool
+    assert column_flags(pd.Series([True, None]))[0].isna().tolist() == [False, True]
+
+
+def test_a_number_with_a_unit_is_read_where_units_are_known() -> None:
+    units = {"m": 1e-3, "b": 1.0}
+    assert parse_number(" 560 M ", units) == 0.56
+    assert parse_number("7 billion", units) == 7
+    assert parse_number("7b") is None
+    numbers, text = column_numbers(pd.Series(["560M", "2", "many"]), units)
+    assert (numbers[:2].tolist(), text) == ([0.56, 2.0], [2])
 
 
 # -- how messages speak of cells --------------------------------------------------------------
@@ -154,3 +163,9 @@ def test_rounding_errors_at_either_end_are_undone(most: float) -> None:
 )
 def test_a_number_is_not_shown_as_a_score_that_it_is_not(number: float, text: str) -> None:
     assert show_number(number) == text
+
+
+def test_the_first_of_a_list_are_shown_and_the_others_counted() -> None:
+    assert first_few("ab", 2) == "a, b"
+    assert first_few("abc", 2) == "a, b and 1 more"
+    assert first_few("abc", 2, "; ") == "a; b; and 1 more"

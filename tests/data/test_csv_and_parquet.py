@@ -93,7 +93,7 @@ def test_text_that_is_all_true_or_false_becomes_flags_with_gaps() -> None:
     assert typed("true", "").isna().tolist() == [False, True]
 
 
-@pytest.mark.parametrize("cells", [("1", "one"), ("", "NA"), (1, "2")])
+@pytest.mark.parametrize("cells", [("1", "one"), ("", "NA"), (1, "one")])
 def test_any_other_column_stays_as_it_is(cells: tuple[object, ...]) -> None:
     assert typed(*cells).tolist() == list(cells)
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 
-from lvkit.data.model_names import size_in_name, without_size
+from lvkit.data.model_names import family_from_name, size_in_name, without_size
 from lvkit.data.read import load_leaderboard
 
 NAN = math.nan
@@ -128,3 +129,49 @@ def test_any_number_of_digits_is_read() -> None:
     for name in ("9" * 5000 + "b", "9" * 5000 + "x7b", "1b" + "1" * 50, "٣b"):
         size_in_name(name)
         without_size(name)
+
+
+# -- families -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("yi-1.5-34b-chat", "yi-1.5-chat"),
+        ("qwen2-0.5b-instruct", "qwen2-instruct"),
+        ("bloom-1b1", "bloom"),
+        ("bloom", "bloom"),
+        ("rwkv-4-1b5-pile", "rwkv-4-pile"),
+        ("pythia-160m-deduped", "pythia-deduped"),
+        ("stablelm-2-1_6b-chat", "stablelm-2-chat"),
+        ("open_llama_3b_v2", "open_llama_v2"),
+        ("mixtral-8x22b-instruct-v0.1", "mixtral-8x-instruct-v0.1"),
+        ("Meta-Llama-3.1-70B", "meta-llama-3.1"),
+        ("phi-1_5", "phi-1_5"),
+        ("Phi-3-mini-4k-instruct", "phi-3-mini-4k-instruct"),
+    ],
+)
+def test_the_family_is_the_name_without_its_size(name: str, family: str) -> None:
+    assert family_from_name(name) == family
+
+
+def test_the_organisation_stays() -> None:
+    assert family_from_name("org/Name-7B") == "org/name"
+    assert family_from_name("org-3b/Name-7B") == "org-3b/name"
+
+
+def test_a_name_that_is_only_a_size_is_its_own_family() -> None:
+    assert family_from_name(" 7B ") == "7b"
+    assert family_from_name("org/7B") == "org/7b"
+
+
+def test_the_rule_agrees_with_the_embedded_table_as_documented() -> None:
+    said = load_leaderboard().models["family"]
+    ruled = pd.Series([family_from_name(name) for name in said.index], index=said.index)
+    assert (said == ruled).sum() == 186
+    companions = [
+        set(said.index[said == said[name]]) == set(said.index[ruled == ruled[name]])
+        for name in said.index
+    ]
+    assert sum(companions) == 192
+    assert "186 of the 197" in (family_from_name.__doc__ or "")

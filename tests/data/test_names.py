@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvkit.data.names import by_name, name_notes, name_text, no_name, number_names, plain_name
+from lvkit.data.cells import (
+    by_name,
+    name_notes,
+    name_text,
+    no_name,
+    number_names,
+    plain_name,
+)
 from lvkit.data.panel import Panel
 from lvkit.data.read import check_file, read_panel
 from lvkit.data.side_files import read_families

@@ -388,7 +388,7 @@ def test_many_problems_of_one_column_are_summed_up() -> None:
     assert len(error.problems) == 11
     assert error.problems[-1].seen == "30 more cells like these"
     error = refusal(frame.assign(mmlu=[0.5] * 10 + [None] * 30, arc=None))
-    assert "20 more rows without a score" in str(error)
+    assert "20 more rows like these" in str(error)
 
 
 # -- immutability and identity -------------------------------------------------------------------

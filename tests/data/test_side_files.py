@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from lvkit.data.header import asked_benchmarks, asked_features, benchmark_table
 from lvkit.data.side_files import family_rule, read_benchmarks, read_families
 from lvkit.errors import LvkitError
 
@@ -35,9 +36,9 @@ def test_all_faults_of_a_file_of_families_are_told_with_their_lines(tmp_path: Pa
         read_families(path)
     told = [str(problem) for problem in refused.value.problems]
     assert len(told) == 3
-    assert "line 3: a blank cell" in told[0]
-    assert "line 4: 'a-1b' is given the families 'a' and 'c'" in told[1]
-    assert "line 5: a blank cell" in told[2]
+    assert "row 3: a blank cell" in told[0]
+    assert "row 4: 'a-1b' is given the families 'a' and 'c'" in told[1]
+    assert "row 5: a blank cell" in told[2]
 
 
 def test_a_missing_column_is_named_with_the_one_most_like_it(tmp_path: Path) -> None:
@@ -51,7 +52,7 @@ def test_a_missing_column_is_named_with_the_one_most_like_it(tmp_path: Path) -> 
     [
         ("", "the file is empty"),
         ("model,family\n", "a header and no rows"),
-        (b"model,family\n\xff\xfe,a\n", "not text in UTF-8"),
+        (b"model,family\n\xff\xfe,a\n", "line 2: byte 0xff is not UTF-8"),
         ("model,family\n" + "x" * 200_000 + ",a\n", "line 2: not a CSV file: field larger"),
     ],
 )
@@ -63,28 +64,31 @@ def test_a_file_that_is_no_table_is_refused(
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(LvkitError, match="No such file"):
+    with pytest.raises(LvkitError, match="there is no such file"):
         read_families(tmp_path / "nowhere.csv")
-    with pytest.raises(LvkitError, match="cannot read the file"):
+    with pytest.raises(LvkitError, match="that is a folder"):
         read_families(tmp_path)
 
 
-def test_benchmarks_are_read_with_numbers_as_numbers(tmp_path: Path) -> None:
+def test_numbers_of_benchmarks_are_read_and_blanks_say_nothing(tmp_path: Path) -> None:
     path = written(tmp_path, "benchmark,chance,n_items,label\nours,0.5,,Ours\nmore,0.25,10,\n")
     table = read_benchmarks(path)
     assert list(table["benchmark"]) == ["ours", "more"]
-    assert list(table["chance"]) == [0.5, 0.25]
-    assert table["n_items"].isna().tolist() == [True, False]
+    assert asked_benchmarks(table) == {
+        "ours": {"chance": "0.5", "label": "Ours"},
+        "more": {"chance": "0.25", "n_items": "10"},
+    }
+    assert benchmark_table(asked_benchmarks(table)).loc["more", "n_items"] == 10
 
 
-def test_a_column_that_is_a_feature_has_none_as_its_chance_level(tmp_path: Path) -> None:
+def test_a_column_without_a_chance_level_is_a_feature(tmp_path: Path) -> None:
     table = read_benchmarks(written(tmp_path, "benchmark,chance\nours,0.5\ndose,none\n"))
-    assert table["chance"].tolist() == [0.5, None]
+    assert asked_features(table) == ("dose",)
 
 
 def test_a_chance_level_that_is_no_number_is_told_with_its_place(tmp_path: Path) -> None:
     path = written(tmp_path, "benchmark,chance\nours,0.5\nmore,half\n")
-    with pytest.raises(LvkitError, match="line 3, column 'chance': got 'half'"):
+    with pytest.raises(LvkitError, match="row 3, column 'chance': got 'half'"):
         read_benchmarks(path)
 
 
@@ -92,21 +96,21 @@ def test_a_chance_level_that_is_no_number_is_told_with_its_place(tmp_path: Path)
 def test_a_text_that_no_file_can_be_called_is_a_rule_or_refused(name: str) -> None:
     assert family_rule(name) == name
     for read in (read_families, read_benchmarks):
-        with pytest.raises(LvkitError, match="cannot read the file"):
+        with pytest.raises(LvkitError, match="cannot be read"):
             read(name)
 
 
 @pytest.mark.parametrize(
     ("content", "where", "seen", "advice"),
     [
-        ("benchmark,chance\nour,0.5\nchess,0,25\n", "line 3", "3 cells", "write 0.25"),
-        ("benchmark,chance,n_items\nchess,0.25,1,319\n", "line 2", "4 cells", "write 1319"),
-        ("benchmark,chance,n_items\nchess,0.25\n", "line 2", "2 cells", "each blank cell"),
-        ("benchmark;chance\nchess;0,25\n", "line 1", "semicolons", "points in the numbers"),
-        ("benchmark|chance\nchess|0.25\n", "line 1", "separated by |", "as CSV"),
-        ("benchmark chance\nchess 0.25\n", "line 1", "separated by spaces", "as CSV"),
-        ('benchmark,chance\nchess,"0,25"\n', "line 2", "got '0,25'", "with a point"),
-        ("benchmark,chance,chance\nchess,0.25,0\n", "line 1", "appears 2 times", ""),
+        ("benchmark,chance\nour,0.5\nchess,0,25\n", "row 3", "3 cells", "write 0.25"),
+        ("benchmark,chance,n_items\nchess,0.25,1,319\n", "row 2", "4 cells", "write 1319"),
+        ("benchmark,chance,n_items\nchess,0.25\n", "row 2", "2 cells", "each blank cell"),
+        ("benchmark;chance\nchess;0,25\n", "header", "semicolons", "points in the numbers"),
+        ("benchmark|chance\nchess|0.25\n", "header", "separated by |", "as CSV"),
+        ("benchmark chance\nchess 0.25\n", "header", "separated by spaces", "as CSV"),
+        ('benchmark,chance\nchess,"0,25"\n', "row 2", "got '0,25'", "with a point"),
+        ("benchmark,chance,chance\nchess,0.25,0\n", "header", "appears 2 times", ""),
     ],
 )
 def test_a_slip_in_a_number_is_refused_with_its_line(
@@ -122,7 +126,7 @@ def test_a_slip_in_a_number_is_refused_with_its_line(
 
 
 def test_a_family_with_a_comma_in_its_name_needs_quotes(tmp_path: Path) -> None:
-    with pytest.raises(LvkitError, match="line 2: 3 cells; expected 2.*quotes"):
+    with pytest.raises(LvkitError, match="row 2: 3 cells; expected 2.*quotes"):
         read_families(written(tmp_path, "model,family\na-1b,a, the first\n"))
     path = written(tmp_path, 'model,family,\na-1b,"a, the first",\n')
     assert read_families(path) == {"a-1b": "a, the first"}

@@ -138,3 +138,64 @@ def test_check_reports_dates(date: Any) -> None:
     assert any("column 'released': dates, such as '2024-01-31'" in note for note in report.notes)
     quiet = check_file("mine.csv", content=text, benchmarks={"released": None})
     assert not any("dates" in note for note in quiet.notes)
+
+
+# -- numbers from 0 to 1 ------------------------------------------------------------------------
+
+
+def doubted(*cells: Any) -> bool:
+    return any("numbers from 0 to 1 but" in note for note in notes("own", list(cells)))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (0.2, 0.4, 0.9),
+        (0.2, None, 1.0),
+        (0, 0.5, 1),
+        (1, "0.5", None),
+        ("0.25", "NA", " 0.5 "),
+        (1.0000000000000002, 0.5, -1e-17),
+    ],
+)
+def test_numbers_from_0_to_1_look_like_a_benchmark(cells: tuple[Any, ...]) -> None:
+    assert doubted(*cells)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (True, False, True),
+        (0, 1, 1),
+        (0.0, 1.0, None),
+        (1.0, 1.0, 1.0),
+        (2023.0, 2024.0, 0.5),
+        (-0.1, 0.5, 0.6),
+        (0.5, "x", 0.7),
+        (None, None, None),
+        ("a", "b", "c"),
+    ],
+    ids=str,
+)
+def test_flags_text_and_other_numbers_do_not(cells: tuple[Any, ...]) -> None:
+    assert not doubted(*cells)
+
+
+def test_what_is_settled_is_not_doubted() -> None:
+    frame = pd.DataFrame({"own": [0.2, 0.4], "other": [0.2, 0.4]})
+    (note,) = unknown_column_notes(frame, {"own"})
+    assert note.startswith("column 'other': ")
+
+
+def test_several_columns_are_told_in_one_note() -> None:
+    (note,) = unknown_column_notes(pd.DataFrame({"a": [0.2, 0.4], "b": [0.2, 0.4]}), ())
+    assert note.startswith("columns 'a', 'b': numbers from 0 to 1")
+    assert "benchmarks={'a': 0.25, 'b': 0.25}" in note
+    assert "benchmarks={'a': None, 'b': None}" in note
+
+
+def test_many_columns_are_counted() -> None:
+    frame = pd.DataFrame({f"c{i}": [0.2, 0.4] for i in range(9)})
+    (note,) = unknown_column_notes(frame, ())
+    assert "'c4' and 4 more" in note
+    assert "c5" not in note

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.terminal.printed import fit_text, panel_text, table
+from lvkit.terminal.printed import fit_text, table
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_what_is_missing_is_left_blank_and_no_line_ends_in_blanks() -> None:
 
 
 def test_a_panel_is_told_in_one_line(leaderboard: lv.Panel) -> None:
-    assert panel_text(leaderboard) == "197 models in 71 families, 12 benchmarks, 1,680 scores"
+    assert str(leaderboard) == "197 models in 71 families, 12 benchmarks, 1,680 scores"
 
 
 def test_a_fit_is_told_with_its_loadings_slopes_and_correlation(fit: lv.Fit) -> None:

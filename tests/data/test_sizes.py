@@ -9,11 +9,11 @@ import pytest
 
 from lvkit.data.cells import Places
 from lvkit.data.model_names import size_in_name
-from lvkit.data.size_units import (
+from lvkit.data.sizes import (
     OWN_UNITS,
     header_units,
     misread_column,
-    number_with_unit,
+    raw_count,
     read_sizes,
     smaller_unit,
     too_large,
@@ -206,8 +206,9 @@ def test_a_second_column_of_sizes_is_noted_and_stays_a_feature() -> None:
     ],
 )
 def test_cells_with_a_unit(column: str, cell: Any, number: float | None) -> None:
-    got = number_with_unit(column, cell)
-    assert got is None if number is None else got == pytest.approx(number)
+    (value,), text, _ = read_sizes(column, pd.Series([cell]), OWN_UNITS[column])
+    assert text == ([0] if number is None else [])
+    assert value == pytest.approx(math.nan if number is None else number, nan_ok=True)
 
 
 def test_sizes_with_units_are_read_with_one_note() -> None:
@@ -222,9 +223,9 @@ def test_sizes_with_units_are_read_with_one_note() -> None:
 
 
 def test_numbers_beside_cells_with_a_unit_keep_the_unit_of_the_column() -> None:
-    column = read_sizes("params_b", pd.Series([7.0, "560M", None]), OWN_UNITS["params_b"])
-    np.testing.assert_allclose(column.values, [7.0, 0.56, np.nan])
-    assert column.text == []
+    values, text, _ = read_sizes("params_b", pd.Series([7.0, "560M", None]), OWN_UNITS["params_b"])
+    np.testing.assert_allclose(values, [7.0, 0.56, np.nan])
+    assert text == []
 
 
 def test_a_table_of_one_model_is_not_compared_with_its_name() -> None:
@@ -234,7 +235,8 @@ def test_a_table_of_one_model_is_not_compared_with_its_name() -> None:
 
 
 def test_what_is_too_large_is_finite() -> None:
-    assert too_large("tokens_t", np.array([36.0, 1500.0, math.inf, math.nan])) == [1]
+    large = too_large("tokens_t", np.array([36.0, 1500.0, math.inf, math.nan]))
+    assert large.tolist() == [False, True, False, False]
     assert "1e12" in smaller_unit("tokens_t", 2e13)
 
 
@@ -245,3 +247,29 @@ def test_tokens_per_parameter_nobody_has_trained_with_are_noted() -> None:
     assert "less than" in unusual_ratio(np.array([124.0, 774.0]), np.array([0.01, 0.01]))
     assert unusual_ratio(np.array([0.6]), np.array([36.0])) == ""  # the most there is
     assert unusual_ratio(np.array([1.0]), np.array([math.nan])) == ""
+
+
+@pytest.mark.parametrize(
+    ("column", "number", "told"),
+    [
+        ("params_b", 7e9, "params_b is in billions, so divide by 1e9"),
+        ("params_b", 1.1e5, "billions"),
+        ("tokens_t", 1.5e13, "tokens_t is in trillions, so divide by 1e12"),
+    ],
+)
+def test_a_raw_count_is_told_with_its_unit(column: str, number: float, told: str) -> None:
+    assert told in raw_count(column, number)
+
+
+@pytest.mark.parametrize(
+    ("column", "number"),
+    [
+        ("params_b", 1e5),
+        ("params_b", float("nan")),
+        ("params_b", float("inf")),
+        ("tokens_t", 36.0),
+        ("year", 2e9),
+    ],
+)
+def test_other_numbers_are_no_raw_counts(column: str, number: float) -> None:
+    assert raw_count(column, number) == ""

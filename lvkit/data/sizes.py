@@ -1,4 +1,4 @@
-"""Units of sizes and training tokens, decided for whole columns.
+"""Sizes and training tokens: their units, decided for whole columns.
 
 ``params_b`` counts billions and ``tokens_t`` trillions. Other units arrive in three ways: the
 header states one (``params_m``), cells state one (``560M``), or nothing does and only the numbers
@@ -12,33 +12,52 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.data.cells import column_numbers, show_cell, show_number
-from lvkit.data.doubts import raw_count
+from lvkit.data.cells import UNIT, Floats, column_numbers, first_few, show_cell, show_number
 from lvkit.data.model_names import NamedSize
 from lvkit.errors import Problem
 
-_Floats = npt.NDArray[np.float64]
-_SHOWN = 5
-_LARGEST = {"params_b": 5e3, "tokens_t": 100.0}
-"""Nobody has trained a model of five trillion parameters, or on a hundred trillion tokens."""
-_BASE = {"params_b": (1e9, "billions"), "tokens_t": (1e12, "trillions")}
+
+class _Quantity(NamedTuple):
+    """What one of lvkit's columns counts.
+
+    Attributes
+    ----------
+    unit : str
+        Its unit, in the plural.
+    exponent : int
+        The unit is ten to this power.
+    largest : float
+        Nobody has trained a model of five trillion parameters, or on a hundred trillion tokens.
+    raw : float
+        Larger numbers are raw counts for sure.
+    """
+
+    unit: str
+    exponent: int
+    largest: float
+    raw: float
+
+    @property
+    def base(self) -> float:
+        """How many parameters or tokens the unit is."""
+        return 10.0**self.exponent
+
+
+_QUANTITIES = {
+    "params_b": _Quantity("billions", 9, 5e3, 1e5),
+    "tokens_t": _Quantity("trillions", 12, 100.0, 1e4),
+}
 _WORDS = {1e3: "thousands", 1e6: "millions", 1e9: "billions", 1e12: "trillions"}
 _LETTERS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-_UNIT = r"(k|m|b|t|mn|mio|bn|bil|tn|thousands?|millions?|billions?|trillions?)"
-_CELL = re.compile(
-    rf"([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*{_UNIT}\.?\s*(?:params?|parameters|tokens)?", re.I
-)
 _COUNT = r"(?:(?:n|num|number of|total|model|train|training|pretraining)[ _-]?)*"
 _HEADERS = {
-    column: re.compile(
-        rf"#?\s*{_COUNT}(?:{names})(?:[ _-]*[(\[]|[ _-]+)(?:in )?{_UNIT}[)\]]?", re.I
-    )
+    column: re.compile(rf"#?\s*{_COUNT}(?:{names})(?:[ _-]*[(\[]|[ _-]+)(?:in )?{UNIT}[)\]]?", re.I)
     for column, names in (
         ("params_b", "params?|parameters?|size"),
         ("tokens_t", "tokens?|data size"),
@@ -66,25 +85,7 @@ class ColumnUnit(NamedTuple):
     unit: str
 
 
-class SizeColumn(NamedTuple):
-    """A column of sizes or tokens, read.
-
-    Attributes
-    ----------
-    values : ndarray
-        Its numbers in lvkit's unit, NaN where there is none.
-    text : list of int
-        The rows that hold no number.
-    note : str
-        How cells with a unit are read; empty where there is none.
-    """
-
-    values: _Floats
-    text: list[int]
-    note: str
-
-
-OWN_UNITS = {column: ColumnUnit(column, 1.0, unit) for column, (_, unit) in _BASE.items()}
+OWN_UNITS = {column: ColumnUnit(column, 1.0, own.unit) for column, own in _QUANTITIES.items()}
 """The units of lvkit's own columns."""
 
 
@@ -118,13 +119,12 @@ def header_units(
     for canonical, pattern in _HEADERS.items():
         matches = [m for c in columns if c not in settled and (m := pattern.fullmatch(c))]
         others = [m for m in matches if m[0] != canonical]
-        base, unit = _BASE[canonical]
         if len(others) == 1 and len(matches) == 1:
             (match,) = others
-            count = _count(match[1])
-            out[canonical] = ColumnUnit(match[0], count / base, _WORDS[count])
+            own, count = _QUANTITIES[canonical], _LETTERS[match[1][0].lower()]
+            out[canonical] = ColumnUnit(match[0], count / own.base, _WORDS[count])
             notes.append(
-                f"column '{match[0]}' is in {_WORDS[count]}: read as {canonical}, in {unit}"
+                f"column '{match[0]}' is in {_WORDS[count]}: read as {canonical}, in {own.unit}"
             )
         elif others:
             shown = ", ".join(f"'{m[0]}'" for m in others)
@@ -132,7 +132,7 @@ def header_units(
     return out, tuple(notes)
 
 
-def read_sizes(column: str, cells: pd.Series, unit: ColumnUnit) -> SizeColumn:
+def read_sizes(column: str, cells: pd.Series, unit: ColumnUnit) -> tuple[Floats, list[int], str]:
     """Return a column of sizes or tokens as numbers in the unit of lvkit's column.
 
     Parameters
@@ -143,43 +143,36 @@ def read_sizes(column: str, cells: pd.Series, unit: ColumnUnit) -> SizeColumn:
     unit : ColumnUnit
         What its header says.
 
+    Returns
+    -------
+    values : ndarray
+        NaN where there is no number.
+    text : list of int
+        The rows that hold something else.
+    note : str
+        How cells with a unit of their own are read; empty where there is none.
+
     Examples
     --------
-    >>> read_sizes("params_b", pd.Series(["560M", "7 billion"]), OWN_UNITS["params_b"]).values
+    >>> read_sizes("params_b", pd.Series(["560M", "7 billion"]), OWN_UNITS["params_b"])[0]
     array([0.56, 7.  ])
     """
     values, text = column_numbers(cells)
     values *= unit.factor
-    sized = {row: number_with_unit(column, cells.iloc[row]) for row in text}
-    with_unit = [row for row, number in sized.items() if number is not None]
-    values[with_unit] = [number for number in sized.values() if number is not None]
-    note = ""
-    if with_unit:
-        first = with_unit[0]
-        note = (
-            f"column '{unit.own}': sizes with a unit are read in "
-            f"{_BASE[column][1]} ({show_cell(cells.iloc[first])} as {show_number(values[first])})"
-        )
-    return SizeColumn(values, [row for row in text if sized[row] is None], note)
+    own = _QUANTITIES[column]
+    units = {letter: count / own.base for letter, count in _LETTERS.items()}
+    sized, others = column_numbers(cells.iloc[text].astype(object), units)
+    values[text] = sized
+    rest = {text[at] for at in others}
+    first = next((row for row in text if row not in rest), None)
+    note = first is not None and (
+        f"column '{unit.own}': sizes with a unit are read in {own.unit} "
+        f"({show_cell(cells.iloc[first])} as {show_number(values[first])})"
+    )
+    return values, sorted(rest), note or ""
 
 
-def number_with_unit(column: str, cell: Any) -> float | None:
-    """Return a size written with its unit in the unit of a column, None for anything else.
-
-    Examples
-    --------
-    >>> number_with_unit("params_b", "560M"), number_with_unit("tokens_t", "1.5 trillion tokens")
-    (0.56, 1.5)
-    """
-    match = _CELL.fullmatch(cell.strip()) if isinstance(cell, str) else None
-    return None if match is None else float(match[1]) * (_count(match[2]) / _BASE[column][0])
-
-
-def _count(unit: str) -> float:
-    return _LETTERS[unit[0].lower()]
-
-
-def misread_column(column: str, values: _Floats, stated: Sequence[NamedSize]) -> Problem | None:
+def misread_column(column: str, values: Floats, stated: Sequence[NamedSize]) -> Problem | None:
     """Return the problem of a whole column that is in another unit than it should be.
 
     Parameters
@@ -201,14 +194,13 @@ def misread_column(column: str, values: _Floats, stated: Sequence[NamedSize]) ->
         factor = _factor_by_magnitude(column, known)
     if factor is None:
         return None
-    base, unit = _BASE[column]
-    count = base / factor
-    looks = f"{_WORDS[count]}" if count > 1 else "raw counts"
+    own = _QUANTITIES[column]
+    looks = _WORDS.get(own.base / factor, "raw counts")
     advice = f"divide it by {factor:,.0f}" if factor > 1 else f"multiply it by {1 / factor:,.0f}"
     return Problem(
         f"got numbers from {_readable(known.min())} to {_readable(known.max())}: {column} is "
-        f"in {unit}, and these look like {looks}",
-        expected=f"{unit}, at most about {_LARGEST[column]:,.0f}",
+        f"in {own.unit}, and these look like {looks}",
+        expected=f"{own.unit}, at most about {own.largest:,.0f}",
         remedy=f"If so, {advice}, the whole column.",
     )
 
@@ -217,9 +209,25 @@ def _readable(value: float) -> str:
     return show_number(value) if value < 1e3 else f"{value:,.0f}"
 
 
-def too_large(column: str, values: _Floats) -> list[int]:
-    """Return the rows with a finite number that is too large for the column's unit."""
-    return [int(row) for row in np.flatnonzero((values > _LARGEST[column]) & (values < math.inf))]
+def too_large(column: str, values: Floats) -> npt.NDArray[np.bool_]:
+    """Return which finite numbers are too large for the column's unit."""
+    return (values > _QUANTITIES[column].largest) & (values < math.inf)
+
+
+def raw_count(column: str, number: float) -> str:
+    """Return what to do about a size that is a raw count, or an empty text where it is none.
+
+    Examples
+    --------
+    >>> raw_count("params_b", 7e9)
+    'It looks like a raw count: params_b is in billions, so divide by 1e9.'
+    >>> raw_count("params_b", 405.0)
+    ''
+    """
+    own = _QUANTITIES.get(column)
+    if own is None or not own.raw < number < math.inf:
+        return ""
+    return f"It looks like a raw count: {column} is in {own.unit}, so divide by 1e{own.exponent}."
 
 
 def smaller_unit(column: str, value: float) -> str:
@@ -230,15 +238,16 @@ def smaller_unit(column: str, value: float) -> str:
     >>> smaller_unit("tokens_t", 1500.0)
     'If it is in billions, divide it by 1,000: tokens_t is in trillions.'
     """
-    if raw := raw_count(column, value):
-        return raw
-    base, unit = _BASE[column]
-    return f"If it is in {_WORDS[base / 1e3]}, divide it by 1,000: {column} is in {unit}."
+    own = _QUANTITIES[column]
+    smaller = _WORDS[own.base / 1e3]
+    return raw_count(column, value) or (
+        f"If it is in {smaller}, divide it by 1,000: {column} is in {own.unit}."
+    )
 
 
-def _factor_by_magnitude(column: str, known: _Floats) -> float | None:
+def _factor_by_magnitude(column: str, known: Floats) -> float | None:
     """Return by how much numbers are too large for their unit, None if they are not."""
-    most = _LARGEST[column]
+    most = _QUANTITIES[column].largest
     large = known > most
     rest = known[~large]
     if not large.any() or (large.sum() * 2 <= len(known) and np.median(rest) <= most / 10):
@@ -248,14 +257,14 @@ def _factor_by_magnitude(column: str, known: _Floats) -> float | None:
     return next((factor for factor in factors if middle <= most * factor), factors[-1])
 
 
-def _factor_to_names(values: _Floats, stated: Sequence[NamedSize]) -> float | None:
+def _factor_to_names(values: Floats, stated: Sequence[NamedSize]) -> float | None:
     """Return the unit by which most sizes are off from those in the names; 1 is no such unit."""
     off = _common_factor(values, stated)
     units = (1e3, 1e6, 1e9, 1e-3)
     return next((u for u in units if off and 1 / _ALIKE < off / u < _ALIKE), None)
 
 
-def _common_factor(values: _Floats, stated: Sequence[NamedSize]) -> float:
+def _common_factor(values: Floats, stated: Sequence[NamedSize]) -> float:
     """Return the factor by which most sizes are off from the names; 0 where there is none."""
     total = np.array([size.total for size in stated])
     low, high = (np.array([getattr(size, end) for size in stated]) for end in ("low", "high"))
@@ -269,9 +278,7 @@ def _common_factor(values: _Floats, stated: Sequence[NamedSize]) -> float:
     return middle if alike.sum() * 3 >= 2 * len(ratio) else 0.0
 
 
-def contradictions(
-    values: _Floats, stated: Sequence[NamedSize], place: Callable[[int], str]
-) -> str:
+def contradictions(values: Floats, stated: Sequence[NamedSize], place: Callable[[int], str]) -> str:
     """Return a note on the sizes that contradict the models' names, or an empty text.
 
     Parameters
@@ -302,16 +309,15 @@ def contradictions(
     if factor := _common_factor(values, stated):
         return (
             f"most sizes in params_b are about {factor:.2g} times those in the models' names, such "
-            f"as {shown(wrong[0])}; check the unit of the column"
+            f"as {shown(int(wrong[0]))}; check the unit of the column"
         )
-    more = f"; and {wrong.size - _SHOWN} more" if wrong.size > _SHOWN else ""
-    rows = "; ".join(shown(row) for row in wrong[:_SHOWN])
+    rows = first_few([shown(int(row)) for row in wrong], separator="; ")
     if wrong.size == 1:
         return f"1 size in params_b contradicts the model's name: {rows}; check it"
-    return f"{wrong.size} sizes in params_b contradict the models' names: {rows}{more}; check them"
+    return f"{wrong.size} sizes in params_b contradict the models' names: {rows}; check them"
 
 
-def unusual_ratio(sizes: _Floats, tokens: _Floats) -> str:
+def unusual_ratio(sizes: Floats, tokens: Floats) -> str:
     """Return a note where most models have a number of tokens per parameter nobody has trained.
 
     Examples
