@@ -10,7 +10,6 @@ from .batch import run_report as run_report
 from .batch import run_reports as run_reports
 from .cache import FitCache as FitCache
 from .calibration import Calibration as Calibration
-from .comparison import compare as compare
 from .data import CheckReport as CheckReport
 from .data import Panel as Panel
 from .data import check_file as check_file
@@ -39,6 +38,7 @@ from .posterior import FamilyPosterior as FamilyPosterior
 from .predict import Prediction as Prediction
 from .results import Fit as Fit
 from .select import Selection as Selection
+from .select import compare as compare
 from .select import select_skills as select_skills
 from .settings import PAPER_ANCHORS as PAPER_ANCHORS
 from .simulation import simulate as simulate

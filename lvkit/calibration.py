@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.beta import response
+from lvkit.beta import beta_above, beta_below, censored, normal_scores, response
 from lvkit.checks import check_whole, check_workers
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning, count
@@ -47,7 +47,6 @@ from lvkit.inference import curvature_of
 from lvkit.predictive import Predictive, latent_posteriors, predictive
 from lvkit.progress import ProgressChoice, progress_bar
 from lvkit.request import Request, read_request
-from lvkit.tails import beta_above, beta_below, censored, normal_scores
 from lvkit.workers import run
 
 Array = npt.NDArray[np.float64]

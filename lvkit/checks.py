@@ -7,7 +7,8 @@ Each function returns the value in the type the code works with, or raises an
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeGuard
 
 import numpy as np
 
@@ -31,6 +32,41 @@ def check_whole(value: object, name: str, least: int = 1) -> int:
             f"got {show_value(value)}", where=name, expected=f"a whole number from {least}"
         )
     return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a value is a finite number, which neither True nor False is.
+
+    Examples
+    --------
+    >>> is_number(3), is_number(float("nan")), is_number(True), is_number("3")
+    (True, False, False, False)
+    """
+    number = isinstance(value, int | float | np.integer | np.floating)
+    return number and not isinstance(value, bool) and bool(-np.inf < value < np.inf)  # type: ignore[operator]
+
+
+def check_choice(value: object, choices: Iterable[str], name: str) -> str:
+    """Return one of several texts.
+
+    Examples
+    --------
+    >>> check_choice("aic", ("aic", "bic"), "criterion")
+    'aic'
+    >>> check_choice("aci", ("aic", "bic"), "criterion")
+    Traceback (most recent call last):
+    lvkit.errors.LvkitError: criterion: got 'aci'; expected 'aic' or 'bic'. Did you mean 'aic'?
+    """
+    names = list(choices)
+    if isinstance(value, str) and value in names:
+        return value
+    *first, last = map(repr, names)
+    raise LvkitError(
+        f"got {show_value(value)}",
+        where=name,
+        expected=f"{', '.join(first)} or {last}",
+        remedy=nearest(str(value), names).strip(),
+    )
 
 
 def check_level(level: object, name: str = "level") -> float:

@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.categories import as_categories, check_learned, is_text
 from lvkit.data.cells import is_blank, parse_number
 from lvkit.data.sizes import raw_count
-from lvkit.design_matrix import State, design_matrix
+from lvkit.design_matrix import State, as_categories, check_learned, design_matrix, is_text
 from lvkit.errors import LvkitError, Problem, count, nearest
 from lvkit.formula import (
     ParsedFormula,

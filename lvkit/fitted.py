@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lvkit.beta import response
 from lvkit.data.panel import Panel
 from lvkit.freeparams import FreeParameters
 from lvkit.parameters import Parameters
@@ -28,6 +29,9 @@ from lvkit.structure import Frame
 Array = npt.NDArray[np.float64]
 
 T = TypeVar("T")
+
+_POINTS = 15
+"""Gauss-Hermite points for the mean of the curve."""
 
 _MOST = 8
 """Values of each kind that are kept; draws for planning take about 2 MB each."""
@@ -254,3 +258,62 @@ class Fitted:
             free_floors=[int(j) for j in np.flatnonzero(estimated)],
             slope_sd=self.params.slope_sd is not None,
         )
+
+    # -- families and models --------------------------------------------------------------------
+
+    @property
+    def family_effects(self) -> pd.DataFrame:
+        """Posterior means of the families' latent variables, families x skills."""
+        return pd.DataFrame(
+            self.latent_means @ self.frame.factor[0].T,
+            pd.Index(self.families, name="family"),
+            pd.Index(self.skills, name="skill"),
+        )
+
+    @property
+    def skill_scores(self) -> pd.DataFrame:
+        """Posterior means of the fitted models' skills, models x skills."""
+        family, features = self._of_models()
+        latent = np.einsum("ikq,iq->ik", self._latent_weights(), self.latent_means[family])
+        return pd.DataFrame(
+            latent + features @ self.frame.slopes.T,
+            pd.Index(self.prepared.models, name="model"),
+            pd.Index(self.skills, name="skill"),
+        )
+
+    @property
+    def fitted_scores(self) -> pd.DataFrame:
+        """Expected scores of the fitted models, models x benchmarks.
+
+        The curve from skills to scores bends, so that an expected score is not the curve at the
+        mean of the skills: the response is averaged over a normal approximation of the family's
+        posterior.
+        """
+        family, _ = self._of_models()
+        loadings = self.frame.loadings
+        centre = self.skill_scores.to_numpy() @ loadings.T + self.frame.intercepts
+        weights = np.einsum("jk,ikq->ijq", loadings, self._latent_weights())
+        spread = np.einsum("ijq,iqh,ijh->ij", weights, self.latent_covariances[family], weights)
+        points, mass = np.polynomial.hermite_e.hermegauss(_POINTS)
+        eta = centre[:, :, None] + np.sqrt(spread)[:, :, None] * points
+        mean = response(eta, self.frame.floors[:, None]) @ (mass / mass.sum())
+        return pd.DataFrame(
+            mean,
+            pd.Index(self.prepared.models, name="model"),
+            pd.Index(self.benchmarks, name="benchmark"),
+        )
+
+    def _latent_weights(self) -> Array:
+        """How the whitened latent vector enters each fitted model's skills, shape (I, K, q)."""
+        table = self.prepared.table
+        design = np.zeros((self.n_models, table.design.shape[1]))
+        design[table.model] = table.design
+        return np.asarray(np.einsum("ir,rkq->ikq", design, self.frame.factor))
+
+    def _of_models(self) -> tuple[npt.NDArray[np.intp], Array]:
+        """Family and centred features of each fitted model, shapes (I,) and (I, p)."""
+        table = self.prepared.table
+        family = np.zeros(self.n_models, dtype=np.intp)
+        features = np.zeros((self.n_models, table.features.shape[1]))
+        family[table.model], features[table.model] = table.family, table.features
+        return family, features

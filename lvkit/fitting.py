@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from lvkit.anchors import anchor_reliability, suggest_anchors
-from lvkit.checks import check_whole, check_workers
+from lvkit.checks import check_choice, check_whole, check_workers
 from lvkit.data.panel import Panel
-from lvkit.errors import LvkitError, LvkitWarning, count, nearest
+from lvkit.errors import LvkitError, LvkitWarning, count
 from lvkit.estimation import (
     Ascent,
     Estimator,
@@ -107,17 +107,6 @@ def _check_skills(prepared: Prepared, n_skills: int | None) -> int:
     return n_skills
 
 
-def _method(name: str) -> Estimator:
-    if not isinstance(name, str) or name not in METHODS:
-        raise LvkitError(
-            f"got {name!r}",
-            where="method",
-            expected="one of " + ", ".join(METHODS),
-            remedy=nearest(str(name), METHODS).strip(),
-        )
-    return METHODS[name]
-
-
 def objective_for(model: Settings, prepared: Prepared, n_skills: int | None) -> Objective:
     """Return the hill of a model with K skills on prepared data."""
     n_skills = _check_skills(prepared, n_skills)
@@ -196,7 +185,7 @@ def fit_model(
     progress: ProgressChoice = False,
 ) -> Fitted:
     """Fit one model; see :meth:`lvkit.LatentSkillModel.fit`."""
-    estimator = _method(method)
+    estimator = METHODS[check_choice(method, METHODS, "method")]
     seed, starts = check_whole(seed, "seed", 0), check_whole(starts, "starts")
     n_jobs = check_workers(n_jobs)
     prepared = prepared_for(model, panel)

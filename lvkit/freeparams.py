@@ -1,14 +1,19 @@
-"""The free parameters as one labelled vector.
+"""The free parameters as one labelled vector, and those at the boundary of their range.
 
 Tables of estimates, covariance matrices and simulation studies all speak of the same parameters in
 the same order: loadings (an anchor's only on its own skill), intercepts, precisions, estimated
 floors, slopes, correlations, and the standard deviations of slopes that differ between families.
 What is fixed by the anchors or by the settings is not among them.
+
+An estimate may lie at the boundary of its range: a floor of zero, a correlation of one, a standard
+deviation of zero. The likelihood then has no maximum inside the range, and its curvature says
+nothing about the error. In the chart of the search such a parameter hardly moves, so that an error
+computed there would be tiny where it is in fact unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,7 +29,7 @@ _POSITIVE = ("anchor", "precision", "slope_sd")
 """Kinds of parameters that are positive."""
 
 _LEAST = 1e-12
-"""No distance from the edge of a range is taken to be smaller than this."""
+"""No distance from the boundary of a range is taken to be smaller than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,3 +246,87 @@ class FreeParameters:
         """Which parameters are positive, correlations, and floors."""
         kinds = self.kinds
         return np.isin(kinds, _POSITIVE), kinds == "correlation", kinds == "floor"
+
+
+_AT_BOUND = 0.01
+"""A floor within this share of its range from an end of the range is at that end."""
+
+_UNBOUNDED_ERROR = 2.0
+"""A bounded parameter with a larger standard error than this, on the scale where it can take any
+value, is within half a standard error of its bound: a correlation of one, a spread of zero."""
+
+_STEP = 1e-5
+"""Step inward, as a share of how far the parameter might be from its boundary."""
+
+
+def at_boundary(free: FreeParameters, params: Parameters, ceiling: Array, error: Array) -> Mask:
+    """Return which free parameters are at the boundary of their range.
+
+    Parameters
+    ----------
+    free : FreeParameters
+        Names and order, P of them.
+    params : Parameters
+        The estimate.
+    ceiling : ndarray, shape (J,)
+        Highest floor allowed for each benchmark.
+    error : ndarray, shape (P,)
+        Standard errors from the curvature; NaN where it gives none.
+
+    Returns
+    -------
+    ndarray of bool, shape (P,)
+    """
+    values = free.values(params)
+    share = params.floors[free.free_floors] / ceiling[free.free_floors]
+    out = free.bounded & (error * free.stretch(values, ceiling) > _UNBOUNDED_ERROR)
+    out[free.kinds == "floor"] |= (share < _AT_BOUND) | (share > 1.0 - _AT_BOUND)
+    return np.asarray(out)
+
+
+def boundary_variance(
+    free: FreeParameters,
+    params: Parameters,
+    ceiling: Array,
+    error: Array,
+    function: Callable[[Parameters], Array],
+) -> Array:
+    """Return how much a function varies with the parameters at the boundary of their range.
+
+    Parameters
+    ----------
+    free, params, ceiling, error
+        As in :func:`at_boundary`.
+    function : callable
+        From :class:`~lvkit.Parameters` to an array of shape (r,).
+
+    Returns
+    -------
+    ndarray, shape (r,)
+        Its variance if each of them were, independently, as far from the boundary as it can be:
+        half its range for a floor, one for a correlation, its size or its error for what is
+        positive.
+        Infinite where the function cannot be computed beside the estimate.
+    """
+    here = free.values(params)
+    base = function(params)
+    out = np.zeros_like(base)
+    for at in np.flatnonzero(at_boundary(free, params, ceiling, error)):
+        inside = here.copy()
+        inside[at] += _STEP * _inward(free, here, ceiling, error)[at]
+        try:
+            slope = (function(free.placed(params, inside)) - base) / _STEP
+        except np.linalg.LinAlgError:  # no correlation matrix any more
+            slope = np.full_like(base, np.inf)
+        out += np.square(np.where(np.isnan(slope), np.inf, slope))
+    return out
+
+
+def _inward(free: FreeParameters, values: Array, ceiling: Array, error: Array) -> Array:
+    """Return how far each bounded parameter might be from its boundary, signed into the range."""
+    out = np.fmax(np.abs(values), error)
+    floors, within = free.kinds == "floor", free.kinds == "correlation"
+    half = 0.5 * ceiling[free.free_floors]
+    out[floors] = np.where(values[floors] < half, half, -half)
+    out[within] = -np.sign(values[within])
+    return np.asarray(out)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lvkit.calibration import calibrate, records
-from lvkit.checks import check_level, check_whole, check_workers
+from lvkit.checks import check_choice, check_level, check_whole, check_workers
 from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.fitting import fit_model, prepared_for
@@ -100,8 +100,7 @@ class Backtest:
             then over benchmarks; ``scores``: how many; and for each level ``coverage``, ``width``
             and ``interval_score`` (width plus 2 / (1 - level) times the miss), over all scores.
         """
-        if by not in (None, "family", "benchmark"):
-            raise LvkitError(f"got {by!r}", where="by", expected="None, 'family' or 'benchmark'")
+        by = None if by is None else check_choice(by, ("family", "benchmark"), "by")
         table = self.table[self.table["complete"]] if complete else self.table
         if table.empty:
             raise LvkitError(
@@ -189,13 +188,9 @@ def backtest(
     seed, n_jobs = check_whole(seed, "seed", 0), check_workers(n_jobs)
     given = level if isinstance(level, Sequence) else [level]
     levels = tuple(dict.fromkeys(check_level(value) for value in given))
-    kind = intervals if intervals is not None else "model"
-    if kind not in INTERVALS or not levels:
-        raise LvkitError(
-            f"got {intervals!r}" if levels else "got no level",
-            where="intervals" if levels else "level",
-            expected="one of " + ", ".join(INTERVALS) if levels else "at least one level",
-        )
+    if not levels:
+        raise LvkitError("got no level", where="level", expected="at least one level")
+    kind = "model" if intervals is None else check_choice(intervals, INTERVALS, "intervals")
     tasks = folds(panel, prepared_for(model, panel).models, keep)
     if not tasks:
         raise LvkitError(

@@ -24,13 +24,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.checks import check_level
-from lvkit.edges import at_edge, lean
+from lvkit.checks import check_choice, check_level
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.estimation import Objective
 from lvkit.fitted import Fitted
 from lvkit.fitting import objective_at
-from lvkit.freeparams import FreeParameters
+from lvkit.freeparams import FreeParameters, at_boundary, boundary_variance
 from lvkit.identifiability import Unidentified, concerned, flat_directions, unidentified
 from lvkit.nodes import fine_nodes
 from lvkit.parameters import Parameters, anchor
@@ -202,26 +201,30 @@ class Curvature:
     def undetermined(self) -> Mask:
         """Which free parameters the data do not determine, shape (n_params,).
 
-        A parameter at the edge of its range counts: a floor at an end of its own, where the
+        A parameter at the boundary of its range counts: a floor at an end of its own, where the
         likelihood has no maximum inside, a correlation of one, a spread of zero. So does all that
         :attr:`lvkit.Fit.unidentified` is about, such as what is measured in the unit of a skill on
         which families do not differ.
         """
-        edge = at_edge(self.free, self.fit.params, self.chart.floors.ceiling, self._free_errors)
+        boundary = at_boundary(
+            self.free, self.fit.params, self.chart.floors.ceiling, self._free_errors
+        )
         meaningless = concerned(self.fit, unidentified(self.fit))
-        return np.asarray(self.touched(self.free_jacobian) | edge | meaningless)
+        return np.asarray(self.touched(self.free_jacobian) | boundary | meaningless)
 
     @cached_property
     def _free_errors(self) -> Array:
         return _errors(self, self.free_jacobian, "information")
 
-    def leaning(self, function: Callable[[Parameters], Array], error: Array) -> Mask:
-        """Return which values of a function vary with parameters at the edge of their range.
+    def varies_with_boundary(self, function: Callable[[Parameters], Array], error: Array) -> Mask:
+        """Return which values of a function vary with parameters at the boundary of their range.
 
         Beside what the other parameters' errors make of them, shape (r,).
         """
         ceiling = self.chart.floors.ceiling
-        variance = lean(self.free, self.fit.params, ceiling, self._free_errors, function)
+        variance = boundary_variance(
+            self.free, self.fit.params, ceiling, self._free_errors, function
+        )
         most = _TOUCHED / (1.0 - _TOUCHED) * error**2  # variance is a larger share of both
         return np.asarray((variance > most) & (variance > _CONSTANT))
 
@@ -357,8 +360,7 @@ def _listed(names: list[str], most: int = 6) -> str:
 
 def check_kind(kind: object, fit: Fitted) -> str:
     """Return the kind of covariance; warn where the sandwich is singular."""
-    if kind not in COVARIANCES:
-        raise LvkitError(f"got {kind!r}", where="kind", expected="'information' or 'sandwich'")
+    kind = check_choice(kind, COVARIANCES, "kind")
     if kind == "sandwich" and fit.n_families <= fit.n_params:
         warnings.warn(
             f"the sandwich of {fit.n_families} families for {fit.n_params} parameters has rank "
@@ -367,7 +369,7 @@ def check_kind(kind: object, fit: Fitted) -> str:
             LvkitWarning,
             stacklevel=4,
         )
-    return str(kind)
+    return kind
 
 
 def summary(fit: Fitted, level: float | None, kind: str) -> pd.DataFrame:
@@ -424,7 +426,7 @@ def delta(
     estimate = values(fit.params)
     curvature = curvature_of(fit)
     error = _errors(curvature, curvature.jacobian(values), kind)
-    error[curvature.leaning(values, error)] = np.nan
+    error[curvature.varies_with_boundary(values, error)] = np.nan
     half = ndtri(0.5 + level / 2.0) * error
     columns = {
         "estimate": estimate,

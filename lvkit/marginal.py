@@ -23,7 +23,7 @@ from lvkit.louis import LatentMoments, complete_hessians
 from lvkit.modes import Posterior, posterior_modes
 from lvkit.nodes import Nodes
 from lvkit.scoretable import Block, Coefficients, ScoreTable
-from lvkit.threads import in_threads, thread_count
+from lvkit.workers import in_threads, thread_count
 
 Array = npt.NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 A fit gives each family's latent vector alpha a posterior mean. How sure that is, and whether one
 family's recipe is better than another's, the whole posterior tells: the prior ``N(0, Sigma)`` times
 the Beta densities of the family's scores, at the fitted parameters. Markov chains draw from it,
-all families at once, and :mod:`lvkit.diagnostics` says whether the draws can be trusted.
+all families at once, and :mod:`lvkit.metropolis` says whether the draws can be trusted.
 
 The parameters are taken as known: the draws show what is uncertain about a family, not about the
 loadings and slopes.
@@ -22,10 +22,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.checks import check_level, check_whole
-from lvkit.diagnostics import ess_bulk, ess_tail, r_hat
 from lvkit.errors import LvkitError, LvkitWarning, count, nearest
 from lvkit.fitted import Fitted
-from lvkit.metropolis import draw_latent
+from lvkit.metropolis import draw_latent, ess_bulk, ess_tail, r_hat
 from lvkit.structure import read_only
 
 if TYPE_CHECKING:

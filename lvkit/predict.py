@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.calibration import Calibration, own_residuals
-from lvkit.checks import check_level, check_whole, checked_names
+from lvkit.checks import check_choice, check_level, check_whole, checked_names
 from lvkit.data.cells import without_rounding
 from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.errors import LvkitError, LvkitWarning, count
@@ -134,12 +134,7 @@ def check_intervals(intervals: str | None, calibration: Calibration | None) -> s
     """Return the kind of intervals; calibrated ones by default once there is a calibration."""
     if intervals is None:
         return "model" if calibration is None else "calibrated"
-    if intervals not in INTERVALS:
-        raise LvkitError(
-            f"got {intervals!r}",
-            where="intervals",
-            expected="one of " + ", ".join(f"'{name}'" for name in INTERVALS),
-        )
+    intervals = check_choice(intervals, INTERVALS, "intervals")
     if intervals == "calibrated" and calibration is None:
         raise LvkitError(
             "the fit has no calibration",

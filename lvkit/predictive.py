@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from lvkit.beta import response
+from lvkit.beta import beta_above, beta_below, censored, normal_scores, response
 from lvkit.fitted import Fitted
 from lvkit.inference import Curvature
 from lvkit.marginal import integrate
@@ -25,7 +25,6 @@ from lvkit.nodes import make_nodes, search_nodes
 from lvkit.request import Request
 from lvkit.scoretable import Coefficients, ScoreTable
 from lvkit.structure import Frame
-from lvkit.tails import beta_above, beta_below, censored, normal_scores
 
 Array = npt.NDArray[np.float64]
 

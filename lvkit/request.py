@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lvkit.checks import check_choice
 from lvkit.data.cells import is_blank, name_text, no_name, parse_number, without_rounding
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, nearest
@@ -120,10 +121,7 @@ def read_request(fit: Fitted, models: pd.DataFrame | Panel, new_family: str) -> 
     LvkitError
         For whatever is missing, misspelt or out of range, with its row and column.
     """
-    if new_family not in ("error", "population"):
-        raise LvkitError(
-            f"got {new_family!r}", where="new_family", expected="'error' or 'population'"
-        )
+    check_choice(new_family, ("error", "population"), "new_family")
     table = _as_table(fit, models)
     scores = _known_scores(fit, table)
     described = table.drop(columns=[c for c in table.columns if c in fit.benchmarks])

@@ -21,7 +21,6 @@ from lvkit.calibration import Calibration, calibrate
 from lvkit.checks import check_level, check_names, check_whole
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, count
-from lvkit.expected import family_effects, fitted_scores, skill_scores
 from lvkit.extrapolation import warn_if_far
 from lvkit.fitted import Fitted
 from lvkit.identifiability import Unidentified, unidentified
@@ -343,26 +342,6 @@ class Fit(Fitted):
         return predict_skills(
             self, models, level=level, new_family=new_family, draws=draws, seed=seed
         )
-
-    # -- families and models --------------------------------------------------------------------
-
-    @property
-    def family_effects(self) -> pd.DataFrame:
-        """Posterior means of the families' latent variables, families x skills."""
-        return family_effects(self)
-
-    @property
-    def skill_scores(self) -> pd.DataFrame:
-        """Posterior means of the fitted models' skills, models x skills."""
-        return skill_scores(self)
-
-    @property
-    def fitted_scores(self) -> pd.DataFrame:
-        """Expected scores of the fitted models, models x benchmarks.
-
-        The response is averaged over a normal approximation of the family's posterior.
-        """
-        return fitted_scores(self)
 
     # -- anchors --------------------------------------------------------------------------------
 

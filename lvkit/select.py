@@ -1,25 +1,27 @@
-"""How many skills? The same model with one skill, two skills, and so on, and what each gains.
+"""How many skills? Fits side by side, and a search over the number of skills.
+
+Likelihoods are comparable only between fits of the same scores, clipped alike; :func:`compare`
+checks that and gives information criteria and Akaike weights.
 
 More skills always raise the likelihood; Akaike's criterion asks whether they raise it by more than
 their number of parameters. The search is a chain: each number of skills starts from the principal
-components, and from the fit with one skill fewer, grown along what that fit leaves unexplained, so
-that the likelihood cannot fall along the chain.
+components, and from the fit with one skill fewer, extended along what that fit leaves unexplained,
+so that the likelihood cannot fall along the chain.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from lvkit.checks import check_whole, check_workers
-from lvkit.comparison import criteria
+from lvkit.checks import check_choice, check_whole, check_workers
 from lvkit.data.panel import Panel
-from lvkit.errors import LvkitError, LvkitWarning
+from lvkit.errors import LvkitError, LvkitWarning, count
 from lvkit.estimation import MarginalNewton, Report
 from lvkit.estimation.objective import Step
 from lvkit.estimation.starts import grown, principal, shaken
@@ -76,8 +78,7 @@ class Selection:
         LvkitError
             For another criterion than ``"aic"`` or ``"bic"``.
         """
-        if criterion not in ("aic", "bic"):
-            raise LvkitError(f"got {criterion!r}", where="criterion", expected="'aic' or 'bic'")
+        check_choice(criterion, ("aic", "bic"), "criterion")
         return self.fits[self.table.index[int(np.argmin(self.table[criterion]))]]
 
     def _repr_html_(self) -> str:
@@ -340,3 +341,85 @@ def bic_by_families(selection: Selection) -> pd.Series[float]:
     sizes = pd.Series({skills: fit.n_families for skills, fit in selection.fits.items()})
     values = -2.0 * table["loglik"] + np.log(sizes.loc[table.index]) * table["n_params"]
     return pd.Series(values, name="bic_by_families", dtype=float)
+
+
+def compare(fits: Iterable[Fit]) -> pd.DataFrame:
+    """Compare fits of the same scores by their information criteria.
+
+    Parameters
+    ----------
+    fits : iterable of Fit
+        Fits of different models to the same scores with the same clip.
+
+    Returns
+    -------
+    DataFrame
+        Index ``fit`` (0, 1, ...); columns ``skills``, ``features``, ``family_slopes``, ``floor``,
+        ``loglik``, ``n_params``, ``aic``, ``bic``, ``delta_aic`` and ``weight`` (Akaike weights).
+
+    Raises
+    ------
+    LvkitError
+        If the fits rest on different scores or clips: their likelihoods cannot be compared.
+    """
+    fits = fits if isinstance(fits, Fit) else list(fits)
+    if isinstance(fits, Fit) or not all(isinstance(fit, Fit) for fit in fits):
+        raise LvkitError("got something else", where="compare", expected="a list of fits")
+    if not fits:
+        raise LvkitError("got no fit", where="compare", expected="at least one")
+    first = _data_of(fits[0])
+    for number, fit in enumerate(fits):
+        if fit.model.clip != fits[0].model.clip:
+            raise LvkitError(
+                f"clip {fit.model.clip:g}",
+                where=f"fit {number}",
+                expected=f"the clip of fit 0, {fits[0].model.clip:g}",
+                remedy="Fit again with one clip: the likelihood depends on it.",
+            )
+        if _data_of(fit) != first:
+            raise LvkitError(
+                f"{count(fit.n_scores, 'score')} of {count(fit.n_models, 'model')}",
+                where=f"fit {number}",
+                expected=f"the scores of fit 0: {fits[0].n_scores} of {fits[0].n_models} models",
+                remedy="Fit the models to the same panel; features decide which models take part.",
+            )
+    table = pd.DataFrame(
+        {
+            "skills": [len(fit.skills) for fit in fits],
+            "features": [fit.model.features for fit in fits],
+            "family_slopes": [fit.model.family_slopes or "" for fit in fits],
+            "floor": [fit.model.floor for fit in fits],
+        },
+        index=pd.RangeIndex(len(fits), name="fit"),
+    )
+    return table.join(criteria(fits, table.index))
+
+
+def criteria(fits: Sequence[Fit], index: pd.Index) -> pd.DataFrame:
+    """Return log-likelihoods, criteria and Akaike weights of fits of the same scores."""
+    aic = np.array([fit.aic for fit in fits])
+    delta = aic - aic.min()
+    weight = np.exp(-0.5 * delta)
+    return pd.DataFrame(
+        {
+            "loglik": [fit.loglik for fit in fits],
+            "n_params": [fit.n_params for fit in fits],
+            "aic": aic,
+            "bic": [fit.bic for fit in fits],
+            "delta_aic": delta,
+            "weight": weight / weight.sum(),
+        },
+        index=index,
+    )
+
+
+def _data_of(fit: Fit) -> tuple[object, ...]:
+    """Return what two fits must share to be compared: models, benchmarks and scores."""
+    table = fit.prepared.table
+    return (
+        fit.prepared.models,
+        fit.benchmarks,
+        table.seen.log_odds.tobytes(),
+        table.model.tobytes(),
+        table.benchmark.tobytes(),
+    )

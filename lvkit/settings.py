@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from lvkit.checks import check_names, check_whole
-from lvkit.errors import LvkitError, count, nearest
+from lvkit.checks import check_choice, check_names, check_whole, is_number
+from lvkit.errors import LvkitError, count
 from lvkit.formula import DEFAULT_FEATURES
 
 ANCHORS_EXAMPLE = 'from skill to benchmark, such as {"maths": "gsm8k", "instruction": "ifeval"}'
@@ -50,14 +50,8 @@ class Settings:
                     expected="one anchor for each skill",
                     remedy="Leave n_skills out, or give as many anchors.",
                 )
-        if self.floor not in _FLOORS:
-            raise LvkitError(
-                f"got {self.floor!r}",
-                where="floor",
-                expected="one of " + ", ".join(f"'{name}'" for name in _FLOORS),
-                remedy=nearest(str(self.floor), _FLOORS).strip(),
-            )
-        if not (isinstance(self.clip, int | float) and 0.0 < self.clip <= 0.1):
+        check_choice(self.floor, _FLOORS, "floor")
+        if not (is_number(self.clip) and 0.0 < self.clip <= 0.1):
             raise LvkitError(
                 f"got {self.clip!r}",
                 where="clip",

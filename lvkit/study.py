@@ -26,8 +26,7 @@ from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.formula import DEFAULT_FEATURES
 from lvkit.parameters import Parameters
 from lvkit.progress import ProgressChoice, progress_bar
-from lvkit.studyfile import Record, StudyFile, Task
-from lvkit.studyplan import Plan, make_plan
+from lvkit.studyplan import Plan, Record, StudyFile, Task, make_plan
 from lvkit.workers import run
 
 _SAVE_EVERY = 5

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import digamma, gammaln, polygamma
 
-from lvkit.beta import evidence, log_density, log_gamma_series, response, score_terms
+from lvkit.beta import (
+    beta_above,
+    beta_below,
+    censored,
+    evidence,
+    log_density,
+    log_gamma_series,
+    normal_scores,
+    response,
+    score_terms,
+)
 
 ARGUMENTS = np.geomspace(1e-8, 1e6, 4_001)
 
@@ -182,3 +192,46 @@ def test_the_information_is_the_mean_curvature_over_scores(floor: float) -> None
 def test_far_predictors_give_finite_terms() -> None:
     found = terms([0.0025, 0.9975], [-1e5, -299.0, 299.0, 1e5], 4.0, 0.0, order=2, floors=True)
     assert all(np.isfinite(value).all() for value in vars(found).values())
+
+
+# -- tails ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("y", [0.0025, 0.2, 0.7, 0.9975])
+def test_tails_agree_with_scipys_beta_distribution(y: float) -> None:
+    mean, precision = np.array([0.1, 0.5, 0.9]), 40.0
+    expected = stats.beta(mean * precision, (1.0 - mean) * precision)
+    np.testing.assert_allclose(beta_below(y, mean, precision), expected.cdf(y), rtol=1e-10)
+    np.testing.assert_allclose(beta_above(y, mean, precision), expected.sf(y), rtol=1e-10)
+
+
+def test_small_tails_keep_their_digits() -> None:
+    below, above = beta_below(0.1, 0.5, 200.0), beta_above(0.9, 0.5, 200.0)
+    assert 0.0 < below < 1e-20
+    assert float(above) == pytest.approx(float(below), rel=1e-8)  # the distribution is symmetric
+
+
+def test_only_scores_at_the_ends_are_censored() -> None:
+    y, below = np.array([0.01, 0.5, 0.99]), np.array([0.2, 0.5, 0.9])
+    low, high = censored(y, below, 1.0 - below, 0.01)
+    np.testing.assert_allclose(low, [0.1, 0.5, 0.95])
+    np.testing.assert_allclose(low + high, 1.0)
+
+
+def test_normal_scores_undo_the_normal_distribution_far_into_both_tails() -> None:
+    z = np.array([-20.0, -3.0, -0.5, 0.0, 0.5, 3.0, 20.0])
+    np.testing.assert_allclose(normal_scores(stats.norm.cdf(z), stats.norm.sf(z)), z, atol=1e-9)
+
+
+def test_a_score_that_cannot_be_has_a_finite_normal_score() -> None:
+    found = normal_scores([0.0, 1.0], [1.0, 0.0])
+    assert np.isfinite(found).all()
+    assert found[0] == -found[1] < -30.0
+
+
+def test_normal_scores_of_draws_are_standard_normal() -> None:
+    rng = np.random.default_rng(3)
+    mean, precision = rng.uniform(0.05, 0.95, 4_000), rng.uniform(5.0, 200.0, 4_000)
+    y = rng.beta(mean * precision, (1.0 - mean) * precision)
+    z = normal_scores(beta_below(y, mean, precision), beta_above(y, mean, precision))
+    assert stats.kstest(z, "norm").pvalue > 0.01

@@ -12,7 +12,7 @@ import pytest
 import lvkit as lv
 from lvkit import fitting
 from lvkit.estimation import MarginalNewton, Objective
-from lvkit.threads import in_threads
+from lvkit.workers import in_threads
 
 TWO = "log_params + log_tokens"
 

@@ -17,8 +17,7 @@ import pandas as pd
 from lvkit.data.cells import is_blank, parse_number
 from lvkit.data.panel import benchmark_labels
 from lvkit.errors import LvkitError
-from lvkit.planning.cost import Cost
-from lvkit.planning.limits import Limits
+from lvkit.planning.constraints import Cost, Limits
 from lvkit.planning.outlook import AVERAGE
 
 from .features import fitted_column, log_slider

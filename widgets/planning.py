@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from lvkit.checks import check_level
-from lvkit.planning.cost import Cost
+from lvkit.planning.constraints import Cost
 from lvkit.planning.outlook import check_family
 from lvkit.planning.plan import Plan, plan_compute
 from lvkit.planning.surface import learn_surface

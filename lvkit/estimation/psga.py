@@ -34,8 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvkit.checks import check_whole
-from lvkit.estimation.anchored import AnchoredChart
-from lvkit.estimation.information import Information, damped_solution, missing
+from lvkit.estimation.anchored import AnchoredChart, Information, damped_solution, missing
 from lvkit.estimation.mml import MarginalNewton
 from lvkit.estimation.objective import Ascent, Objective, Report, Step
 from lvkit.estimation.sampler import Chains, batches

@@ -5,19 +5,18 @@ How to spend compute (:func:`plan_compute`), how much of it a score takes
 to evaluate next (:func:`plan_evaluations`), and how far the slope of tokens holds within families
 (:func:`within_between`).
 
-A plan runs from the user's words to the answer in small steps, one module each: what a model costs
-(``cost``), where the plan may go (``limits``), what it aims at (``target``), how features depend on
-size and tokens (``surface``), what the family could do (``outlook``), the best point
-(``optimum``), how far it is from the data (``region``), and what all of it says (``words``). The
-``aim`` holds together what was asked for. The gain of an evaluation has its formula in ``gain``.
+A plan runs from the arguments to the answer in small steps, one module each: what a model costs
+and where the plan may go (``constraints``), its target (``target``), how features depend on size
+and tokens, and where the data are (``surface``), what the family could do (``outlook``), all of it
+together with the best point (``aim``), and the answer in sentences (``words``). The gain of an
+evaluation has its formula in ``gain``.
 """
 
 from __future__ import annotations
 
 from lvkit.planning.comparison import CHINCHILLA, PlanComparison, compare_plans
-from lvkit.planning.cost import Cost
+from lvkit.planning.constraints import Cost, Limits
 from lvkit.planning.evaluations import EvaluationPlan, plan_evaluations
-from lvkit.planning.limits import Limits
 from lvkit.planning.need import Need, required_compute
 from lvkit.planning.outlook import AVERAGE
 from lvkit.planning.plan import Plan, plan_compute

@@ -14,8 +14,7 @@ import pandas as pd
 
 from lvkit.errors import LvkitError, count
 from lvkit.planning.aim import quantiles_of_draws
-from lvkit.planning.cost import Cost, log_ratio
-from lvkit.planning.limits import Limits
+from lvkit.planning.constraints import Cost, Limits, log_ratio
 from lvkit.planning.plan import Plan, containing, plan_compute
 from lvkit.planning.words import amount, as_html, association, bound, flops
 from lvkit.results import Fit

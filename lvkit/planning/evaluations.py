@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.checks import check_whole
+from lvkit.checks import check_whole, is_number
 from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.errors import LvkitError, count, nearest
 from lvkit.planning.gain import Candidates, Quantity
@@ -250,8 +250,7 @@ def _given_prices(fit: Fit, left: list[str], costs: Mapping[str, float]) -> Arra
         )
     for name in left:
         value = costs[name]
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not number or not 0.0 < value < np.inf:
+        if not (is_number(value) and value > 0.0):
             raise LvkitError(
                 f"got {value!r}", where=f"costs, '{name}'", expected="a positive number"
             )

@@ -21,9 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from lvkit.beta import evidence, response, score_terms
+from lvkit.beta import beta_above, beta_below, evidence, response, score_terms
 from lvkit.scoretable import Coefficients
-from lvkit.tails import beta_above, beta_below
 
 Array = npt.NDArray[np.float64]
 

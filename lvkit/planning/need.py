@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.checks import check_level
+from lvkit.checks import check_level, is_number
 from lvkit.errors import LvkitError
 from lvkit.planning.aim import Aim, quantiles_of_draws
-from lvkit.planning.cost import Cost, log_ratio
-from lvkit.planning.limits import Limits
-from lvkit.planning.region import Region
+from lvkit.planning.constraints import Cost, Limits, log_ratio
+from lvkit.planning.surface import Region
 from lvkit.planning.words import (
     amount,
     as_html,
@@ -172,16 +171,15 @@ def required_compute(
 
 
 def _check_score(score: object, aim: Aim) -> float:
-    number = isinstance(score, int | float | np.number) and not isinstance(score, bool)
     benchmark = aim.target.kind == "benchmark"
-    if not number or not np.isfinite(score) or (benchmark and not 0.0 < score < 1.0):  # type: ignore[operator, call-overload]
+    if not is_number(score) or (benchmark and not 0.0 < score < 1.0):
         raise LvkitError(
             f"got {score!r}",
             where="score",
             expected="a score between 0 and 1" if benchmark else "a finite number",
             remedy="Divide scores in percent by 100." if benchmark else "",
         )
-    return float(score)  # type: ignore[arg-type]
+    return float(score)
 
 
 def _check_unit(aim: Aim) -> None:
@@ -266,7 +264,7 @@ class _Reach:
             return np.asarray((self.aim.drawn_values(s, t) >= self.score).mean(axis=1))
         from scipy.special import ndtr
 
-        from lvkit.tails import beta_above
+        from lvkit.beta import beta_above
 
         target, draws = self.aim.target, self.aim.draws
         basis = self.aim.surface.basis(s, t)

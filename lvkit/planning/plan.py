@@ -19,10 +19,9 @@ import pandas as pd
 from lvkit.checks import check_level
 from lvkit.errors import LvkitError
 from lvkit.planning.aim import Aim, quantiles_of_draws
-from lvkit.planning.cost import Cost, log_ratio
-from lvkit.planning.limits import Limits, Span
+from lvkit.planning.constraints import Cost, Limits, Span, log_ratio
 from lvkit.planning.outlook import check_family
-from lvkit.planning.region import Region
+from lvkit.planning.surface import Region
 from lvkit.planning.target import Target
 from lvkit.planning.words import as_html, plan_words
 from lvkit.results import Fit

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lvkit.checks import is_number
 from lvkit.errors import LvkitError, nearest
 from lvkit.results import Fit
 
@@ -165,8 +166,7 @@ def _each_once(names: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _weights(target: Mapping[str, float]) -> Array:
     for name, weight in target.items():
-        number = isinstance(weight, int | float | np.number) and not isinstance(weight, bool)
-        if not number or not 0.0 <= weight < np.inf:
+        if not (is_number(weight) and weight >= 0.0):
             raise LvkitError(
                 f"got {weight!r}", where=f"target, weight of '{name}'", expected="0 or more"
             )

@@ -12,7 +12,7 @@ import pandas as pd
 from lvkit.errors import count
 from lvkit.extrapolation import UNITS, beyond
 from lvkit.planning.aim import Aim
-from lvkit.planning.limits import Limits
+from lvkit.planning.constraints import Limits
 from lvkit.planning.outlook import check_family
 from lvkit.results import Fit
 

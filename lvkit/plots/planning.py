@@ -11,9 +11,9 @@ import pandas as pd
 from lvkit import drawing as draw
 from lvkit.data.panel import benchmark_labels
 from lvkit.errors import count
-from lvkit.planning.cost import log_ratio
+from lvkit.planning.constraints import log_ratio
 from lvkit.planning.plan import Plan
-from lvkit.planning.region import Region
+from lvkit.planning.surface import Region
 from lvkit.planning.words import flops, size, tokens
 from lvkit.plots.sentences import listed
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lvkit.estimation.anchored import AnchoredChart
-from lvkit.estimation.information import Information, damped_solution, missing
+from lvkit.estimation.anchored import AnchoredChart, Information, damped_solution, missing
 from lvkit.structure import Floors, Frame, MarkerChart
 
 J, K, P = 4, 2, 1

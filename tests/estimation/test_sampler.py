@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cases import make_case
 
-from lvkit.estimation.information import missing
+from lvkit.estimation.anchored import missing
 from lvkit.estimation.sampler import Chains, batches
 from lvkit.marginal import Marginal, integrate
 from lvkit.nodes import make_nodes

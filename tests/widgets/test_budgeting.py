@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lvkit as lv
-from lvkit.planning.limits import Limits
+from lvkit.planning.constraints import Limits
 from lvkit.planning.outlook import AVERAGE
 from lvkit.widgets import budgeting
 from lvkit.widgets.budgeting import MIXES, limits_of, target_of
