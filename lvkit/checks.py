@@ -60,11 +60,11 @@ def check_choice(value: object, choices: Iterable[str], name: str) -> str:
     names = list(choices)
     if isinstance(value, str) and value in names:
         return value
-    *first, last = map(repr, names)
+    listed = [repr(each) for each in names]
     raise LvkitError(
         f"got {show_value(value)}",
         where=name,
-        expected=f"{', '.join(first)} or {last}",
+        expected=" or ".join(listed) if len(listed) < 3 else f"one of {', '.join(listed)}",
         remedy=nearest(str(value), names).strip(),
     )
 

@@ -175,7 +175,7 @@ def test_fewer_scores_than_parameters_are_refused(small_panel: lv.Panel) -> None
 @pytest.mark.parametrize("method", ["mle", "MML", None])
 def test_an_unknown_method_is_refused(method: Any, small_panel: lv.Panel) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(n_skills=1), method=method)
-    assert f"method: got {method!r}; expected one of mml" in text
+    assert f"method: got {method!r}; expected 'mml' or 'psga'" in text
 
 
 @pytest.mark.parametrize("starts", [0, -1, 1.5, "2"])

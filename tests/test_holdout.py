@@ -231,7 +231,7 @@ def test_the_summary_by_benchmark_has_a_row_for_each(by_hand: Backtest) -> None:
 
 
 def test_a_summary_by_anything_else_is_refused(by_hand: Backtest) -> None:
-    with pytest.raises(lv.LvkitError, match="by: got 'lineage'; expected None, 'family' or"):
+    with pytest.raises(lv.LvkitError, match="by: got 'lineage'; expected 'family' or 'bench"):
         by_hand.summary("lineage")
 
 
@@ -352,7 +352,7 @@ def test_no_level_is_refused(panel: lv.Panel) -> None:
 
 def test_unknown_intervals_are_refused(panel: lv.Panel) -> None:
     text = refusal(panel, intervals="exact")
-    assert text == "intervals: got 'exact'; expected one of plugin, model, calibrated."
+    assert text == "intervals: got 'exact'; expected one of 'plugin', 'model', 'calibrated'."
 
 
 @pytest.mark.parametrize(
