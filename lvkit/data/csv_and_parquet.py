@@ -96,8 +96,10 @@ def _parsed(path: Path, content: bytes | None, parse: Callable[[bytes], Table]) 
             raise LvkitError("the file is empty", expected="a header and rows")
         return parse(content)
     except LvkitError as error:
-        places = [f"'{path}'" + (f", {p.where}" if p.where else "") for p in error.problems]
-        located = [replace(p, where=w) for p, w in zip(error.problems, places, strict=True)]
+        file = f"'{path}'"
+        located = [
+            replace(p, where=", ".join(filter(None, (file, p.where)))) for p in error.problems
+        ]
         raise LvkitError.from_problems(located) from error
 
 
@@ -113,10 +115,8 @@ def _content(path: Path) -> bytes:
         hint = nearest(path.name, others).strip() or "Check the name and the folder."
         raise LvkitError("there is no such file", remedy=hint) from error
     except (OSError, ValueError) as error:
-        if os.path.isdir(path):
-            remedy = "Give the name of a file in it."
-            raise LvkitError("that is a folder", remedy=remedy) from error
-        raise LvkitError(f"cannot be read: {error}") from error
+        folder = Problem("that is a folder", remedy="Give the name of a file in it.")
+        raise LvkitError(folder if os.path.isdir(path) else f"cannot be read: {error}") from error
 
 
 def _parse_csv(content: bytes) -> Table:

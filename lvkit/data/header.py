@@ -82,10 +82,9 @@ def _asked_table(benchmarks: BenchmarksLike) -> pd.DataFrame:
         table = benchmarks.set_index("benchmark") if "benchmark" in benchmarks else benchmarks
         return table.set_axis([name_text(name) for name in table.index])
     if benchmarks is not None and not isinstance(benchmarks, Mapping):
+        expected = "a mapping from name to chance level, or a DataFrame"
         raise LvkitError(
-            f"got a {type(benchmarks).__name__}",
-            where="benchmarks",
-            expected="a mapping from name to chance level, or a DataFrame",
+            f"got a {type(benchmarks).__name__}", where="benchmarks", expected=expected
         )
     levels = by_name(benchmarks or {}, "benchmarks")
     return pd.DataFrame({"chance": pd.Series(levels, dtype=object)})

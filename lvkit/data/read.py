@@ -270,9 +270,8 @@ def _read(
 ) -> tuple[Panel, tuple[str, ...]]:
     """Return the panel in a file, and what was left out."""
     if layout not in ("auto", "lvkit", "leaderboard"):
-        raise LvkitError(
-            f"got {layout!r}", where="layout", expected="'auto', 'lvkit' or 'leaderboard'"
-        )
+        expected = "'auto', 'lvkit' or 'leaderboard'"
+        raise LvkitError(f"got {layout!r}", where="layout", expected=expected)
     if not isinstance(path, str | os.PathLike):
         raise LvkitError(
             f"got a {type(path).__name__}",
@@ -291,11 +290,7 @@ def _read(
     if not is_parquet(Path(path)):
         frame = with_types(frame, {*NAME_COLUMNS, family if isinstance(family, str) else ""})
     *tables, notes = validated(
-        frame,
-        family=family,
-        benchmarks=benchmarks,
-        places=table.places,
-        drop_invalid=drop_invalid,
+        frame, family=family, benchmarks=benchmarks, places=table.places, drop_invalid=drop_invalid
     )
     return Panel._of(*tables), (*table.notes, *notes)
 

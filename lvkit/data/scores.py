@@ -316,15 +316,10 @@ def _beside_weaker_models(column: Floats, standing: Floats) -> _Rows:
     mean = np.where(known, standing, 0.0).sum(axis=1) / np.maximum(count, 1)
     rows = np.flatnonzero(~np.isnan(column) & (count > 0))
     rows = rows[np.lexsort((-column[rows], mean[rows]))]
-    none = column[rows] == 0
-    end = np.arange(len(rows))
-    start = np.maximum(end - _NEXT, 0)
-    zeros_until, score_until = (np.append(0.0, np.cumsum(x)) for x in (none, column[rows]))
-    near = np.maximum(end - start, 1)
-    share = (zeros_until[end] - zeros_until[start]) / near
-    level = (score_until[end] - score_until[start]) / near
-    doubtful = none & (near >= _FEWEST) & (share <= _ZEROS) & (level >= _NORMAL)
-    return np.sort(rows[doubtful])
+    ordered = pd.DataFrame({"zero": column[rows] == 0, "score": column[rows]}, dtype=float)
+    weaker = ordered.shift().rolling(_NEXT, min_periods=_FEWEST).mean()
+    unusual = (weaker["zero"] <= _ZEROS) & (weaker["score"] >= _NORMAL)
+    return np.sort(rows[((ordered["zero"] == 1) & unusual).to_numpy()])
 
 
 def _perfect(name: str, column: Floats, line: Callable[[int], int]) -> Iterator[str]:
