@@ -84,7 +84,7 @@ def open_csv(path: Path) -> Table:
 
 
 def is_parquet(path: Path) -> bool:
-    """Return whether a file says by its name that it is Parquet."""
+    """Return whether a file is Parquet by its name."""
     return path.suffix.lower() in (".parquet", ".pq")
 
 

@@ -1,8 +1,8 @@
 """The header of a table: which columns there are, and which of them are benchmarks.
 
-A column that is misspelt would be taken for a feature nobody asked for, and its scores would be
-lost without a word. So names are compared with what lvkit knows, the user's own benchmarks
-included, and near misses are refused with the name that was probably meant.
+A misspelt column would silently become a feature, and its scores would be lost. Names are therefore
+compared with what lvkit knows, including the user's own benchmarks, and near misses are refused
+with the name that was probably meant.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FamilyLike = str | Mapping[str, str] | Callable[[str], str] | None
 """Where families come from; see :meth:`lvkit.Panel.from_frame`."""
 
 BenchmarksLike = Mapping[str, float | None] | Mapping[str, float] | pd.DataFrame | None
-"""What the user says about benchmarks; see :meth:`lvkit.Panel.from_frame`."""
+"""The user's benchmarks; see :meth:`lvkit.Panel.from_frame`."""
 
 BENCHMARK_COLUMNS = ("label", "chance", "n_items", "leaderboard", "what")
 NAME_COLUMNS = ("model", "family", "lineage")
@@ -46,7 +46,7 @@ _ADVICE = (
 
 
 def asked_benchmarks(benchmarks: BenchmarksLike) -> dict[str, dict[str, object]]:
-    """Return what the user says about benchmarks, by name; blanks are left out.
+    """Return the user's benchmarks, by name; blanks are left out.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def asked_benchmarks(benchmarks: BenchmarksLike) -> dict[str, dict[str, object]]
 
 
 def asked_features(benchmarks: BenchmarksLike) -> tuple[str, ...]:
-    """Return the columns of which the user says that they are features, not benchmarks.
+    """Return the columns that the user declared as features, not benchmarks.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def asked_features(benchmarks: BenchmarksLike) -> tuple[str, ...]:
 
 
 def _asked_table(benchmarks: BenchmarksLike) -> pd.DataFrame:
-    """Return what the user says about benchmarks as a table, indexed by name."""
+    """Return the user's benchmarks as a table, indexed by name."""
     if isinstance(benchmarks, pd.DataFrame):
         table = benchmarks.set_index("benchmark") if "benchmark" in benchmarks else benchmarks
         return table.set_axis([name_text(name) for name in table.index])
@@ -91,7 +91,7 @@ def _asked_table(benchmarks: BenchmarksLike) -> pd.DataFrame:
 
 
 def is_feature(chance: object) -> bool:
-    """Return whether a chance level says that there is none: None, or "none" in a file."""
+    """Return whether a chance level marks a feature: None, or "none" in a file."""
     return chance is None or (isinstance(chance, str) and chance.strip().lower() == "none")
 
 
@@ -126,9 +126,9 @@ def benchmark_table(asked: Mapping[str, Mapping[str, object]]) -> pd.DataFrame:
     rows: dict[str, Mapping[str, object]] = {
         str(name): {str(key): cell for key, cell in row.items()} for name, row in known.iterrows()
     }
-    for name, says in asked.items():
+    for name, row in asked.items():
         empty = {"label": name, "n_items": math.nan, "leaderboard": "", "what": ""}
-        rows[name] = {**rows.get(name, empty), **says}
+        rows[name] = {**rows.get(name, empty), **row}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(BENCHMARK_COLUMNS))
     numbers = table[["chance", "n_items"]].map(parse_number).astype(float)
     return table.astype(str).assign(**numbers).rename_axis("benchmark")
@@ -146,8 +146,7 @@ def header_problems(
     family : str, mapping, callable or None
         Where families are to come from.
     benchmarks, asked : list of str
-        All benchmarks that are known; and the columns that the user spoke of, as benchmarks or as
-        features.
+        All known benchmarks; and the columns that the user declared as benchmarks or as features.
     """
     columns = list(frame.columns)
     yield from _repeated(columns)

@@ -1,7 +1,7 @@
 """The panel: models x benchmarks, with the families the models belong to.
 
 A latent skill model learns from a table of scores in which rows come in families: models of one
-recipe and several sizes. The panel is that table, checked once at the door and never changed
+recipe and several sizes. The panel is that table, validated once and never changed
 afterwards, so that everything behind it (fits, predictions, reports) can trust it. A score that was
 not measured is NaN and costs nothing; there is no rule that every model must have every score.
 """

@@ -1,8 +1,8 @@
 """Files in, panels out: CSV and Parquet, in lvkit's layout or as the leaderboard exports them.
 
 A file is read in three steps that know nothing of each other: bytes to a table whose cells are
-still as written, with the line each row stands on; a leaderboard export to lvkit's layout; the
-table to a panel, through the one door of :mod:`lvkit.data.validation`.
+still as written, with the line of each row; a leaderboard export to lvkit's layout; the table to a
+panel, as :mod:`lvkit.data.validation` checks it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Layout = Literal["auto", "lvkit", "leaderboard"]
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What :func:`check_file` found.
+    """The result of :func:`check_file`.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class CheckReport:
         return "\n  ".join([f"{self.path}: {count(len(self.problems), 'problem')}", *lines])
 
     def _repr_html_(self) -> str:
-        """Return what was found for notebooks: the panel and the notes, or what is wrong."""
+        """Return the report for notebooks: the panel and the notes, or what is wrong."""
         name = html.escape(Path(self.path).name)
         if self.panel is None:
             wrong = "".join(f"<li>{html.escape(str(problem))}</li>" for problem in self.problems)
@@ -240,7 +240,7 @@ def open_panel(
     Raises
     ------
     LvkitError
-        If something is wrong with a file, or `family` or `benchmarks` speak of no file.
+        If something is wrong with a file, or `family` or `benchmarks` come without one.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """The two small files that may stand beside a table of scores.
 
-One says which family each model belongs to, for tables that do not; the other gives the chance
+One lists the family of each model, for tables that do not; the other gives the chance
 level of benchmarks that lvkit does not know. Both are CSV files with a header, short enough to be
-written by hand, and so likely to hold a slip of the hand.
+written by hand, and therefore likely to contain typing errors.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ _TOKENS_PER_PARAMETER = (0.1, 1e5)
 
 
 class ColumnUnit(NamedTuple):
-    """What a header says about a column of sizes or tokens.
+    """The unit of a column of sizes or tokens, as its header states it.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ def header_units(
     columns : sequence of str
         The header.
     settled : collection of str
-        Columns of which the user said what they are.
+        Columns that the user declared as something else.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def read_sizes(column: str, cells: pd.Series, unit: ColumnUnit) -> tuple[Floats,
     cells : Series
         The column as it stands in the file.
     unit : ColumnUnit
-        What its header says.
+        The unit that its header states.
 
     Returns
     -------

@@ -118,8 +118,8 @@ def validated(
     Raises
     ------
     LvkitError
-        With every problem found. Where the header is so wrong that rows cannot be told apart or
-        sized, cells are not read.
+        With every problem. Where the header is so wrong that rows have no name or no size, cells
+        are not read.
     """
     if not isinstance(frame, pd.DataFrame):
         raise LvkitError(f"got a {type(frame).__name__}", expected="a pandas DataFrame")
