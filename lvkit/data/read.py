@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lvkit.checks import check_choice
 from lvkit.data.cells import name_text
 from lvkit.data.csv_and_parquet import is_parquet, open_table, parse_csv, with_types
 from lvkit.data.embedded import embedded_table
@@ -269,9 +270,7 @@ def _read(
     content: bytes | None = None,
 ) -> tuple[Panel, tuple[str, ...]]:
     """Return the panel in a file, and what was left out."""
-    if layout not in ("auto", "lvkit", "leaderboard"):
-        expected = "'auto', 'lvkit' or 'leaderboard'"
-        raise LvkitError(f"got {layout!r}", where="layout", expected=expected)
+    check_choice(layout, ("auto", "lvkit", "leaderboard"), "layout")
     if not isinstance(path, str | os.PathLike):
         raise LvkitError(
             f"got a {type(path).__name__}",
