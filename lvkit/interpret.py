@@ -5,15 +5,11 @@ Figures, sentences and reports take these numbers from here, so that they agree.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from lvkit.checks import checked_names
-
-if TYPE_CHECKING:
-    from lvkit.results import Fit
+from lvkit.results import Fit
 
 # The features that say how a model was scaled; a product is named in the order of its formula.
 _PRODUCTS = {"log_params:log_tokens", "log_tokens:log_params"}

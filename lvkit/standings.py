@@ -8,18 +8,15 @@ be normal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from lvkit.checks import check_level, checked_names
 from lvkit.errors import LvkitError
-
-if TYPE_CHECKING:
-    from lvkit.posterior import FamilyPosterior
-    from lvkit.predict import Prediction
-    from lvkit.results import Fit
+from lvkit.posterior import FamilyPosterior
+from lvkit.predict import Prediction
+from lvkit.results import Fit
 
 TOP_FAMILIES = 24
 """How many families figures and sentences are about, unless asked for more."""
