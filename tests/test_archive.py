@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from golden import Message, refused
 from hostile import array_file, bomb, zipped
 
 from lvkit.archive import CHECKSUMS, pack, pack_arrays, parse_json, unpack, unpack_arrays
@@ -30,20 +31,21 @@ def test_the_checksums_are_those_of_sha256sum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "change",
     [
-        ({"a.json": b'{"x": 2}'}, "does not match its checksum"),
-        ({"a.npz": b""}, "does not match its checksum"),
-        ({CHECKSUMS: b"\xff"}, "utf-8"),
-        ({"run.py": b""}, "foreign member, 'run.py'"),
-        ({"../a.json": b""}, "foreign member"),
+        {"a.json": b'{"x": 2}'},
+        {"a.npz": b""},
+        {CHECKSUMS: b"\xff"},
+        {"run.py": b""},
+        {"../a.json": b""},
     ],
 )
-def test_changed_and_added_members_are_refused(change: dict[str, bytes], message: str) -> None:
+def test_changed_and_added_members_are_refused(change: dict[str, bytes], message: Message) -> None:
     with zipfile.ZipFile(io.BytesIO(pack(PARTS))) as file:
         parts = {name: file.read(name) for name in file.namelist()}
-    with pytest.raises(ValueError, match=message):
+    with refused(kind=ValueError) as error:
         unpack(io.BytesIO(zipped(parts | change)), NAMES)
+    message(error)
 
 
 def test_a_member_that_is_gone_is_missed() -> None:
@@ -53,9 +55,10 @@ def test_a_member_that_is_gone_is_missed() -> None:
         unpack(io.BytesIO(zipped({"a.json": PARTS["a.json"], CHECKSUMS: sums})), NAMES)
 
 
-def test_a_member_that_expands_without_measure_is_refused_before_it_does() -> None:
-    with pytest.raises(ValueError, match="would expand to more than"):
+def test_a_member_that_expands_without_measure_is_refused_before_it_does(message: Message) -> None:
+    with refused(kind=ValueError) as error:
         unpack(io.BytesIO(bomb(PARTS, "a.json", b" ")), NAMES)
+    message(error)
 
 
 def test_a_member_that_claims_to_be_small_is_read_no_further_than_it_claims() -> None:
@@ -99,21 +102,23 @@ def test_arrays_come_back_in_their_order_in_memory() -> None:
         assert back[name].flags.f_contiguous == array.flags.f_contiguous
 
 
-def test_shapes_are_looked_at_before_the_numbers() -> None:
+def test_shapes_are_looked_at_before_the_numbers(message: Message) -> None:
     def refuse(shapes: dict[str, tuple[int, ...]]) -> None:
         raise ValueError(f"{shapes}")
 
     content = pack_arrays({"a": np.full(3, np.nan)})
     with pytest.raises(ValueError, match=r"'a': \(3,\)"):
         unpack_arrays(content, 1000, refuse)
-    with pytest.raises(ValueError, match="not all numbers are finite"):
+    with refused(kind=ValueError) as error:
         unpack_arrays(content, 1000, lambda shapes: None)
+    message(error)
 
 
 @pytest.mark.parametrize("kind", ["'|O'", "'<U9'", "'<f4'", "'<i8'", "'>f8'", "[('a', '<f8')]"])
-def test_arrays_of_anything_but_numbers_are_refused(kind: str) -> None:
-    with pytest.raises(ValueError, match="not an array of 64-bit numbers"):
+def test_arrays_of_anything_but_numbers_are_refused(kind: str, message: Message) -> None:
+    with refused(kind=ValueError) as error:
         unpack_arrays(array_file("8,", kind), 1000, lambda shapes: None)
+    message(error, "64")
 
 
 @pytest.mark.parametrize("shape", ["9,", "7,", "0, 9", "99999999999, 99999999999"])

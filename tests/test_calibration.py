@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from golden import Message
 from scipy import stats
 
 import lvkit as lv
@@ -223,10 +224,13 @@ def test_fewer_lineages_give_wider_intervals(few_fit: lv.Fit) -> None:
     assert widths[0] < 0.9 * widths[2]
 
 
-def test_a_level_beyond_what_the_lineages_vouch_for_is_told(few_fit: lv.Fit) -> None:
+def test_a_level_beyond_what_the_lineages_vouch_for_is_told(
+    few_fit: lv.Fit, message: Message
+) -> None:
     rows = pd.DataFrame({"model": ["x"], "family": ["family-1"], "params_b": [400.0]})
-    with pytest.warns(lv.LvkitWarning, match="only 6 lineages: levels up to 0.86 are supported"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         few_fit.predict(rows, draws=50, level=0.9)
+    message(caught, "6", "0.86")
 
 
 def test_beyond_what_the_lineages_vouch_for_limits_are_no_narrower_than_the_models_own(
@@ -387,65 +391,73 @@ def refusal(fit: lv.Fit, **options: Any) -> str:
     return str(caught.value)
 
 
-def test_nothing_to_hold_out_is_refused(few_fit: lv.Fit) -> None:
+def test_nothing_to_hold_out_is_refused(few_fit: lv.Fit, message: Message) -> None:
     text = refusal(few_fit, keep=(4, 5))
-    assert text.startswith("keep: no lineage has a family of more than 4 models")
-    assert "Use smaller numbers, such as keep=(0, 1)" in text
+    message(text, "4", "0", "1")
 
 
 @pytest.mark.parametrize("keep", [1, (), "1", None])
-def test_what_is_no_set_of_numbers_is_refused(keep: Any, few_fit: lv.Fit) -> None:
+def test_what_is_no_set_of_numbers_is_refused(keep: Any, few_fit: lv.Fit, message: Message) -> None:
     text = refusal(few_fit, keep=keep)
-    assert text == f"keep: got {keep!r}; expected one or more whole numbers, such as (0, 1, 2)."
+    message(text, keep, "0", "1", "2")
 
 
 @pytest.mark.parametrize("keep", [-1, 1.5, "two", None])
-def test_a_number_of_kept_models_that_is_none_is_refused(keep: Any, few_fit: lv.Fit) -> None:
-    assert refusal(few_fit, keep=(1, keep)).startswith(f"keep: got {keep!r}")
+def test_a_number_of_kept_models_that_is_none_is_refused(
+    keep: Any, few_fit: lv.Fit, message: Message
+) -> None:
+    message(refusal(few_fit, keep=(1, keep)), keep)
 
 
-def test_seeds_and_workers_that_are_none_are_refused(few_fit: lv.Fit) -> None:
-    assert refusal(few_fit, seed=-1).startswith("seed: got -1")
-    assert refusal(few_fit, n_jobs=0).startswith("n_jobs: got 0")
+def test_seeds_and_workers_that_are_none_are_refused(few_fit: lv.Fit, message: Message) -> None:
+    message(refusal(few_fit, seed=-1), "-1")
+    message(refusal(few_fit, n_jobs=0), "n_jobs", "0")
 
 
-def test_a_fit_that_did_not_converge_is_refused(few_fit: lv.Fit) -> None:
+def test_a_fit_that_did_not_converge_is_refused(few_fit: lv.Fit, message: Message) -> None:
     text = refusal(replace(few_fit, converged=False, message="stopped"))
-    assert "the fit did not converge (stopped)" in text
+    message(text)
 
 
 @pytest.mark.parametrize(
-    ("keep", "family", "words"),
-    [((1,), None, "whole families (keep = 0)"), ((0,), "family-1", "part of a family (keep = 1")],
+    ("keep", "family", "quoted"),
+    [
+        ((1,), None, ["0"]),
+        ((0,), "family-1", ["1"]),
+    ],
 )
 def test_what_was_never_held_out_is_refused(
-    keep: tuple[int, ...], family: Any, words: str, calibrated: lv.Fit
+    keep: tuple[int, ...], family: Any, quoted: list[str], calibrated: lv.Fit, message: Message
 ) -> None:
     some = table(calibrated).query("keep in @keep")
     fit = replace(calibrated, calibration=Calibration(some))
     rows = pd.DataFrame({"model": ["x"], "family": [family], "params_b": [5.0]})
     with pytest.raises(lv.LvkitError) as caught:
         fit.predict(rows, draws=100, intervals="calibrated")
-    assert f"this calibration never held out {words}" in str(caught.value)
-    assert 'Ask for intervals="model"' in str(caught.value)
-    with pytest.warns(lv.LvkitWarning, match="held out nothing like these models"):
+    message(caught, *quoted)
+    with pytest.warns(lv.LvkitWarning) as caught:
         prediction = fit.predict(rows, draws=100, seed=1)
+    message(caught)
     assert prediction.intervals == "model"
     own = fit.predict(rows, draws=100, seed=1, intervals="model")
     pd.testing.assert_frame_equal(prediction.table, own.table)
 
 
-def test_one_model_per_family_calibrates_unknown_families_only(known: lv.Panel) -> None:
+def test_one_model_per_family_calibrates_unknown_families_only(
+    known: lv.Panel, message: Message
+) -> None:
     largest = known.models.sort_values("params_b").groupby("family").tail(1).index
     fit = fitted(known.select(models=largest))
-    with pytest.warns(lv.LvkitWarning, match="no family has two or more models"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         fit = fit.calibrate(seed=0)
+    message(caught)
     assert set(table(fit)["keep"]) == {0}
     rows = pd.DataFrame({"model": ["a", "b"], "family": [None, None], "params_b": [5.0, 9.0]})
     assert fit.predict(rows, level=0.8, draws=100).intervals == "calibrated"
     rows.loc[1, "family"] = known.models.loc[largest[0], "family"]
-    with pytest.warns(lv.LvkitWarning, match="held out nothing like these models"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         assert fit.predict(rows, draws=100).intervals == "model"
+    message(caught)
 
 
 def test_ten_lineages_leave_a_sixteenth_of_the_chance_for_something_unlike_them(

@@ -4,6 +4,7 @@ import ast
 import warnings
 
 import pytest
+from golden import Message, refused
 
 from lvkit.errors import LvkitError
 from lvkit.expressions import (
@@ -65,8 +66,8 @@ def test_every_function_takes_a_column(name: str) -> None:
         "log(a)(a)", "(lambda: a)()",
     ],
 )  # fmt: skip
-def test_code_with_anything_else_is_refused(text: str) -> None:
-    assert "is not allowed; expected columns, arithmetic and the functions abs" in refusal(text)
+def test_code_with_anything_else_is_refused(text: str, message: Message) -> None:
+    message(refusal(text))
 
 
 @pytest.mark.parametrize(
@@ -79,9 +80,9 @@ def test_code_with_anything_else_is_refused(text: str) -> None:
         "bs(a, extrapolation=b)", "scale(a, center=b)", "scale(a, center='x')", "bs(a, df=3 * 9)",
     ],
 )  # fmt: skip
-def test_functions_take_no_more_than_their_options(text: str) -> None:
+def test_functions_take_no_more_than_their_options(text: str, message: Message) -> None:
     name = text.split("(")[0].removeprefix("np.")
-    assert f"is not allowed; expected {name}(column" in refusal(text)
+    message(refusal(text), name)
 
 
 @pytest.mark.parametrize(
@@ -92,8 +93,8 @@ def test_functions_take_no_more_than_their_options(text: str) -> None:
         "cc(a, df=True)", f"cs(a, knots={[*range(21)]})", "bs(a, knots=[])",
     ],
 )  # fmt: skip
-def test_splines_and_polynomials_of_many_columns_are_refused(text: str) -> None:
-    assert "up to 20" in refusal(text)
+def test_splines_and_polynomials_of_many_columns_are_refused(text: str, message: Message) -> None:
+    message(refusal(text), "20")
 
 
 @pytest.mark.parametrize(
@@ -101,45 +102,45 @@ def test_splines_and_polynomials_of_many_columns_are_refused(text: str) -> None:
     ["9**9**9", "a**11", "2**a", "a**-11", "a**1e9", f"a * {'9' * 101}", f"a * {'9' * 1900}",
      "a * 1e400", "a * 1e101"],
 )  # fmt: skip
-def test_large_numbers_and_powers_are_refused(text: str) -> None:
-    assert "not allowed" in refusal(text)
+def test_large_numbers_and_powers_are_refused(text: str, message: Message) -> None:
+    message(refusal(text))
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "quoted"),
     [
-        ("sqrt(" * 40 + "a" + ")" * 40, "at most 30 levels"),
-        ("-" * 40 + "a", "at most 30 levels"),
-        ("-" * 1900 + "a", ""),
-        ("(" * 900 + "a" + ")" * 900, "is not an expression"),
-        ("a" + "+a" * 900, "at most 30 levels"),
+        ("sqrt(" * 40 + "a" + ")" * 40, ["30"]),
+        ("-" * 40 + "a", ["30"]),
+        ("-" * 1900 + "a", []),
+        ("(" * 900 + "a" + ")" * 900, []),
+        ("a" + "+a" * 900, ["30"]),
     ],
 )
-def test_deeply_nested_code_is_refused(text: str, reason: str) -> None:
-    assert reason in refusal(text)
+def test_deeply_nested_code_is_refused(text: str, quoted: list[str], message: Message) -> None:
+    message(refusal(text), *quoted)
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    "text",
     [
-        ("a b", "invalid syntax"),
-        ("", "is not an expression"),
-        ("a\0", "is not an expression"),
-        ("\ud800", "is not an expression"),
-        ("1if a else 2", "is not an expression"),
-        ("a == '\\x41'", "is not allowed"),
-        ("a == '\\'' + `x`", "is not allowed"),
-        ("_quoted_0_", "is not allowed"),
-        ("a + `b", "is not allowed"),
-        ("ｌｏｇ(a)", "unusual characters. Write the names"),
-        ("log(µ)", "unusual characters. Write the names"),
-        ("`a` `b`", "is not an expression"),
+        "a b",
+        "",
+        "a\x00",
+        "\ud800",
+        "1if a else 2",
+        "a == '\\x41'",
+        "a == '\\'' + `x`",
+        "_quoted_0_",
+        "a + `b",
+        "ｌｏｇ(a)",
+        "log(µ)",
+        "`a` `b`",
     ],
 )
-def test_what_is_no_expression_is_refused_without_a_warning(text: str, reason: str) -> None:
+def test_what_is_no_expression_is_refused_without_a_warning(text: str, message: Message) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where Python would warn, the code is refused
-        assert reason in refusal(text)
+        message(refusal(text))
 
 
 def test_names_that_python_would_read_as_others_are_kept_in_backticks() -> None:
@@ -161,11 +162,12 @@ def test_the_function_of_a_call_is_named_where_it_is_allowed() -> None:
     assert [name(t) for t in ("np.poly(a)", "a.log(a)", "eval(a)", "log(a)(a)")] == [""] * 4
 
 
-def test_a_tree_is_checked_as_it_is() -> None:
+def test_a_tree_is_checked_as_it_is(message: Message) -> None:
     tree = ast.parse("log(a) + b", mode="eval").body
     assert check_code(tree, "", "") == ("a", "b")
-    with pytest.raises(LvkitError, match="'a.b' is not allowed"):
+    with refused("features ''", "a.b") as error:
         check_code(ast.parse("log(a.b)", mode="eval").body, "", "")
+    message(error)
 
 
 def test_errors_show_the_beginning_of_a_long_formula() -> None:

@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from golden import Message, refused
 
 import lvkit as lv
 from lvkit import fitting
@@ -98,78 +99,83 @@ def test_slopes_that_differ_between_families_reach_the_known_log_likelihood(
 
 
 @pytest.mark.parametrize("panel", [None, "mine.csv", pd.DataFrame({"mmlu": [0.5]})])
-def test_what_is_no_panel_is_refused(panel: Any) -> None:
+def test_what_is_no_panel_is_refused(panel: Any, message: Message) -> None:
     text = refusal(panel, lv.LatentSkillModel(n_skills=1))
-    assert text.startswith(f"panel: got a {type(panel).__name__}; expected a Panel")
+    message(text, type(panel).__name__)
     assert "lv.read_panel" in text
 
 
-def test_no_number_of_skills_is_refused_with_the_remedy(small_panel: lv.Panel) -> None:
+def test_no_number_of_skills_is_refused_with_the_remedy(
+    small_panel: lv.Panel, message: Message
+) -> None:
     text = refusal(small_panel, lv.LatentSkillModel())
-    assert "expected anchors or n_skills" in text
+    message(text, "n_skills")
     assert "select_skills" in text
 
 
-def test_more_skills_than_benchmarks_are_refused(small_panel: lv.Panel) -> None:
+def test_more_skills_than_benchmarks_are_refused(small_panel: lv.Panel, message: Message) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(n_skills=7))
-    assert "n_skills: got 7 skills for 6 benchmarks" in text
+    message(text, "n_skills", "7", "6")
 
 
 def test_benchmarks_without_scores_do_not_count_for_the_number_of_skills(
-    leaderboard: lv.Panel,
+    leaderboard: lv.Panel, message: Message
 ) -> None:
     panel = leaderboard.select(families=["codegen-nl", "codellama", "falcon-rw"])
     n_measured = int(panel.scores.notna().any().sum())
     assert n_measured == 6
     text = refusal(panel, lv.LatentSkillModel(n_skills=7, features="log_params"))
-    assert "got 7 skills for 6 benchmarks" in text
+    message(text, "7", "6")
 
 
-def test_an_unknown_anchor_is_refused_with_the_nearest_name(small_panel: lv.Panel) -> None:
+def test_an_unknown_anchor_is_refused_with_the_nearest_name(
+    small_panel: lv.Panel, message: Message
+) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(anchors={"common": "helaswag"}))
-    assert "anchor of skill 'common': got 'helaswag'" in text
-    assert "Did you mean 'hellaswag'?" in text
+    message(text, "common", "helaswag", "hellaswag")
 
 
-def test_the_same_anchor_twice_is_refused(small_panel: lv.Panel) -> None:
+def test_the_same_anchor_twice_is_refused(small_panel: lv.Panel, message: Message) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(anchors={"a": "bbh", "b": "bbh"}))
-    assert "anchors: 'bbh' anchors 2 skills" in text
+    message(text, "bbh", "2")
 
 
-def test_an_anchor_without_a_score_is_refused(small_panel: lv.Panel) -> None:
+def test_an_anchor_without_a_score_is_refused(small_panel: lv.Panel, message: Message) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(anchors={"a": "musr"}))
-    assert "got 'musr'; expected one of the fitted benchmarks" in text
+    message(text, "musr")
 
 
-def test_a_benchmark_that_never_varies_is_refused(small_panel: lv.Panel) -> None:
+def test_a_benchmark_that_never_varies_is_refused(small_panel: lv.Panel, message: Message) -> None:
     text = refusal(edited(small_panel, bbh=0.4), lv.LatentSkillModel(n_skills=1))
-    assert "benchmark 'bbh': every score is 0.4" in text
+    message(text, "bbh", "0.4")
 
 
-def test_one_family_is_refused(small_panel: lv.Panel) -> None:
+def test_one_family_is_refused(small_panel: lv.Panel, message: Message) -> None:
     one = small_panel.select(families=small_panel.families[0])
-    assert "got 1 family" in refusal(one, lv.LatentSkillModel(n_skills=1, features="log_params"))
+    message(refusal(one, lv.LatentSkillModel(n_skills=1, features="log_params")), "1")
 
 
 @pytest.mark.parametrize(
-    ("column", "text"),
-    [(1.0, "is the same for all"), (None, "is a combination of 'log_params'")],
+    ("column", "quoted"),
+    [
+        (1.0, []),
+        (None, ["log_params"]),
+    ],
     ids=["constant", "collinear"],
 )
 def test_a_feature_that_says_nothing_is_refused(
-    column: Any, text: str, small_panel: lv.Panel
+    column: Any, quoted: list[str], small_panel: lv.Panel, message: Message
 ) -> None:
     values = column or 3.0 - 2.0 * np.log10(small_panel.models["params_b"].to_numpy())
     panel = edited(small_panel, extra=values)
     model = lv.LatentSkillModel(n_skills=1, features="log_params + extra")
-    assert f"feature 'extra' {text}" in refusal(panel, model)
+    message(refusal(panel, model), "extra", *quoted)
 
 
-def test_fewer_scores_than_parameters_are_refused(small_panel: lv.Panel) -> None:
+def test_fewer_scores_than_parameters_are_refused(small_panel: lv.Panel, message: Message) -> None:
     few = small_panel.select(families=small_panel.families[:2])
     text = refusal(few, lv.LatentSkillModel(n_skills=5, features="log_params"))
-    assert f"got {few.n_scores} scores for" in text
-    assert "Use fewer skills or features, or add models" in text
+    message(text, few.n_scores)
 
 
 @pytest.mark.parametrize("method", ["mle", "MML", None])
@@ -179,9 +185,11 @@ def test_an_unknown_method_is_refused(method: Any, small_panel: lv.Panel) -> Non
 
 
 @pytest.mark.parametrize("starts", [0, -1, 1.5, "2"])
-def test_a_number_of_starts_that_is_none_is_refused(starts: Any, small_panel: lv.Panel) -> None:
+def test_a_number_of_starts_that_is_none_is_refused(
+    starts: Any, small_panel: lv.Panel, message: Message
+) -> None:
     text = refusal(small_panel, lv.LatentSkillModel(n_skills=1), starts=starts)
-    assert f"starts: got {starts!r}; expected a whole number from 1" in text
+    message(text, starts, "1")
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "zero"])
@@ -222,19 +230,20 @@ def test_a_formula_without_tokens_keeps_every_model(leaderboard: lv.Panel) -> No
     assert fit.dropped.empty
 
 
-def test_a_panel_without_tokens_is_fitted_by_size(small_panel: lv.Panel) -> None:
+def test_a_panel_without_tokens_is_fitted_by_size(small_panel: lv.Panel, message: Message) -> None:
     table = small_panel.to_frame().drop(columns="tokens_t")
     panel = lv.Panel.from_frame(table, benchmarks=small_panel.benchmarks)
     assert lv.LatentSkillModel(n_skills=1, features="log_params").fit(panel).converged
     text = refusal(panel, lv.LatentSkillModel(n_skills=1))
-    assert "the panel has no training tokens" in text
+    message(text)
 
 
-def test_scores_of_exactly_zero_and_one_are_fitted(small_panel: lv.Panel) -> None:
+def test_scores_of_exactly_zero_and_one_are_fitted(small_panel: lv.Panel, message: Message) -> None:
     scores = small_panel.scores["gsm8k"].to_numpy().copy()
     scores[:3], scores[-3:] = 0.0, 1.0
-    with pytest.warns(lv.LvkitWarning, match="a failed run"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         panel = edited(small_panel, gsm8k=scores)
+    message(caught)
     fit = lv.LatentSkillModel(n_skills=1, features=TWO).fit(panel)
     assert fit.converged
     assert np.isfinite(fit.loglik)
@@ -262,7 +271,11 @@ def test_a_benchmark_and_a_model_left_without_scores_are_ignored(leaderboard: lv
 
 @pytest.mark.parametrize(("effective", "off"), [(40.0, "0.2"), (4.0, "0.5")])
 def test_families_whose_integral_rests_on_few_nodes_are_named(
-    effective: float, off: str, small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+    effective: float,
+    off: str,
+    small_panel: lv.Panel,
+    monkeypatch: pytest.MonkeyPatch,
+    message: Message,
 ) -> None:
     measure = Objective.measure
 
@@ -273,10 +286,11 @@ def test_families_whose_integral_rests_on_few_nodes_are_named(
 
     monkeypatch.setattr(Objective, "measure", rough)
     model = lv.LatentSkillModel(n_skills=1, features=TWO)
-    with pytest.warns(lv.LvkitWarning, match=f"may be off by {off}: the scores of") as caught:
+    with pytest.warns(lv.LvkitWarning) as caught:
         fit = model.fit(small_panel)
+    message(caught, off)
     assert len(caught) == 1
-    assert f"the scores of {fit.families[3]} say" in str(caught[0].message)
+    message(caught[0], fit.families[3])
     assert caught[0].filename == __file__
 
 
@@ -329,7 +343,7 @@ def test_one_worker_and_two_give_identical_numbers(small_panel: lv.Panel) -> Non
 
 
 def test_a_large_panel_is_fitted_on_threads_with_identical_numbers(
-    small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+    small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
     for module in ("parts", "mml", "objective"):
         monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 50)
@@ -348,7 +362,7 @@ def test_a_large_panel_is_fitted_on_threads_with_identical_numbers(
     one, two, three = (model.fit(small_panel, n_jobs=n_jobs) for n_jobs in (1, 2, 3))
     assert set(threads) == {1, 2, 3}
     assert one.converged
-    assert "begun on" in one.message
+    message(one.message)
     for other in (two, three):
         assert other.loglik == one.loglik
         np.testing.assert_array_equal(other.params.loadings, one.params.loadings)
@@ -376,7 +390,7 @@ def test_the_workers_are_for_the_starts_where_there_are_several(
 
 
 def test_many_families_with_rough_integrals_are_counted_and_the_first_are_named(
-    small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+    small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
     measure = Objective.measure
 
@@ -385,8 +399,9 @@ def test_many_families_with_rough_integrals_are_counted_and_the_first_are_named(
 
     monkeypatch.setattr(Objective, "measure", rough)
     monkeypatch.setattr(fitting, "_NAMED", 3)
-    with pytest.warns(lv.LvkitWarning, match="and 9 more families say"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         lv.LatentSkillModel(n_skills=1, features=TWO).fit(small_panel)
+    message(caught, "9")
 
 
 def test_the_users_own_backend_is_used(small_panel: lv.Panel) -> None:
@@ -440,9 +455,12 @@ def test_anchors_that_lvkit_chose_for_family_slopes_are_kept_with_the_model(
     assert slopes_fit.model.anchors == slopes_fit.anchors
 
 
-def test_a_fit_with_family_slopes_cannot_be_re_anchored(slopes_fit: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match=r"tied to the anchors.*Fit again with the anchors"):
+def test_a_fit_with_family_slopes_cannot_be_re_anchored(
+    slopes_fit: lv.Fit, message: Message
+) -> None:
+    with refused("reanchor") as error:
         slopes_fit.reanchor({"general": "mmlu"})
+    message(error)
 
 
 def test_a_fit_with_family_slopes_has_scores_and_effects(slopes_fit: lv.Fit) -> None:

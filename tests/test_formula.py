@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import re
-
 import pytest
+from golden import Message, refused
 
-from lvkit.errors import LvkitError
 from lvkit.formula import as_name, first_line, in_backticks, parse_formula
 
 
@@ -58,15 +56,19 @@ def test_arithmetic_comparisons_and_known_functions_pass(formula: str) -> None:
         ("I(a if a else 1)", "I(a if a else 1)"),
     ],
 )
-def test_code_that_is_no_feature_is_refused_by_name(formula: str, named: str) -> None:
-    with pytest.raises(LvkitError, match=re.escape(f"'{named}' is not allowed; expected columns")):
+def test_code_that_is_no_feature_is_refused_by_name(
+    formula: str, named: str, message: Message
+) -> None:
+    with refused() as error:
         parse_formula(formula)
+    message(error, f"'{named}'")
 
 
 @pytest.mark.parametrize("formula", ["I(9**9**9)", "I(a**11)", "I(2**a)", "I(1 << 99)"])
-def test_a_power_that_could_take_forever_is_refused(formula: str) -> None:
-    with pytest.raises(LvkitError, match="is not allowed"):
+def test_a_power_that_could_take_forever_is_refused(formula: str, message: Message) -> None:
+    with refused() as error:
         parse_formula(formula)
+    message(error)
 
 
 def test_small_powers_below_zero_pass() -> None:
@@ -74,26 +76,27 @@ def test_small_powers_below_zero_pass() -> None:
 
 
 @pytest.mark.parametrize("formula", ["", "  ", None, 3])
-def test_nothing_is_refused_with_an_example(formula: object) -> None:
-    with pytest.raises(LvkitError, match="expected a formula. Write for example"):
+def test_nothing_is_refused_with_an_example(formula: object, message: Message) -> None:
+    with refused("features") as error:
         parse_formula(formula)  # type: ignore[arg-type]
+    message(error)
 
 
 @pytest.mark.parametrize(
-    ("formula", "why"),
+    "formula",
     [
-        ("y ~ a", "it has two sides or several parts. Leave out '~'"),
-        ("a | b", "it has two sides or several parts"),
-        ("1", "it has no features. Name at least one"),
-        ("a +", "Join names of columns by"),
-        ("[)", "it is not a formula"),
-        ("I(a b)", "invalid syntax"),
+        "y ~ a",
+        "a | b",
+        "1",
+        "a +",
+        "[)",
+        "I(a b)",
     ],
 )
-def test_what_cannot_be_read_is_told_with_the_reason(formula: str, why: str) -> None:
-    with pytest.raises(LvkitError, match=re.escape(why)) as caught:
+def test_what_cannot_be_read_is_told_with_the_reason(formula: str, message: Message) -> None:
+    with refused() as caught:
         parse_formula(formula)
-    assert f"cannot read '{formula}'" in str(caught.value)
+    message(caught, formula)
 
 
 def test_an_error_is_told_in_one_line_without_colours() -> None:
@@ -114,25 +117,28 @@ def test_expressions_are_listed_with_what_they_need() -> None:
 
 
 @pytest.mark.parametrize(
-    ("formula", "why"),
+    "formula",
     [
-        ("+".join(["a"] * 1500), "got 2999 characters; expected at most 2000"),
-        ("+".join(["a"] * 900), "got 1799 names and signs; expected at most 400"),
-        ("(a + b + c + d + e)**10", "got a product of many features; expected at most 1000"),
-        ("((((a + b)**2 + c)**2 + d)**2 + e)**9", "got a product of many features"),
-        ("*".join("abcdefghijklm"), "got a product of many features"),
-        ("a - (b + c + d + e + f)**4 - (b + c + d + e + f)**4", "got a product of many features"),
-        ("a**100000", "got the power 100000; expected a power from 1 to 10"),
-        ("a**" + "9" * 12, "expected a power from 1 to 10"),
-        ("(a + b)**c", "got the power c; expected a power from 1 to 10"),
-        ("a^11", "got the power 11"),
-        ("9" * 1900 + ":a", "numbers of at most 15 digits"),
-        ("(" * 900 + "a" + ")" * 900, "got 1801 names and signs"),
+        "+".join(["a"] * 1500),
+        "+".join(["a"] * 900),
+        "(a + b + c + d + e)**10",
+        "((((a + b)**2 + c)**2 + d)**2 + e)**9",
+        "*".join("abcdefghijklm"),
+        "a - (b + c + d + e + f)**4 - (b + c + d + e + f)**4",
+        "a**100000",
+        "a**" + "9" * 12,
+        "(a + b)**c",
+        "a^11",
+        "9" * 1900 + ":a",
+        "(" * 900 + "a" + ")" * 900,
     ],
 )
-def test_a_formula_that_would_take_long_is_refused_before_it_does(formula: str, why: str) -> None:
-    with pytest.raises(LvkitError, match=re.escape(why)):
+def test_a_formula_that_would_take_long_is_refused_before_it_does(
+    formula: str, message: Message
+) -> None:
+    with refused() as error:
         parse_formula(formula)
+    message(error)
 
 
 @pytest.mark.parametrize(
@@ -143,16 +149,20 @@ def test_products_of_usual_size_pass(formula: str) -> None:
 
 
 @pytest.mark.parametrize("formula", ["`1` + a", "`2.5`", "{`1`}"])
-def test_a_column_that_reads_as_a_number_is_refused_with_the_way_out(formula: str) -> None:
-    with pytest.raises(LvkitError, match=r"is read as a number. Write I\(`"):
+def test_a_column_that_reads_as_a_number_is_refused_with_the_way_out(
+    formula: str, message: Message
+) -> None:
+    with refused("features") as error:
         parse_formula(formula)
+    message(error)
     assert parse_formula("I(`1`) + a").variables == ("1", "a")
 
 
-def test_a_column_called_like_an_expression_is_not_mixed_up_with_it() -> None:
+def test_a_column_called_like_an_expression_is_not_mixed_up_with_it(message: Message) -> None:
     assert parse_formula("`log(a)`").variables == ("log(a)",)
-    with pytest.raises(LvkitError, match="is an expression and a column"):
+    with refused("features") as error:
         parse_formula("`log(a)` + log(a)")
+    message(error)
 
 
 @pytest.mark.parametrize("name", ["ctx-k", "release year", "7b", "a.b", "class", "µ", "", "a(b)"])

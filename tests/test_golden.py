@@ -1,28 +1,27 @@
 """The golden file of messages: what it compares, and how it is written anew."""
 
-import ast
-from pathlib import Path
-
 import pytest
-from golden import Messages, check_quoted, parts, read_messages, refused, same, write_messages
+from golden import (
+    FILE,
+    Messages,
+    check_quoted,
+    defined_tests,
+    parts,
+    read_messages,
+    refused,
+    same,
+    write_messages,
+)
 
 import lvkit as lv
 from lvkit.checks import check_level
 
-TESTS = Path(__file__).parent
-while TESTS.name != "tests":
-    TESTS = TESTS.parent
-
 
 def test_every_entry_belongs_to_a_test():
-    tests = {}
-    for file in TESTS.rglob("test_*.py"):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        tests.setdefault(file.name, set()).update(names)
+    everywhere = set().union(*defined_tests(FILE.parent).values())
     for file, entries in read_messages().items():
         for test in entries:
-            assert test.partition("[")[0] in tests.get(file, ()), (file, test)
+            assert test.partition("[")[0] in everywhere, (file, test)
 
 
 def test_messages_are_read_as_they_were_written(tmp_path):
@@ -41,12 +40,17 @@ def test_messages_are_read_as_they_were_written(tmp_path):
 @pytest.fixture
 def stored(tmp_path):
     (tmp_path / "deep").mkdir()
-    for name in ("test_a.py", "deep/test_b.py", "test_b.py"):
-        (tmp_path / name).touch()
+    for name, tests in {
+        "test_a.py": ["test_one"],
+        "test_b.py": ["test_two"],
+        "deep/test_b.py": ["test_three", "test_moved"],
+        "test_new.py": ["test_four", "test_moved"],
+    }.items():
+        (tmp_path / name).write_text("".join(f"def {test}(message): ...\n" for test in tests))
     old = {
         "test_a.py": {"test_one": ["old"], "test_gone": ["old"]},
         "test_b.py": {"test_two": ["old"], "test_three": ["old"]},
-        "test_lost.py": {"test_four": ["old"]},
+        "test_lost.py": {"test_four": ["old"], "test_moved": ["old"]},
     }
     write_messages(old, tmp_path / "messages.yaml")
     return Messages(True, tmp_path / "messages.yaml")
@@ -58,6 +62,7 @@ def test_a_run_replaces_the_entries_of_its_tests_and_drops_those_gone(stored):
     stored.pytest_sessionfinish()
     assert read_messages(stored.file) == {
         "test_a.py": {"test_one": ["new", "more"]},
+        "test_new.py": {"test_four": ["old"]},
         "test_b.py": {"test_three": ["old"], "test_two": ["old"]},  # of deep/test_b.py, maybe
     }
 
@@ -66,7 +71,13 @@ def test_a_run_of_single_tests_drops_no_other(stored):
     stored.whole = False
     stored.collected = ["tests/test_a.py::test_one"]
     stored.heard = {"tests/test_a.py::test_one": ["new"]}
-    assert stored.updated()["test_a.py"] == {"test_one": ["new"], "test_gone": ["old"]}
+    assert stored.updated()["test_b.py"] == {"test_two": ["old"], "test_three": ["old"]}
+
+
+def test_a_test_whose_file_was_renamed_keeps_its_entry(stored):
+    stored.compare("tests/test_new.py::test_four", 1, "old")
+    assert stored.updated()["test_new.py"] == {"test_four": ["old"]}
+    assert "test_lost.py" not in stored.updated()
 
 
 def test_two_tests_cannot_share_an_entry(stored):
@@ -104,8 +115,9 @@ def test_an_entry_is_named_by_file_and_test_only():
         ("3 of 4", "2 of 4", False),
         ("1,499 of 40", "1,520 of 40", True),
         ("1,499 of 40", "1,600 of 40", False),
-        ("7.4e-07", "7.5e-07", True),
-        ("7.4e-07", "7.4e-08", False),
+        ("7.4e+07", "7.5e+07", True),
+        ("gains 7.4e-07", "gains 9e-08", True),
+        ("7.4e+07 in all", "7.4e+08 in all", False),
         ("at 0.5 of 2", "of 0.5 of 2", False),
     ],
 )

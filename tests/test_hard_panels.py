@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import Message
 
 import lvkit as lv
 
@@ -31,16 +32,17 @@ def simulated() -> lv.Panel:
 
 
 def test_a_benchmark_fitted_exactly_is_named_and_the_fit_says_it_has_no_maximum(
-    simulated: lv.Panel,
+    simulated: lv.Panel, message: Message
 ) -> None:
     table = simulated.to_frame()
     table["bench_1"] = table.groupby("family")["bench_1"].transform("first")
     panel = lv.Panel.from_frame(table, benchmarks=simulated.benchmarks)
     model = lv.LatentSkillModel(n_skills=2, features="log_params")
-    with pytest.warns(lv.LvkitWarning, match="fitted almost exactly.*bench_1"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         fit = model.fit(panel)
+    message(caught, "bench_1")
     assert not fit.converged
-    assert "the likelihood has no maximum" in fit.message
+    message(fit.message)
     assert np.isfinite(fit.loglik)
 
 

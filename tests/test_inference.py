@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from golden import Message, refused
 from independent import by_quadrature
 
 import lvkit as lv
@@ -325,12 +326,13 @@ def test_what_is_constant_has_no_error(one_skill: lv.Fit) -> None:
 
 
 def test_floors_at_an_end_of_their_range_are_named_and_have_no_error(
-    small_panel: lv.Panel,
+    small_panel: lv.Panel, message: Message
 ) -> None:
     model = lv.LatentSkillModel(n_skills=2, features=BY_SIZE, floor="estimate")
     fit = model.fit(small_panel)
-    with pytest.warns(lv.LvkitWarning, match=r"do not determine floor\[bbh\], floor\[hellaswag\]"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         summary = fit.summary()
+    message(caught)
     lost = summary.index[~summary["determined"]]
     assert lost.tolist() == ["floor[bbh]", "floor[hellaswag]"]
     columns = ["std_error", "ci_lower", "ci_upper"]
@@ -353,14 +355,16 @@ def test_floors_at_an_end_of_their_range_are_named_and_have_no_error(
 
 @pytest.mark.parametrize(("families", "correlation", "seed"), [(6, 0.999, 0), (10, 0.95, 1)])
 def test_a_correlation_of_one_is_named_and_has_no_error(
-    families: int, correlation: float, seed: int
+    families: int, correlation: float, seed: int, message: Message
 ) -> None:
     panel = drawn(truth(n_skills=2, correlation=correlation), families, seed=seed)
-    with pytest.warns(lv.LvkitWarning, match="at its boundary"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         fit = fitted(panel, n_skills=2)
+    message(caught)
     assert fit.correlation.loc["first", "second"] > 0.999
-    with pytest.warns(lv.LvkitWarning, match=r"correlation\[first, second\]") as caught:
+    with pytest.warns(lv.LvkitWarning) as caught:
         summary = fit.summary()
+    message(caught)
     assert caught[0].filename == __file__
     assert summary.index[~summary["determined"]].tolist() == ["correlation[first, second]"]
     assert np.isnan(summary.loc["correlation[first, second]", "std_error"])
@@ -369,10 +373,11 @@ def test_a_correlation_of_one_is_named_and_has_no_error(
     assert table.iloc[1].notna().all()
 
 
-def test_slopes_that_do_not_differ_are_named_and_have_no_error() -> None:
+def test_slopes_that_do_not_differ_are_named_and_have_no_error(message: Message) -> None:
     fit = fitted(drawn(truth(slope_sd=np.array([0.001])), 20), family_slopes=BY_SIZE)
-    with pytest.warns(lv.LvkitWarning, match=r"do not determine slope_sd\[first\]"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         summary = fit.summary()
+    message(caught, "slope_sd")
     assert summary.index[~summary["determined"]].tolist() == ["slope_sd[first]"]
     assert fit.delta(lambda params: params.slope_sd)["std_error"].isna().all()
     assert fit.delta(lambda params: params.slopes)["std_error"].notna().all()
@@ -402,55 +407,68 @@ def test_a_flat_direction_takes_the_errors_of_what_it_moves_and_leaves_the_rest(
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, -0.5, 95, np.nan, "0.95"])
-def test_a_level_outside_zero_and_one_is_refused(level: Any, one_skill: lv.Fit) -> None:
+def test_a_level_outside_zero_and_one_is_refused(
+    level: Any, one_skill: lv.Fit, message: Message
+) -> None:
     for ask in (
         lambda: one_skill.summary(level),
         lambda: one_skill.conf_int(level),
         lambda: one_skill.delta(lambda params: params.slopes, level),
     ):
-        with pytest.raises(lv.LvkitError, match="level: got .*expected a number between 0 and 1"):
+        with refused("level", "0", "1") as error:
             ask()
+        message(error)
 
 
-def test_conf_int_without_a_level_is_refused(one_skill: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="level: got None"):
+def test_conf_int_without_a_level_is_refused(one_skill: lv.Fit, message: Message) -> None:
+    with refused("level") as error:
         one_skill.conf_int(None)  # type: ignore[arg-type]
+    message(error)
 
 
 @pytest.mark.parametrize("kind", ["robust", None, 3, ["sandwich"]])
-def test_an_unknown_kind_is_refused(kind: Any, one_skill: lv.Fit) -> None:
+def test_an_unknown_kind_is_refused(kind: Any, one_skill: lv.Fit, message: Message) -> None:
     for ask in (
         lambda: one_skill.summary(kind=kind),
         lambda: one_skill.cov_params(kind=kind),
         lambda: one_skill.delta(lambda params: params.slopes, kind=kind),
     ):
-        with pytest.raises(lv.LvkitError, match="expected 'information' or 'sandwich'"):
+        with refused("kind", "information", "sandwich") as error:
             ask()
+        message(error)
 
 
-def test_a_fit_that_did_not_converge_has_estimates_but_no_errors(one_skill: lv.Fit) -> None:
+def test_a_fit_that_did_not_converge_has_estimates_but_no_errors(
+    one_skill: lv.Fit, message: Message
+) -> None:
     stopped = replace(one_skill, converged=False, message="step limit reached")
     for ask in (stopped.summary, stopped.conf_int, stopped.cov_params):
-        with pytest.raises(
-            lv.LvkitError, match=r"did not converge \(step limit reached\).*level=None"
-        ):
+        with refused() as error:
             ask()
-    with pytest.raises(lv.LvkitError, match="did not converge"):
+        message(error)
+    with refused() as error:
         stopped.delta(lambda params: params.slopes)
+    message(error)
     assert stopped.summary(level=None).equals(one_skill.summary()[["estimate"]])
 
 
 @pytest.mark.parametrize(
     "value", ["high", None, np.nan, [1.0, np.inf], [], {"a": 1.0}, [[1.0], [1.0, 2.0]]]
 )
-def test_a_function_that_returns_no_numbers_is_refused(value: Any, one_skill: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="delta: the function returns .*finite numbers"):
+def test_a_function_that_returns_no_numbers_is_refused(
+    value: Any, one_skill: lv.Fit, message: Message
+) -> None:
+    with refused("delta") as error:
         one_skill.delta(lambda params: value)
+    message(error)
 
 
-def test_the_sandwich_of_too_few_families_is_singular_and_says_so(small_fit: lv.Fit) -> None:
-    with pytest.warns(lv.LvkitWarning, match="12 families for 27 parameters has rank 11") as caught:
+def test_the_sandwich_of_too_few_families_is_singular_and_says_so(
+    small_fit: lv.Fit, message: Message
+) -> None:
+    with pytest.warns(lv.LvkitWarning) as caught:
         covariance = small_fit.cov_params(kind="sandwich")
+    message(caught, "12", "27", "11")
     assert caught[0].filename == __file__
     scaled = covariance / np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
     assert np.sum(np.linalg.eigvalsh(scaled) > 1e-4) == 11

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from golden import Message, refused
 
 from lvkit.jsontable import Cells, Maybe, Record, Table, Value, table_from_json, table_to_json
 
@@ -62,11 +63,14 @@ def test_a_table_as_declared_is_accepted() -> None:
         ("d", "xy"),
     ],
 )
-def test_other_cells_are_refused_with_the_name_of_the_column(column: str, values: Any) -> None:
+def test_other_cells_are_refused_with_the_name_of_the_column(
+    column: str, values: Any, message: Message
+) -> None:
     text = as_json()
     next(each for each in text["columns"] if each["name"] == column)["values"] = values
-    with pytest.raises(ValueError, match=f"column '{column}'|a column, values"):
+    with refused(kind=ValueError) as error:
         DECLARED.check(text, "t")
+    message(error)
 
 
 @pytest.mark.parametrize(
@@ -88,18 +92,20 @@ def test_another_table_is_refused(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["U1000000000", "complex128", "datetime64[ns]", "category", ""])
-def test_other_types_of_columns_are_refused(dtype: str) -> None:
+def test_other_types_of_columns_are_refused(dtype: str, message: Message) -> None:
     text = as_json()
     text["columns"][3]["dtype"] = dtype
-    with pytest.raises(ValueError, match="column 'd': its type is"):
+    with refused(kind=ValueError) as error:
         DECLARED.check(text, "t")
+    message(error, "d")
 
 
-def test_an_unknown_column_is_refused_unless_others_are_declared() -> None:
+def test_an_unknown_column_is_refused_unless_others_are_declared(message: Message) -> None:
     text = as_json()
     text["columns"][3]["name"] = "e"
-    with pytest.raises(ValueError, match="column 'e'"):
+    with refused(kind=ValueError) as error:
         DECLARED.check(text, "t")
+    message(error, "e")
     Table("row", None, Cells(str), COLUMNS, others=Cells(missing=True)).check(text, "t")
 
 

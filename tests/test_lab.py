@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from golden import Message, refused
 from jupyter_client.kernelspec import KernelSpecManager
 
 from lvkit import lab
 from lvkit.cli import main
-from lvkit.errors import LvkitError
 from lvkit.files import shipped_notebooks
 
 Captured = pytest.CaptureFixture[str]
@@ -76,7 +76,7 @@ def test_the_kernel_of_the_lab_is_the_interpreter_that_runs_lvkit(tmp_path: Path
 
 
 def test_the_command_copies_the_notebooks_and_starts_jupyterlab_on_them(
-    jupyter: type[Jupyter], tmp_path: Path, capsys: Captured
+    jupyter: type[Jupyter], tmp_path: Path, capsys: Captured, message: Message
 ) -> None:
     folder = tmp_path / "mine"
     assert main(["lab", str(folder), "--no-browser", "--port", "8890"]) == 3
@@ -87,17 +87,17 @@ def test_the_command_copies_the_notebooks_and_starts_jupyterlab_on_them(
     assert {path.name for path in folder.iterdir()} == set(shipped_notebooks())
     assert "jupyter_app_launcher/jp_app_launcher_lvkit.yaml" in files
     assert not place.exists()
-    assert f"copied to '{folder}'" in capsys.readouterr().out
+    message(capsys.readouterr().out, folder)
 
 
 def test_started_again_the_command_keeps_the_users_work(
-    jupyter: type[Jupyter], tmp_path: Path, capsys: Captured
+    jupyter: type[Jupyter], tmp_path: Path, capsys: Captured, message: Message
 ) -> None:
     main(["lab", str(tmp_path)])
     (tmp_path / "report.ipynb").write_text("mine")
     main(["lab", str(tmp_path)])
     assert (tmp_path / "report.ipynb").read_text() == "mine"
-    assert "1 notebook is kept as yours is" in capsys.readouterr().out
+    message(capsys.readouterr().out, "1")
 
 
 def test_without_a_folder_the_notebooks_go_to_one_of_their_own(
@@ -123,9 +123,10 @@ def test_two_folders_have_two_workspaces(tmp_path: Path) -> None:
 
 
 def test_without_jupyterlab_the_remedy_is_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, message: Message
 ) -> None:
     monkeypatch.setattr(lab, "find_spec", lambda name: None if "lab" in name else object())
-    with pytest.raises(LvkitError, match=r"not installed: jupyterlab") as caught:
+    with refused() as caught:
         lab.open_lab(tmp_path)
+    message(caught)
     assert "lvkit[lab]" in str(caught.value)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from golden import Message, refused
 
 import lvkit as lv
 from lvkit.outputs import check_output, is_panel_table, is_saved_fit, is_selection_table
@@ -30,23 +31,24 @@ def test_an_empty_file_and_one_of_ours_may_be_replaced(content: str, tmp_path: P
     assert [entry.read_text() for entry in tmp_path.iterdir()] == [content]
 
 
-def test_a_link_is_judged_by_what_it_leads_to(tmp_path: Path) -> None:
+def test_a_link_is_judged_by_what_it_leads_to(tmp_path: Path, message: Message) -> None:
     (tmp_path / "theirs").write_text("a thesis")
     (tmp_path / "link").symlink_to(tmp_path / "theirs")
     (tmp_path / "loose").symlink_to(tmp_path / "nothing yet")
     check(tmp_path / "loose")
     assert not (tmp_path / "nothing yet").exists()
-    with pytest.raises(lv.LvkitError, match="exists and is not a table"):
+    with refused() as error:
         check(tmp_path / "link")
+    message(error)
 
 
-def test_one_of_ours_that_is_also_an_input_is_refused(tmp_path: Path) -> None:
+def test_one_of_ours_that_is_also_an_input_is_refused(tmp_path: Path, message: Message) -> None:
     path = tmp_path / "scores.csv"
     path.write_text("this is ours")
-    with pytest.raises(lv.LvkitError, match="also an input") as caught:
+    with refused() as caught:
         check(path, inputs=[str(path)], argument="output")
+    message(caught)
     assert caught.value.problems[0].where == f"output '{path}'"
-    assert "Choose another name" in caught.value.problems[0].remedy
 
 
 def test_a_file_that_is_read_only_is_refused(
@@ -67,10 +69,11 @@ def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
 
 
-def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, message: Message) -> None:
     for name in ("a\0b", "x" * 300):
-        with pytest.raises(lv.LvkitError, match="cannot write the file"):
+        with refused() as error:
             check(tmp_path / name)
+        message(error)
 
 
 def test_a_device_is_not_tried() -> None:
@@ -113,12 +116,13 @@ def test_an_archive_whose_first_file_has_a_longer_name_is_no_fit(tmp_path: Path)
 
 
 def test_a_panel_replaces_a_table_of_models_and_nothing_else(
-    small_panel: lv.Panel, tmp_path: Path
+    small_panel: lv.Panel, tmp_path: Path, message: Message
 ) -> None:
     table, notes = tmp_path / "table.csv", tmp_path / "notes.csv"
     for _ in range(2):
         small_panel.write_csv(table)
     notes.write_text("when,what\n")
-    with pytest.raises(lv.LvkitError, match="exists and is not a table in lvkit's layout"):
+    with refused() as error:
         small_panel.write_csv(notes)
+    message(error)
     assert notes.read_text() == "when,what\n"

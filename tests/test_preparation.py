@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from golden import Message
 
 import lvkit as lv
 from lvkit.preparation import prepare
@@ -102,39 +103,35 @@ def test_a_feature_with_random_slopes_joins_the_latent_design() -> None:
     np.testing.assert_array_equal(slopes.table.design[:, 1], slopes.table.features[:, 0])
 
 
-def test_an_unknown_random_slope_is_refused_with_the_nearest_name() -> None:
+def test_an_unknown_random_slope_is_refused_with_the_nearest_name(message: Message) -> None:
     text = refusal(make_panel(), random_slope="log_param")
-    assert "family_slopes: got 'log_param'" in text
-    assert "Did you mean 'log_params'?" in text
+    message(text, "family_slopes", "log_param", "log_params")
 
 
-def test_one_family_is_refused_with_the_remedy() -> None:
+def test_one_family_is_refused_with_the_remedy(message: Message) -> None:
     text = refusal(make_panel().select(families="bee"))
-    assert "got 1 family; expected at least two families" in text
-    assert "add families" in text
+    message(text, "1")
 
 
-def test_one_family_left_by_the_features_is_refused() -> None:
+def test_one_family_left_by_the_features_is_refused(message: Message) -> None:
     text = refusal(make_panel(tokens_t=[2.0, None, 3.0, None, None]), "log_tokens")
-    assert "got 1 family" in text
+    message(text, "1")
 
 
-def test_a_benchmark_that_never_varies_is_refused_with_its_name() -> None:
+def test_a_benchmark_that_never_varies_is_refused_with_its_name(message: Message) -> None:
     text = refusal(make_panel(arc=[0.25] * 5))
-    assert text.startswith("benchmark 'arc': every score is 0.25; expected scores that vary")
+    message(text, "arc", "0.25")
     assert "panel.select" in text
 
 
 @pytest.mark.filterwarnings("ignore:.*0 in 'arc'")
-def test_a_benchmark_that_varies_only_beyond_the_clip_is_refused() -> None:
+def test_a_benchmark_that_varies_only_beyond_the_clip_is_refused(message: Message) -> None:
     # Clipped they are all 0.0025: its precision would grow without bound.
-    assert "benchmark 'arc'" in refusal(make_panel(arc=[0.0, 0.001, 0.002, 0.001, 0.0]))
+    message(refusal(make_panel(arc=[0.0, 0.001, 0.002, 0.001, 0.0])), "arc")
 
 
-def test_a_benchmark_with_one_score_is_refused() -> None:
-    assert "benchmark 'arc': every score is 0.4" in refusal(
-        make_panel(arc=[0.4, None, None, None, None])
-    )
+def test_a_benchmark_with_one_score_is_refused(message: Message) -> None:
+    message(refusal(make_panel(arc=[0.4, None, None, None, None])), "arc", "0.4")
 
 
 def test_everything_that_never_varies_is_listed_at_once() -> None:
@@ -143,21 +140,23 @@ def test_everything_that_never_varies_is_listed_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("formula", "text"),
+    ("formula", "quoted"),
     [
-        ("log_params + same", "feature 'same' is the same for all 5 models"),
-        ("log_params + twice", "feature 'twice' is a combination of 'log_params'"),
-        ("log_params + sze", "no column 'sze'"),
+        ("log_params + same", ["same", "5"]),
+        ("log_params + twice", ["twice", "log_params"]),
+        ("log_params + sze", ["sze"]),
     ],
 )
-def test_features_that_do_not_work_are_refused(formula: str, text: str) -> None:
+def test_features_that_do_not_work_are_refused(
+    formula: str, quoted: list[str], message: Message
+) -> None:
     panel = make_panel(same=[1.0] * 5, twice=2.0 * np.log10([9.0, 1.0, 2.0, 3.0, 5.0]))
-    assert text in refusal(panel, formula)
+    message(refusal(panel, formula), *quoted)
 
 
-def test_a_constant_feature_of_the_measured_models_is_refused() -> None:
+def test_a_constant_feature_of_the_measured_models_is_refused(message: Message) -> None:
     # It varies only for a model without any score.
     gaps = {"mmlu": [0.6, 0.2, 0.3, None, 0.5], "arc": [None, None, None, 0.5, None]}
     panel = make_panel(note=[1.0, 1.0, 1.0, 2.0, 1.0], **gaps)
     text = refusal(panel.select(benchmarks=["mmlu", "gsm8k"]), "log_params + note")
-    assert "feature 'note' is the same for all 4 models" in text
+    message(text, "note", "4")

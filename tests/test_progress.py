@@ -4,9 +4,9 @@ import io
 from functools import partial
 
 import pytest
+from golden import Message, refused
 from tqdm import tqdm
 
-from lvkit.errors import LvkitError
 from lvkit.progress import NoProgress, progress_bar
 
 
@@ -53,6 +53,7 @@ def test_a_total_may_be_unknown() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["yes", 1, None])
-def test_anything_else_is_refused_with_the_remedy(wrong: object) -> None:
-    with pytest.raises(LvkitError, match=r"argument 'progress': got .*progress=True"):
+def test_anything_else_is_refused_with_the_remedy(wrong: object, message: Message) -> None:
+    with refused("argument 'progress'") as error:
         progress_bar(wrong)  # type: ignore[arg-type]
+    message(error)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from golden import Message
 
 import lvkit as lv
 from lvkit.request import read_request
@@ -227,103 +228,110 @@ def test_columns_of_the_fitted_panel_are_no_matter(small_fit: lv.Fit) -> None:
 # -- refusals ------------------------------------------------------------------------------------
 
 
-def test_a_misspelt_family_is_refused_with_the_nearest_one(small_fit: lv.Fit) -> None:
+def test_a_misspelt_family_is_refused_with_the_nearest_one(
+    small_fit: lv.Fit, message: Message
+) -> None:
     text = refusal(small_fit, table({"family": "qwen22"}))
-    assert text.startswith("model 'new-13b', column 'family': got 'qwen22', a family that is not")
-    assert "Did you mean 'qwen2'?" in text
+    message(text, "new-13b", "family", "qwen22", "qwen2")
     assert 'new_family="population"' in text
 
 
 @pytest.mark.parametrize("cell", [0.5, "0.5"])
-def test_a_misspelt_benchmark_is_refused_with_the_nearest_one(cell: Any, small_fit: lv.Fit) -> None:
+def test_a_misspelt_benchmark_is_refused_with_the_nearest_one(
+    cell: Any, small_fit: lv.Fit, message: Message
+) -> None:
     text = refusal(small_fit, table({"helaswag": cell}))
-    assert text.startswith("models, column 'helaswag': got 'helaswag', which is no fitted benchm")
-    assert "Did you mean 'hellaswag'? Rename the column or leave it out." in text
+    message(text, "helaswag", "hellaswag")
 
 
 def test_a_panel_with_benchmarks_that_were_not_fitted_is_refused(
-    small_fit: lv.Fit, complete: lv.Panel
+    small_fit: lv.Fit, complete: lv.Panel, message: Message
 ) -> None:
     text = refusal(small_fit, complete.select(families=["yi"]))
-    assert "which is no fitted benchmark" in text
-    assert "arc, bbh, gsm8k, hellaswag, ifeval, mmlu" in text
+    message(text)
 
 
 @pytest.mark.parametrize("given", [{"tokens_t": None}, {"tokens_t": "NA"}])
-def test_a_model_without_tokens_is_refused(given: dict[str, Any], small_fit: lv.Fit) -> None:
+def test_a_model_without_tokens_is_refused(
+    given: dict[str, Any], small_fit: lv.Fit, message: Message
+) -> None:
     text = refusal(small_fit, table({"model": "fine"}, given))
-    assert text.startswith("model 'new-13b': lacks tokens_t; expected everything the features")
-    assert "Fill it in" in text
+    message(text, "new-13b", "tokens_t")
 
 
-def test_a_table_without_tokens_is_refused(small_fit: lv.Fit) -> None:
-    assert "lacks tokens_t" in refusal(small_fit, table().drop(columns="tokens_t"))
+def test_a_table_without_tokens_is_refused(small_fit: lv.Fit, message: Message) -> None:
+    message(refusal(small_fit, table().drop(columns="tokens_t")), "tokens_t")
 
 
-def test_a_table_of_names_alone_is_told_what_it_lacks(small_fit: lv.Fit) -> None:
+def test_a_table_of_names_alone_is_told_what_it_lacks(small_fit: lv.Fit, message: Message) -> None:
     text = refusal(small_fit, table()[["model"]])
-    assert "model 'new-13b': lacks params_b, tokens_t" in text
+    message(text, "new-13b", "params_b", "tokens_t")
 
 
 @pytest.mark.parametrize("size", [7e9, -7.0, 0.0, "7B", np.inf])
-def test_a_size_that_is_none_is_refused_with_its_place(size: Any, small_fit: lv.Fit) -> None:
+def test_a_size_that_is_none_is_refused_with_its_place(
+    size: Any, small_fit: lv.Fit, message: Message
+) -> None:
     text = refusal(small_fit, table({"params_b": size}))
-    assert text.startswith(f"model 'new-13b', column 'params_b': got {size!r}; expected a positive")
+    message(text, "new-13b", "params_b", size)
 
 
 @pytest.mark.parametrize("score", [1.2, -0.1, 55, "high", True, np.inf])
-def test_a_score_that_is_none_is_refused_with_its_place(score: Any, small_fit: lv.Fit) -> None:
+def test_a_score_that_is_none_is_refused_with_its_place(
+    score: Any, small_fit: lv.Fit, message: Message
+) -> None:
     text = refusal(small_fit, table({"model": "fine", "bbh": None}, {"bbh": score}))
-    assert text.startswith("model 'new-13b', column 'bbh': got ")
-    assert "expected a score from 0 to 1, or a blank. Divide scores in percent by 100" in text
+    message(text, "new-13b", "bbh", "0", "1", "100")
 
 
-def test_the_same_model_twice_is_refused(small_fit: lv.Fit) -> None:
+def test_the_same_model_twice_is_refused(small_fit: lv.Fit, message: Message) -> None:
     text = refusal(small_fit, table({}, {}))
-    assert text == "models: got 'new-13b' more than once; expected a different name for each model."
+    message(text, "new-13b")
 
 
 @pytest.mark.parametrize("name", ["", "  ", None])
-def test_a_model_without_a_name_is_refused_with_its_row(name: Any, small_fit: lv.Fit) -> None:
-    assert refusal(small_fit, table({}, {"model": name})).startswith("models, row 2: got no name")
+def test_a_model_without_a_name_is_refused_with_its_row(
+    name: Any, small_fit: lv.Fit, message: Message
+) -> None:
+    message(refusal(small_fit, table({}, {"model": name})), "2")
 
 
-def test_a_table_without_names_is_refused(small_fit: lv.Fit) -> None:
+def test_a_table_without_names_is_refused(small_fit: lv.Fit, message: Message) -> None:
     text = refusal(small_fit, table().drop(columns="model"))
-    assert text.startswith("models: no column 'model'; expected the models' names")
+    message(text, "model")
 
 
-def test_a_table_without_families_is_refused(small_fit: lv.Fit) -> None:
+def test_a_table_without_families_is_refused(small_fit: lv.Fit, message: Message) -> None:
     text = refusal(small_fit, table().drop(columns="family"))
-    assert text.startswith("models: no column 'family'")
-    assert "Leave its cells blank for recipes that nothing is known of" in text
+    message(text, "family")
 
 
-def test_a_table_without_rows_is_refused(small_fit: lv.Fit) -> None:
-    assert refusal(small_fit, table().iloc[:0]).startswith("models: got no model; expected at lea")
+def test_a_table_without_rows_is_refused(small_fit: lv.Fit, message: Message) -> None:
+    message(refusal(small_fit, table().iloc[:0]))
 
 
 @pytest.mark.parametrize("models", [None, [NEW], NEW, "models.csv"])
-def test_what_is_no_table_is_refused(models: Any, small_fit: lv.Fit) -> None:
+def test_what_is_no_table_is_refused(models: Any, small_fit: lv.Fit, message: Message) -> None:
     text = refusal(small_fit, models)
-    assert text.startswith(f"models: got a {type(models).__name__}; expected a DataFrame")
+    message(text, type(models).__name__)
 
 
 @pytest.mark.parametrize("new_family", ["guess", None, True])
-def test_other_wishes_for_new_families_are_refused(new_family: Any, small_fit: lv.Fit) -> None:
+def test_other_wishes_for_new_families_are_refused(
+    new_family: Any, small_fit: lv.Fit, message: Message
+) -> None:
     text = refusal(small_fit, table(), new_family)
-    assert text == f"new_family: got {new_family!r}; expected 'error' or 'population'."
+    message(text, "new_family", new_family, "error", "population")
 
 
-def test_a_category_that_was_not_fitted_is_refused(small_panel: lv.Panel) -> None:
+def test_a_category_that_was_not_fitted_is_refused(small_panel: lv.Panel, message: Message) -> None:
     kind = np.where(small_panel.models["params_b"] > 5.0, "dense", "sparse")
     panel = lv.Panel.from_frame(
         small_panel.to_frame().assign(kind=kind), benchmarks=small_panel.benchmarks
     )
     fit = lv.LatentSkillModel(n_skills=1, features="log_tokens + kind").fit(panel)
     text = refusal(fit, table({"kind": "spars"}))
-    assert "model 'new-13b', column 'kind': got 'spars'" in text
-    assert "Did you mean 'sparse'?" in text
+    message(text, "new-13b", "kind", "spars", "sparse")
 
 
 def test_rounding_errors_in_known_scores_are_undone(small_fit: lv.Fit) -> None:
@@ -336,17 +344,16 @@ def test_rounding_errors_in_known_scores_are_undone(small_fit: lv.Fit) -> None:
 @pytest.mark.parametrize("column", ["model", "family", "params_b", "tokens_t", "mmlu", "remark"])
 @pytest.mark.parametrize(("copies", "times"), [(1, "twice"), (2, "3 times")])
 def test_a_repeated_column_is_refused_by_name(
-    column: str, copies: int, times: str, small_fit: lv.Fit
+    column: str, copies: int, times: str, small_fit: lv.Fit, message: Message
 ) -> None:
     one = table({"mmlu": 0.5966, "remark": "early"}, {"model": "b", "mmlu": 0.6, "remark": ""})
     models = pd.concat([one, *[one[[column]]] * copies], axis=1)
-    assert refusal(small_fit, models) == (
-        f"models, column '{column}': column '{column}' occurs {times}; expected each column once. "
-        "Delete or rename the copies."
-    )
+    message(refusal(small_fit, models), column, ": column ", times)
 
 
 @pytest.mark.parametrize("copy", [" mmlu", "mmlu\u200b"])
-def test_two_spellings_of_one_column_are_refused(copy: str, small_fit: lv.Fit) -> None:
+def test_two_spellings_of_one_column_are_refused(
+    copy: str, small_fit: lv.Fit, message: Message
+) -> None:
     models = table({"mmlu": 0.5}).assign(**{copy: 0.6})
-    assert "column 'mmlu' occurs twice" in refusal(small_fit, models)
+    message(refusal(small_fit, models), "mmlu")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from golden import Message, refused
 
 import lvkit as lv
 
@@ -63,7 +64,7 @@ def test_the_summary_lists_every_free_parameter_once(paper_fit: lv.Fit) -> None:
     assert kinds == {"loading": 36, "intercept": 12, "precision": 12, "slope": 12, "correlation": 6}
 
 
-def test_the_summary_names_what_it_tells(paper_fit: lv.Fit) -> None:
+def test_the_summary_names_what_it_tells(paper_fit: lv.Fit, message: Message) -> None:
     estimates = paper_fit.summary()["estimate"]
     assert estimates["loading[mmlu, reasoning]"] == paper_fit.loadings.loc["mmlu", "reasoning"]
     assert estimates["slope[reasoning, log_params]"] == paper_fit.slopes.iloc[3, 0]
@@ -194,16 +195,19 @@ def test_reordering_the_anchors_reorders_the_skills(
     )
 
 
-def test_too_few_anchors_are_refused(paper_fit: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="got 1 anchor; expected 4, one for each skill"):
+def test_too_few_anchors_are_refused(paper_fit: lv.Fit, message: Message) -> None:
+    with refused("reanchor", "1", "4") as error:
         paper_fit.reanchor({"maths": "gsm8k"})
+    message(error)
 
 
-def test_unknown_and_repeated_anchors_are_refused(small_fit: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match=r"Did you mean 'mmlu'\?"):
+def test_unknown_and_repeated_anchors_are_refused(small_fit: lv.Fit, message: Message) -> None:
+    with refused("anchor of skill 'a'", "mmlu") as error:
         small_fit.reanchor({"a": "mmul", "b": "bbh"})
-    with pytest.raises(lv.LvkitError, match="'bbh' anchors 2 skills"):
+    message(error)
+    with refused("anchors", "bbh", "2") as error:
         small_fit.reanchor({"a": "bbh", "b": "bbh"})
+    message(error)
 
 
 @pytest.mark.parametrize("anchors", [None, ["mmlu", "bbh"], "mmlu"])
@@ -212,21 +216,24 @@ def test_anchors_that_are_no_mapping_are_refused(anchors: Any, small_fit: lv.Fit
         small_fit.reanchor(anchors)
 
 
-def test_anchors_that_do_not_tell_skills_apart_are_refused(small_fit: lv.Fit) -> None:
+def test_anchors_that_do_not_tell_skills_apart_are_refused(
+    small_fit: lv.Fit, message: Message
+) -> None:
     loadings = small_fit.frame.loadings.copy()
     loadings[0] = 0.7 * loadings[1]
     twins = replace(small_fit, frame=replace(small_fit.frame, loadings=loadings))
     names = small_fit.benchmarks
-    with pytest.raises(lv.LvkitError, match=r"condition number .*suggest_anchors"):
+    with refused() as error:
         twins.reanchor({"a": names[0], "b": names[1]})
+    message(error, "suggest_anchors")
 
 
 # -- display and immutability --------------------------------------------------------------------
 
 
-def test_a_fit_says_what_it_is(paper_fit: lv.Fit) -> None:
+def test_a_fit_says_what_it_is(paper_fit: lv.Fit, message: Message) -> None:
     text = repr(paper_fit)
-    assert text.startswith("Fit(4 skills, 184 models, 67 families, 1,566 scores: log-likelihood 30")
+    message(text, "4", "184", "67", "1,566")
     assert text.endswith("converged)")
     assert "NOT" not in text
 
@@ -268,7 +275,8 @@ def test_two_fits_of_the_same_data_can_be_asked_whether_they_are_equal(small_fit
     assert small_fit in [small_fit]
 
 
-def test_reanchoring_on_near_copies_warns(paper_fit: lv.Fit) -> None:
+def test_reanchoring_on_near_copies_warns(paper_fit: lv.Fit, message: Message) -> None:
     anchors = {"knowledge": "mmlu", "more": "mmlu_pro", "sense": "hellaswag", "chat": "ifeval"}
-    with pytest.warns(lv.LvkitWarning, match="'knowledge' and 'more'"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         paper_fit.reanchor(anchors)
+    message(caught, "knowledge", "more")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import Message, refused
 
 import lvkit as lv
 from lvkit.model import load_fit
@@ -134,6 +135,7 @@ def test_the_table_of_a_selection_is_declared(small_panel: lv.Panel) -> None:
         SELECTION.check(table_to_json(table.assign(aic=np.nan)), "table")
 
 
-def test_what_is_no_text_of_a_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="lacks anchors"):
+def test_what_is_no_text_of_a_fit_is_refused(message: Message) -> None:
+    with refused(kind=ValueError) as error:
         FIT.check({}, "the text")
+    message(error)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from golden import Message, refused
 from hostile import CHECKSUMS, members, packed, zipped
 
 import lvkit as lv
@@ -161,7 +162,9 @@ def test_a_fit_of_an_earlier_lvkit_has_no_calibration(saved: bytes, tmp_path: Pa
 
 
 @pytest.mark.parametrize("column", ["z", "keep", "lineage"])
-def test_a_damaged_calibration_is_refused(column: str, calibrated: lv.Fit, tmp_path: Path) -> None:
+def test_a_damaged_calibration_is_refused(
+    column: str, calibrated: lv.Fit, tmp_path: Path, message: Message
+) -> None:
     def rename(text: dict[str, Any]) -> None:
         for each in text["calibration"]["columns"]:
             each["name"] = "?" if each["name"] == column else each["name"]
@@ -175,7 +178,7 @@ def test_a_damaged_calibration_is_refused(column: str, calibrated: lv.Fit, tmp_p
     content = (tmp_path / "a.fit").read_bytes()
     for change in [rename] if column == "lineage" else [rename, retype]:
         text = refusal(with_text(content, change), tmp_path)
-        assert "not a valid lvkit fit file" in text
+        message(text)
 
 
 def test_a_fit_replaces_an_older_one_even_if_that_is_damaged(
@@ -191,12 +194,13 @@ def test_a_fit_replaces_an_older_one_even_if_that_is_damaged(
 
 @pytest.mark.parametrize("content", [b"model,mmlu\n", b"PK\x03\x04 another archive", b"x"])
 def test_a_fit_does_not_replace_another_file(
-    content: bytes, small_fit: lv.Fit, tmp_path: Path
+    content: bytes, small_fit: lv.Fit, tmp_path: Path, message: Message
 ) -> None:
     path = tmp_path / "scores.csv"
     path.write_bytes(content)
-    with pytest.raises(lv.LvkitError, match="exists and is not a saved fit"):
+    with refused() as error:
         small_fit.save(path)
+    message(error)
     assert path.read_bytes() == content
 
 
@@ -205,10 +209,13 @@ OLD = Path(__file__).parent / "saved"
 
 @pytest.mark.parametrize("name", ["schema-1", "schema-1-calibrated"])
 def test_a_file_of_an_earlier_version_loads_with_a_warning_and_gets_its_checksum_when_saved(
-    name: str, tmp_path: Path
+    name: str, tmp_path: Path, message: Message
 ) -> None:
-    with pytest.warns(lv.LvkitWarning, match=r"schema-1.*without a checksum.*save the fit again"):
+    with pytest.warns(lv.LvkitWarning) as caught:
         fit = lv.load_fit(OLD / f"{name}.lvkit")
+    text = str(caught[0].message)
+    assert f"{name}.lvkit" in text
+    message(text.rpartition("'")[2])
     assert fit.n_models == 15
     assert (fit.calibration is not None) == name.endswith("calibrated")
     fit.save(tmp_path / "new.lvkit")
@@ -216,7 +223,9 @@ def test_a_file_of_an_earlier_version_loads_with_a_warning_and_gets_its_checksum
 
 
 @pytest.mark.parametrize("name", ["message", "seed", "loglik", "lvkit", "converged"])
-def test_a_field_changed_after_saving_is_refused(name: str, saved: bytes, tmp_path: Path) -> None:
+def test_a_field_changed_after_saving_is_refused(
+    name: str, saved: bytes, tmp_path: Path, message: Message
+) -> None:
     """Even to a value that it might have had: the checksum gives it away."""
     changed = {"message": "converged: 0", "seed": 1, "loglik": 1.5, "lvkit": "", "converged": True}
     text = json.loads(members(saved)["fit.json"]) | {name: changed[name]}
@@ -224,16 +233,18 @@ def test_a_field_changed_after_saving_is_refused(name: str, saved: bytes, tmp_pa
         sums = {CHECKSUMS: file.read(CHECKSUMS)}
     parts = {"fit.json": json.dumps(text, indent=1).encode()}
     content = zipped(members(saved) | parts | sums)
-    assert "does not match its checksum: it was changed" in refusal(content, tmp_path)
+    message(refusal(content, tmp_path))
 
 
-def test_a_file_without_its_checksums_is_refused(saved: bytes, tmp_path: Path) -> None:
-    assert "its checksum is missing" in refusal(zipped(members(saved)), tmp_path)
+def test_a_file_without_its_checksums_is_refused(
+    saved: bytes, tmp_path: Path, message: Message
+) -> None:
+    message(refusal(zipped(members(saved)), tmp_path))
 
 
-def test_checksums_that_an_old_file_never_had_are_refused(tmp_path: Path) -> None:
+def test_checksums_that_an_old_file_never_had_are_refused(tmp_path: Path, message: Message) -> None:
     old = members((OLD / "schema-1.lvkit").read_bytes())
-    assert "does not belong to its schema" in refusal(packed(old), tmp_path)
+    message(refusal(packed(old), tmp_path))
 
 
 def test_the_file_holds_text_and_numbers_and_nothing_else(saved: bytes) -> None:
@@ -253,26 +264,29 @@ def test_a_fit_cannot_be_saved_where_there_is_no_folder(small_fit: lv.Fit, tmp_p
 # -- files that are refused ----------------------------------------------------------------------
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(lv.LvkitError, match=r"'.*no\.fit': no such file. Check the path"):
+def test_a_missing_file_is_refused(tmp_path: Path, message: Message) -> None:
+    with refused() as error:
         lv.load_fit(tmp_path / "no.fit")
+    message(error, "no.fit")
 
 
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(lv.LvkitError, match="cannot be read"):
+def test_a_folder_is_refused(tmp_path: Path, message: Message) -> None:
+    with refused() as error:
         lv.load_fit(tmp_path)
+    message(error)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_file_is_refused(share: float, saved: bytes, tmp_path: Path) -> None:
+def test_a_truncated_file_is_refused(
+    share: float, saved: bytes, tmp_path: Path, message: Message
+) -> None:
     text = refusal(saved[: int(share * len(saved))], tmp_path)
-    assert "not a valid lvkit fit file" in text
-    assert "expected a file written by fit.save" in text
+    message(text)
 
 
 @pytest.mark.parametrize("content", [b"model,family\n", b"{}", b"\x80\x04N.", b"PK\x05\x06"])
-def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
-    assert "not a valid lvkit fit file" in refusal(content, tmp_path)
+def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path, message: Message) -> None:
+    message(refusal(content, tmp_path))
 
 
 def test_a_flipped_bit_is_refused_or_harmless(
@@ -292,41 +306,47 @@ def test_a_flipped_bit_is_refused_or_harmless(
 
 @pytest.mark.parametrize("schema", [SCHEMA + 1, 0, None, "1", True, 2.0])
 def test_another_schema_is_refused_with_who_wrote_it(
-    schema: Any, saved: bytes, tmp_path: Path
+    schema: Any, saved: bytes, tmp_path: Path, message: Message
 ) -> None:
     content = with_text(saved, lambda text: text.update(schema=schema, lvkit="9.9"))
     text = refusal(content, tmp_path)
-    assert f"got schema {schema!r}, written by lvkit 9.9; expected schema {SCHEMA}" in text
+    message(text, schema, "9.9", SCHEMA)
     assert "newer" in text
 
 
 @pytest.mark.parametrize("member", ["fit.json", "arrays.npz"])
-def test_a_missing_member_is_refused(member: str, saved: bytes, tmp_path: Path) -> None:
+def test_a_missing_member_is_refused(
+    member: str, saved: bytes, tmp_path: Path, message: Message
+) -> None:
     parts = members(saved)
     del parts[member]
-    assert "not a valid lvkit fit file" in refusal(packed(parts), tmp_path)
+    message(refusal(packed(parts), tmp_path))
 
 
 @pytest.mark.parametrize("text", [b"[]", b"not json", b"\xff\xfe", b"3", b'"fit"'])
-def test_a_text_that_is_none_is_refused(text: bytes, saved: bytes, tmp_path: Path) -> None:
-    assert "not a valid lvkit fit file" in refusal(
-        packed(members(saved) | {"fit.json": text}), tmp_path
-    )
+def test_a_text_that_is_none_is_refused(
+    text: bytes, saved: bytes, tmp_path: Path, message: Message
+) -> None:
+    message(refusal(packed(members(saved) | {"fit.json": text}), tmp_path))
 
 
-def test_arrays_that_are_none_are_refused(saved: bytes, tmp_path: Path) -> None:
+def test_arrays_that_are_none_are_refused(saved: bytes, tmp_path: Path, message: Message) -> None:
     content = packed(members(saved) | {"arrays.npz": b"not an archive"})
-    assert "not a valid lvkit fit file" in refusal(content, tmp_path)
+    message(refusal(content, tmp_path))
 
 
-def test_a_pickle_among_the_arrays_is_refused(saved: bytes, tmp_path: Path) -> None:
+def test_a_pickle_among_the_arrays_is_refused(
+    saved: bytes, tmp_path: Path, message: Message
+) -> None:
     content = with_arrays(saved, loadings=np.array([{"run": "me"}], dtype=object))
-    assert "not an array of 64-bit numbers" in refusal(content, tmp_path)
+    message(refusal(content, tmp_path), "64")
 
 
 @pytest.mark.parametrize("name", ["loadings", "factor", "log_precisions", "latent_means"])
-def test_a_missing_array_is_refused(name: str, saved: bytes, tmp_path: Path) -> None:
-    assert "not a valid lvkit fit file" in refusal(with_arrays(saved, **{name: None}), tmp_path)
+def test_a_missing_array_is_refused(
+    name: str, saved: bytes, tmp_path: Path, message: Message
+) -> None:
+    message(refusal(with_arrays(saved, **{name: None}), tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -341,26 +361,24 @@ def test_a_missing_array_is_refused(name: str, saved: bytes, tmp_path: Path) -> 
     ],
 )
 def test_an_array_of_another_shape_is_refused(
-    name: str, shape: tuple[int, ...], saved: bytes, tmp_path: Path
+    name: str, shape: tuple[int, ...], saved: bytes, tmp_path: Path, message: Message
 ) -> None:
-    assert "not a valid lvkit fit file" in refusal(
-        with_arrays(saved, **{name: np.ones(shape)}), tmp_path
-    )
+    message(refusal(with_arrays(saved, **{name: np.ones(shape)}), tmp_path))
 
 
-def test_numbers_that_are_none_are_refused(saved: bytes, tmp_path: Path) -> None:
+def test_numbers_that_are_none_are_refused(saved: bytes, tmp_path: Path, message: Message) -> None:
     content = with_arrays(saved, loadings=np.full((6, 2), np.nan))
-    assert "not a valid lvkit fit file" in refusal(content, tmp_path)
+    message(refusal(content, tmp_path))
 
 
 def changed_score(text: dict[str, Any]) -> None:
     text["panel"]["scores"]["columns"][0]["values"][0] += 0.001
 
 
-def test_scores_that_do_not_match_their_checksum_are_refused(saved: bytes, tmp_path: Path) -> None:
-    assert "the panel does not match its checksum" in refusal(
-        with_text(saved, changed_score), tmp_path
-    )
+def test_scores_that_do_not_match_their_checksum_are_refused(
+    saved: bytes, tmp_path: Path, message: Message
+) -> None:
+    message(refusal(with_text(saved, changed_score), tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -433,11 +451,12 @@ def test_a_file_of_a_fit_has_its_panel_and_measures_the_curvature_anew(
     assert "curvature" not in lv.load_fit(tmp_path / "a.fit").memo
 
 
-def test_the_fit_of_a_cache_is_refused_with_other_data(small_fit: lv.Fit) -> None:
+def test_the_fit_of_a_cache_is_refused_with_other_data(small_fit: lv.Fit, message: Message) -> None:
     other = small_fit.panel.select(families=small_fit.panel.families[1:])
     content = packed_fit(small_fit, cached=True)
-    with pytest.raises(lv.LvkitError, match="'here': .*does not match its checksum"):
+    with refused("'here'") as error:
         unpacked_fit(content, "here", other)
+    message(error)
 
 
 @pytest.mark.parametrize(
@@ -448,14 +467,18 @@ def test_the_fit_of_a_cache_is_refused_with_other_data(small_fit: lv.Fit) -> Non
     ],
     ids=["shape", "absent"],
 )
-def test_a_curvature_of_another_shape_is_refused(damage: Any, small_fit: lv.Fit) -> None:
+def test_a_curvature_of_another_shape_is_refused(
+    damage: Any, small_fit: lv.Fit, message: Message
+) -> None:
     _ = small_fit.curvature
     content = with_arrays(packed_fit(small_fit, cached=True), **damage)
-    with pytest.raises(lv.LvkitError, match=r"not a valid lvkit fit file.*curvature_"):
+    with refused("'here'") as error:
         unpacked_fit(content, "here", small_fit.panel)
+    message(error)
 
 
 @pytest.mark.parametrize("path", [None, [], {}, 1.5, "\0"])
-def test_what_is_no_path_is_refused(path: Any) -> None:
-    with pytest.raises(lv.LvkitError, match="expected the path of a file"):
+def test_what_is_no_path_is_refused(path: Any, message: Message) -> None:
+    with refused() as error:
         lv.load_fit(path)
+    message(error)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from golden import Message, refused
 
 import lvkit as lv
 from lvkit.estimation import Ascent, MarginalNewton, Objective, ProjectedStochasticAscent
@@ -76,9 +77,10 @@ def test_its_trace_is_reported_and_ends_where_it_ended(
     assert ascent.trace[-1].loglik > ascent.trace[0].loglik + 10.0
 
 
-def test_its_message_tells_both_parts_of_the_rule(climbed: tuple[Ascent, list[Step]]) -> None:
-    assert climbed[0].message.startswith("converged: expected further gain ")
-    assert "noise in the average worth" in climbed[0].message
+def test_its_message_tells_both_parts_of_the_rule(
+    climbed: tuple[Ascent, list[Step]], message: Message
+) -> None:
+    message(climbed[0].message)
 
 
 def test_one_skill_agrees_with_mml_too(small_panel: lv.Panel) -> None:
@@ -89,16 +91,18 @@ def test_one_skill_agrees_with_mml_too(small_panel: lv.Panel) -> None:
     assert value(objective, ascent) == pytest.approx(top, abs=0.5)
 
 
-def test_a_search_stopped_early_says_so(two_skills: tuple[Objective, Frame]) -> None:
+def test_a_search_stopped_early_says_so(
+    two_skills: tuple[Objective, Frame], message: Message
+) -> None:
     ascent = ProjectedStochasticAscent(max_iterations=25, window=10).climb(*two_skills)
     assert not ascent.converged
-    assert ascent.message.startswith("iteration limit reached")
+    message(ascent.message)
     assert [step.iteration for step in ascent.trace] == [0, 10, 20, 25]
     assert ascent.expected_gain > 0.25
 
 
 def test_a_search_stopped_early_keeps_the_best_it_saw(
-    two_skills: tuple[Objective, Frame],
+    two_skills: tuple[Objective, Frame], message: Message
 ) -> None:
     objective, _ = two_skills
     top = MarginalNewton().climb(*two_skills)
@@ -106,7 +110,7 @@ def test_a_search_stopped_early_keeps_the_best_it_saw(
     seen: list[Step] = []
     ascent = bold.climb(objective, top.frame, report=seen.append)
     assert not ascent.converged
-    assert "an earlier average, " in ascent.message
+    message(ascent.message)
     assert seen[1].loglik < seen[0].loglik - 0.01
     assert value(objective, ascent) == pytest.approx(value(objective, top), abs=1e-9)
     assert tuple(seen) == ascent.trace
@@ -144,7 +148,7 @@ def test_steps_that_are_too_long_are_found_out_and_shortened(
     assert np.isfinite(ascent.expected_gain)
 
 
-def test_scores_fitted_exactly_are_told_as_the_reason() -> None:
+def test_scores_fitted_exactly_are_told_as_the_reason(message: Message) -> None:
     truth = lv.Parameters(
         loadings=np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.3, 0.7]]),
         intercepts=np.zeros(4),
@@ -160,7 +164,7 @@ def test_scores_fitted_exactly_are_told_as_the_reason() -> None:
     panel = lv.Panel.from_frame(table, benchmarks=panel.benchmarks)
     ascent = QUICK.climb(*hill(panel, 2, features="log_params"))
     assert not ascent.converged
-    assert "the likelihood has no maximum" in ascent.message
+    message(ascent.message)
 
 
 def test_an_estimated_floor_ends_within_its_bounds(small_panel: lv.Panel) -> None:
@@ -225,6 +229,7 @@ def test_settings_that_make_no_sense_are_refused(name: str) -> None:
         ProjectedStochasticAscent(**{name: 0})
 
 
-def test_one_chain_is_too_few_to_see_what_is_missing() -> None:
-    with pytest.raises(lv.LvkitError, match="whole number from 2"):
+def test_one_chain_is_too_few_to_see_what_is_missing(message: Message) -> None:
+    with refused("chains", "2") as error:
         ProjectedStochasticAscent(chains=1)
+    message(error)

@@ -146,65 +146,49 @@ def test_the_answer_says_how_far_it_leaves_the_data(curved_fit: lv.Fit, message:
     far = lv.required_compute(curved_fit, target="general", score=8.0)
     assert far.extrapolates
     assert far.distance > 0.5
-    assert any("outside the fitted ones by a factor of" in sentence for sentence in far.words)
-    message(far.words[-1])
+    message("\n".join(far.words))
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("asked", "quoted"),
     [
-        ({"score": 1.0}, ["score: got 1.0", "between 0 and 1"]),
-        ({"score": 60}, ["score: got 60", "Divide scores in percent by 100."]),
-        ({"score": np.nan}, ["score: got nan"]),
-        ({"score": "high"}, ["score: got 'high'"]),
-        ({"target": "general", "score": np.inf}, ["score: got inf", "a finite number"]),
-        ({"probability": 0.0}, ["probability: got 0.0", "between 0 and 1"]),
-        ({"probability": 90}, ["probability: got 90"]),
-        ({"probability": None}, ["probability: got None"]),
-        ({"family": "qwen3"}, ["family: got 'qwen3'"]),
-        ({"target": "nothing"}, ["target: got 'nothing'"]),
+        ({"score": 1.0}, ["1.0", "0", "1"]),
+        ({"score": 60}, ["60", "100"]),
+        ({"score": np.nan}, []),
+        ({"score": "high"}, ["high"]),
+        ({"target": "general", "score": np.inf}, []),
+        ({"probability": 0.0}, ["0.0", "0", "1"]),
+        ({"probability": 90}, ["90"]),
+        ({"probability": None}, []),
+        ({"family": "qwen3"}, ["qwen3"]),
+        ({"target": "nothing"}, ["nothing"]),
     ],
 )
 def test_questions_that_are_none_are_refused(
-    curved_fit: lv.Fit, asked: dict[str, Any], words: list[str]
+    curved_fit: lv.Fit, asked: dict[str, Any], quoted: list[str], message: Message
 ) -> None:
-    with pytest.raises(lv.LvkitError) as refused:
+    with pytest.raises(lv.LvkitError) as error:
         lv.required_compute(curved_fit, **({"target": "mmlu", "score": 0.6} | asked))
-    assert [word for word in words if word not in str(refused.value)] == []
+    message(error, *quoted)
 
 
 @pytest.mark.parametrize(
-    ("asked", "goal"),
+    ("asked", "quoted"),
     [
-        ({"target": "mmlu", "score": 0.6}, "reach a score of 0.6 on mmlu with"),
-        (
-            {"target": "mmlu", "score": 0.6, "noise": False},
-            "reach an expected score of 0.6 on mmlu",
-        ),
-        (
-            {"target": {"mmlu": 1.0, "arc": 1.0}, "score": 0.6},
-            "reach a score of 0.6 on average over 50% mmlu + 50% arc with",
-        ),
-        (
-            {"target": "general", "score": 0.7},
-            "reach 0.7 standard deviations among families in the skill 'general' with",
-        ),
-        (
-            {"target": "general", "score": 1},
-            "reach 1 standard deviation among families in the skill 'general' with",
-        ),
-        (
-            {"target": {"general": 3.0, "instruction": 1.0}, "score": 0.7},
-            "in the mix of skills 75% general + 25% instruction with",
-        ),
+        ({"target": "mmlu", "score": 0.6}, ["0.6"]),
+        ({"target": "mmlu", "score": 0.6, "noise": False}, ["0.6"]),
+        ({"target": {"mmlu": 1.0, "arc": 1.0}, "score": 0.6}, ["0.6", "50%"]),
+        ({"target": "general", "score": 0.7}, ["0.7", "general"]),
+        ({"target": "general", "score": 1}, ["1", "general"]),
+        ({"target": {"general": 3.0, "instruction": 1.0}, "score": 0.7}, ["75%", "25%"]),
     ],
 )
 def test_the_answer_names_the_unit_of_what_is_reached(
-    curved_fit: lv.Fit, asked: dict[str, Any], goal: str
+    curved_fit: lv.Fit, asked: dict[str, Any], quoted: list[str], message: Message
 ) -> None:
     need = lv.required_compute(curved_fit, family="qwen2", **asked)
     assert need.feasible
-    assert goal in need.reason
+    message(need.reason, *quoted)
 
 
 def test_a_fit_that_did_not_converge_is_refused(unfinished_fit: lv.Fit, message: Message) -> None:

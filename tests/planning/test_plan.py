@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from golden import Message, refused
 
 import lvkit as lv
 from lvkit.planning.outlook import AVERAGE
@@ -193,12 +194,12 @@ def test_a_fixed_size_is_kept_on_every_budget(curved_fit: lv.Fit) -> None:
     assert (table["interior"] == 0.0).all()
 
 
-def test_several_limits_bind_where_they_meet(curved_fit: lv.Fit) -> None:
+def test_several_limits_bind_where_they_meet(curved_fit: lv.Fit, message: Message) -> None:
     limits = lv.Limits(max_params_b=7.0, max_tokens_t=2.0)
     table = quick(curved_fit, [1e21, 1e25], target="general", limits=limits)
     most = 6.0 * 7e9 * 2e12
     assert table["spent"].tolist() == [1e21, pytest.approx(most, rel=1e-9)]
-    assert table["corner"][1] == "max_params_b and max_tokens_t"
+    message(table["corner"][1], "max_params_b", "max_tokens_t")
     assert [table[name][1] for name in POINT[:2]] == [pytest.approx(7.0), pytest.approx(2.0)]
 
 
@@ -210,10 +211,11 @@ def test_limits_hold_for_the_intervals_too(curved_fit: lv.Fit) -> None:
     assert (table["tokens_per_param_upper"] < 1000.0 * (1.0 + 1e-9)).all()
 
 
-def test_a_budget_below_the_limits_is_refused(curved_fit: lv.Fit) -> None:
+def test_a_budget_below_the_limits_is_refused(curved_fit: lv.Fit, message: Message) -> None:
     limits = lv.Limits(min_params_b=70.0, min_tokens_t=2.0)
-    with pytest.raises(lv.LvkitError, match=r"budgets, number 2: .*1e\+20"):
+    with refused("budgets, number 2", "1e+20") as error:
         quick(curved_fit, [1e25, 1e20], target="general", limits=limits)
+    message(error)
 
 
 def test_without_a_best_point_inside_the_end_of_the_bracket_is_named(curved_fit: lv.Fit) -> None:
@@ -343,9 +345,12 @@ def test_without_a_level_what_needs_draws_is_left_out(unfinished_fit: lv.Fit) ->
     assert table[[*POINT, "value", "spent", "distance"]].notna().all(axis=None)
 
 
-def test_intervals_of_a_fit_that_did_not_converge_are_refused(unfinished_fit: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="did not converge"):
+def test_intervals_of_a_fit_that_did_not_converge_are_refused(
+    unfinished_fit: lv.Fit, message: Message
+) -> None:
+    with refused() as error:
         lv.plan_compute(unfinished_fit, 1e22, target="general")
+    message(error)
 
 
 def test_on_simulated_truth_the_plan_finds_the_true_best_point() -> None:
@@ -376,15 +381,17 @@ def test_a_plan_says_how_far_it_leaves_the_data(curved_fit: lv.Fit) -> None:
     assert table["distance"][1] > 2.0
 
 
-def test_the_value_of_a_plan_is_that_of_its_surface(curved_fit: lv.Fit) -> None:
+def test_the_value_of_a_plan_is_that_of_its_surface(curved_fit: lv.Fit, message: Message) -> None:
     plan = lv.plan_compute(curved_fit, BUDGETS, target="gsm8k", family="qwen2", level=None)
     at = plan.surface(plan.table["params_b"], plan.table["tokens_t"])
     np.testing.assert_allclose(at, plan.table["value"], rtol=1e-12)
     assert plan.surface(np.ones((3, 1)), np.ones(4)).shape == (3, 4)
-    with pytest.raises(lv.LvkitError, match=r"tokens_t: got 0\.0; expected positive numbers"):
+    with refused("tokens_t", "0.0") as error:
         plan.surface(7.0, [1.0, 0.0])
-    with pytest.raises(lv.LvkitError, match="params_b: got nan"):
+    message(error)
+    with refused("params_b") as error:
         plan.surface(np.nan, 1.0)
+    message(error)
 
 
 @pytest.mark.parametrize("name", ["curved_fit", "sloped_fit", "instructed_fit"])
@@ -400,7 +407,7 @@ def test_planned_models_are_predicted_as_planned(name: str, request: pytest.Fixt
         assert plan.models["model"].is_unique
 
 
-def test_attributes_of_the_family_shift_its_plan(instructed_fit: lv.Fit) -> None:
+def test_attributes_of_the_family_shift_its_plan(instructed_fit: lv.Fit, message: Message) -> None:
     own = quick(instructed_fit, target="instruction", family="qwen1.5-chat")
     said, other = (
         quick(
@@ -412,15 +419,16 @@ def test_attributes_of_the_family_shift_its_plan(instructed_fit: lv.Fit) -> None
     pd.testing.assert_frame_equal(own, said)
     slope = instructed_fit.slopes.loc["instruction", "instruct"]
     np.testing.assert_allclose(own["value"] - other["value"], slope, rtol=1e-6)
-    with pytest.raises(lv.LvkitError, match="the features need 'instruct'"):
+    with refused("attributes", "instruct") as error:
         quick(instructed_fit, target="instruction")
+    message(error)
 
 
-def test_a_plan_remembers_what_it_was_asked(curved_fit: lv.Fit) -> None:
+def test_a_plan_remembers_what_it_was_asked(curved_fit: lv.Fit, message: Message) -> None:
     limits = lv.Limits(max_params_b=70.0)
     plan = lv.plan_compute(curved_fit, 1e22, target=MIX, limits=limits, cost=SERVED, level=0.8)
     assert plan.fit is curved_fit
-    assert plan.family == "a new recipe"
+    message(plan.family)
     assert plan.target.label == "67% mmlu + 33% gsm8k"
     assert (plan.aim.limits, plan.aim.cost, plan.level) == (limits, SERVED, 0.8)
 
@@ -436,65 +444,67 @@ def test_a_saved_fit_plans_alike(curved_fit: lv.Fit, tmp_path: Any) -> None:
 # -- the embedded data ---------------------------------------------------------------------------
 
 
-def test_the_best_point_of_common_sense_is_hardly_determined(paper_fit: lv.Fit) -> None:
+def test_the_best_point_of_common_sense_is_hardly_determined(
+    paper_fit: lv.Fit, message: Message
+) -> None:
     plan = lv.plan_compute(paper_fit, BUDGETS, target="commonsense")
     assert set(plan.table["corner"]) == {"fewest tokens per parameter (bracket)"}
     assert (plan.table["interior"] < 0.5).all()
     text = " ".join(plan.words)
-    assert "That is no recommendation." in text
-    assert "not told apart from a straight line, so that the best split is hardly" in text
+    message(text)
 
 
 # -- what is refused -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("budgets", "where", "words"),
+    ("budgets", "quoted", "words"),
     [
-        (0.0, "budgets, number 1", ["got 0.0", "FLOPs from 1e+12 to 1e+35"]),
-        ([1e22, -1e22], "budgets, number 2", ["got -1e+22"]),
-        ([1e22, np.nan], "budgets, number 2", ["nan", "such as 1e22"]),
-        (np.inf, "budgets, number 1", ["inf"]),
-        ([22, 23], "budgets, number 1", ["got 22.0", "not their logarithm"]),
-        (1e40, "budgets, number 1", ["got 1e+40"]),
-        ("much", "budgets, number 1", ["much"]),
-        (None, "budgets, number 1", ["None"]),
-        ([], "budgets", ["got []", "one or several"]),
-        ([[1e22, 1e23]], "budgets", ["one or several"]),
+        (0.0, ["1"], ["got 0.0", "FLOPs from 1e+12 to 1e+35"]),
+        ([1e22, -1e22], ["2"], ["got -1e+22"]),
+        ([1e22, np.nan], ["2"], ["nan", "such as 1e22"]),
+        (np.inf, ["1"], ["inf"]),
+        ([22, 23], ["1"], ["got 22.0", "not their logarithm"]),
+        (1e40, ["1"], ["got 1e+40"]),
+        ("much", ["1"], ["much"]),
+        (None, ["1"], ["None"]),
+        ([], ["budgets"], ["got []", "one or several"]),
+        ([[1e22, 1e23]], ["budgets"], ["one or several"]),
     ],
 )
 def test_budgets_that_are_none_are_refused(
-    curved_fit: lv.Fit, budgets: Any, where: str, words: list[str]
+    curved_fit: lv.Fit, budgets: Any, quoted: list[str], words: list[str], message: Message
 ) -> None:
-    with pytest.raises(lv.LvkitError) as refused:
+    with pytest.raises(lv.LvkitError) as error:
         quick(curved_fit, budgets, target="general")
-    assert refused.value.problems[0].where == where
-    assert [word for word in words if word not in str(refused.value)] == []
+    message(error.value.problems[0].where, *quoted)
+    assert [word for word in words if word not in str(error.value)] == []
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("asked", "quoted"),
     [
-        ({"target": "maths"}, ["target: got 'maths'"]),
-        ({"family": "qwen3"}, ["family: got 'qwen3'", "Did you mean"]),
-        ({"limits": {"max_params_b": 7.0}}, ["limits: got", "an lv.Limits, or None"]),
-        ({"cost": 6.0}, ["cost: got 6.0", "an lv.Cost, or None"]),
-        ({"level": 95}, ["level: got 95"]),
-        ({"seed": -1}, ["seed: got -1"]),
-        ({"attributes": {"instruct": True}}, ["'instruct'", "no others than size and tokens"]),
+        ({"target": "maths"}, ["maths"]),
+        ({"family": "qwen3"}, ["qwen3"]),
+        ({"limits": {"max_params_b": 7.0}}, []),
+        ({"cost": 6.0}, ["6.0"]),
+        ({"level": 95}, ["95"]),
+        ({"seed": -1}, ["-1"]),
+        ({"attributes": {"instruct": True}}, ["'instruct'"]),
     ],
 )
 def test_questions_that_are_none_are_refused(
-    curved_fit: lv.Fit, asked: dict[str, Any], words: list[str]
+    curved_fit: lv.Fit, asked: dict[str, Any], quoted: list[str], message: Message
 ) -> None:
-    with pytest.raises(lv.LvkitError) as refused:
+    with pytest.raises(lv.LvkitError) as error:
         lv.plan_compute(curved_fit, 1e22, **({"target": "general"} | asked))
-    assert [word for word in words if word not in str(refused.value)] == []
+    message(error, *quoted)
 
 
-def test_what_is_no_fit_is_refused(small_panel: lv.Panel) -> None:
-    with pytest.raises(lv.LvkitError, match=r"got a Panel; expected a fit: model.fit"):
+def test_what_is_no_fit_is_refused(small_panel: lv.Panel, message: Message) -> None:
+    with refused("plan") as error:
         lv.plan_compute(small_panel, 1e22, target="mmlu")  # type: ignore[arg-type]
+    message(error)
 
 
 def test_a_budget_too_large_for_a_number_is_refused(curved_fit: lv.Fit) -> None:
@@ -502,7 +512,8 @@ def test_a_budget_too_large_for_a_number_is_refused(curved_fit: lv.Fit) -> None:
         lv.plan_compute(curved_fit, 10**400, target="general")
 
 
-def test_a_surface_of_words_is_refused(curved_fit: lv.Fit) -> None:
+def test_a_surface_of_words_is_refused(curved_fit: lv.Fit, message: Message) -> None:
     plan = lv.plan_compute(curved_fit, 1e22, target="general", level=None)
-    with pytest.raises(lv.LvkitError, match="positive numbers"):
+    with refused("params_b") as error:
         plan.surface("seven", 1.0)  # type: ignore[arg-type]
+    message(error)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from golden import Message
 from pictures import texts
 
 import lvkit as lv
@@ -15,13 +16,13 @@ from lvkit.standings import family_forecast, family_places
 pytestmark = pytest.mark.filterwarnings("ignore:the data do not determine:lvkit.LvkitWarning")
 
 
-def test_each_skill_has_a_square_with_the_familys_rank(small_fit: lv.Fit) -> None:
+def test_each_skill_has_a_square_with_the_familys_rank(small_fit: lv.Fit, message: Message) -> None:
     family = small_fit.families[3]
     ax = plot_family_place(small_fit, family)
     assert len(ax.child_axes) == 2
     places = family_places(small_fit, family)
     for square, (skill, row) in zip(ax.child_axes, places.iterrows(), strict=True):
-        assert square.get_title() == f"{skill}\nrank {row['rank']:.0f} of {small_fit.n_families}"
+        message(square.get_title(), skill, f"{row['rank']:.0f}", small_fit.n_families)
         (mark,) = [line for line in square.lines if line.get_label() == family]
         assert mark.get_xdata()[0] == row["standing"]
         assert mark.get_ydata()[0] == small_fit.n_families - row["rank"]

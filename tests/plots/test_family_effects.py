@@ -5,6 +5,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+from golden import Message, refused
 from pictures import texts
 
 import lvkit as lv
@@ -37,19 +38,20 @@ def test_the_anchors_are_told(small_fit: lv.Fit) -> None:
 
 
 def test_a_loading_that_is_not_determined_has_no_interval(
-    small_fit: lv.Fit, monkeypatch: pytest.MonkeyPatch
+    small_fit: lv.Fit, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
     table = small_fit.summary()
     table.loc["loading[gsm8k, general]", ["std_error", "ci_lower", "ci_upper"]] = np.nan
     monkeypatch.setattr(lv.Fit, "summary", lambda self, level: table)
     ax = plots.plot_loading_intervals(small_fit, "general")
-    assert "GSM8K (not determined)" in texts(ax)
+    message(*[text for text in texts(ax) if text.startswith("GSM8K")])
     assert len(ends_of_bars(ax)) == 4
 
 
-def test_an_unknown_skill_has_no_loadings(small_fit: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="no skill 'cooking'"):
+def test_an_unknown_skill_has_no_loadings(small_fit: lv.Fit, message: Message) -> None:
+    with refused() as error:
         plots.plot_loading_intervals(small_fit, "cooking")
+    message(error, "cooking")
 
 
 def test_an_ellipse_holds_its_share_of_the_posterior(small_fit: lv.Fit) -> None:
@@ -64,17 +66,17 @@ def test_an_ellipse_holds_its_share_of_the_posterior(small_fit: lv.Fit) -> None:
     assert shares == pytest.approx([0.8] * 3, abs=0.05)
 
 
-def test_the_map_says_what_its_ellipses_hold(small_fit: lv.Fit) -> None:
+def test_the_map_says_what_its_ellipses_hold(small_fit: lv.Fit, message: Message) -> None:
     told = texts(plots.plot_family_map(small_fit, level=0.8))
-    assert "ellipse that holds 80% of the posterior" in told
+    message(*[text for text in told if "80%" in text])
 
 
-def test_families_stand_at_their_posterior_means(small_fit: lv.Fit) -> None:
+def test_families_stand_at_their_posterior_means(small_fit: lv.Fit, message: Message) -> None:
     ax = plots.plot_family_map(small_fit, top=None)
     dots = ax.collections[-1].get_offsets()
     expected = known_families(small_fit)[["general", "instruction"]]
     np.testing.assert_allclose(dots, expected)
-    assert ax.get_xlabel().startswith("general (")
+    message(ax.get_xlabel())
 
 
 def test_marked_families_are_drawn_and_named_beyond_the_best_known(small_fit: lv.Fit) -> None:
@@ -94,10 +96,12 @@ def test_the_names_on_a_map_never_meet(paper_fit: lv.Fit) -> None:
     assert not any(a.overlaps(b) for n, a in enumerate(boxes) for b in boxes[:n])
 
 
-def test_a_map_is_of_two_skills_and_of_fitted_families(small_fit: lv.Fit) -> None:
-    with pytest.raises(lv.LvkitError, match="got general; expected two different skills"):
+def test_a_map_is_of_two_skills_and_of_fitted_families(small_fit: lv.Fit, message: Message) -> None:
+    with refused("argument 'skills'") as error:
         plots.plot_family_map(small_fit, skills=("general",))
-    with pytest.raises(lv.LvkitError, match="no family 'nobody'"):
+    message(error)
+    with refused() as error:
         plots.plot_family_map(small_fit, families=["nobody"])
+    message(error, "nobody")
     with pytest.raises(lv.LvkitError, match="level"):
         plots.plot_family_map(small_fit, level=1.0)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import Message, refused
 from matplotlib.figure import Figure
 from pictures import texts
 
-import lvkit as lv
 from lvkit import plots
 from lvkit.curve import ResponseCurve
 from lvkit.drawing import picture
@@ -73,6 +73,7 @@ def test_the_users_axes_and_labels_stay() -> None:
     assert (mine.get_xlabel(), mine.get_ylabel()) == ("skill", "mine")
 
 
-def test_a_level_in_percent_is_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="level: got 90"):
+def test_a_level_in_percent_is_refused(message: Message) -> None:
+    with refused("level", "90") as error:
         plots.plot_response(CURVE, level=90)
+    message(error)

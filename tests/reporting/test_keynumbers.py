@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from golden import Message
 from pictures import ODD, odd_panel
 
 import lvkit as lv
@@ -71,20 +73,27 @@ def test_key_numbers_are_json_and_say_how_they_were_made(selection: lv.Selection
     assert document["versions"]["lvkit"] == lv.__version__
 
 
-def test_key_numbers_show_a_table_and_carry_their_document(selection: lv.Selection) -> None:
+def line(text: str, start: str) -> str:
+    (found,) = [line for line in text.splitlines() if line.startswith(start)]
+    return found
+
+
+def test_key_numbers_show_a_table_and_carry_their_document(
+    selection: lv.Selection, message: Message
+) -> None:
     shown = key_numbers(selection, selection.fits[1])._repr_mimebundle_()
     assert set(shown) == {"text/plain", "text/html", MIME}
-    assert "not converged: none" in shown["text/plain"]
+    message(line(shown["text/plain"], "not converged"))
     assert shown["text/html"].count("<tr>") == len(shown["text/plain"].splitlines())
 
 
-def test_key_numbers_name_what_did_not_converge(selection: lv.Selection) -> None:
+def test_key_numbers_name_what_did_not_converge(selection: lv.Selection, message: Message) -> None:
     doubtful = lv.Selection(selection.fits, selection.table.assign(converged=[True, False]))
-    assert "not converged: K = 4" in str(key_numbers(doubtful, selection.fits[1]))
+    message(line(str(key_numbers(doubtful, selection.fits[1])), "not converged"), "4")
 
 
 def test_a_missing_package_is_told(
-    selection: lv.Selection, monkeypatch: pytest.MonkeyPatch
+    selection: lv.Selection, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
     from lvkit import documents
 
@@ -92,14 +101,16 @@ def test_a_missing_package_is_told(
         raise documents.PackageNotFoundError(name)
 
     monkeypatch.setattr(documents, "version", version)
-    assert "scipy not installed" in str(key_numbers(selection, selection.fits[1]))
+    message(re.search("scipy [a-z ]+", str(key_numbers(selection, selection.fits[1])))[0])
 
 
-def test_the_lowest_criterion_at_the_edge_is_told(selection: lv.Selection) -> None:
+def test_the_lowest_criterion_at_the_edge_is_told(
+    selection: lv.Selection, message: Message
+) -> None:
     text = str(key_numbers(selection, selection.fits[1]))
-    assert "lowest AIC, lowest BIC: K = 4 (the most tried), K = 4 (the most tried)" in text
+    message(line(text, "lowest AIC"), "4")
     alone = lv.Selection({1: selection.fits[1]}, selection.table.loc[[1]])
-    assert "lowest AIC, lowest BIC: K = 1, K = 1\n" in str(key_numbers(alone, selection.fits[1]))
+    message(line(str(key_numbers(alone, selection.fits[1])), "lowest AIC"), "1")
 
 
 def test_highlights_are_for_comparing_reports(selection: lv.Selection) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from golden import Message
 
 import lvkit as lv
 from lvkit.terminal.printed import fit_text, table
@@ -21,8 +22,8 @@ def test_what_is_missing_is_left_blank_and_no_line_ends_in_blanks() -> None:
     assert text.splitlines() == ["         maths", "  gsm8k   1.00", "  mmlu"]
 
 
-def test_a_panel_is_told_in_one_line(leaderboard: lv.Panel) -> None:
-    assert str(leaderboard) == "197 models in 71 families, 12 benchmarks, 1,680 scores"
+def test_a_panel_is_told_in_one_line(leaderboard: lv.Panel, message: Message) -> None:
+    message(leaderboard, "197", "71", "12", "1,680")
 
 
 def test_a_fit_is_told_with_its_loadings_slopes_and_correlation(fit: lv.Fit) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from golden import Message, refused
 
 import lvkit as lv
 from lvkit.planning.constraints import Limits
@@ -14,9 +15,10 @@ def test_blank_limits_are_none() -> None:
     assert limits_of({"max_params_b": " ", "max_tokens_t": "2.5"}) == Limits(max_tokens_t=2.5)
 
 
-def test_a_limit_that_is_no_number_is_refused() -> None:
-    with pytest.raises(lv.LvkitError, match="got 'seven'"):
+def test_a_limit_that_is_no_number_is_refused(message: Message) -> None:
+    with refused() as error:
         limits_of({"max_params_b": "seven"})
+    message(error, "seven")
 
 
 def test_budgets_go_from_a_hundredth_to_the_one_asked_for() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets
 import matplotlib as mpl
 import pytest
+from golden import Message, refused
 from waiting import PATIENCE, until
 
 import lvkit as lv
@@ -56,13 +57,13 @@ def test_nothing_is_fitted_before_fit_is_pressed(panel: lv.Panel) -> None:
     assert not widget.picture.png
 
 
-def test_each_number_of_skills_is_fitted_and_the_best_is_picked(done: SkillChoice) -> None:
+def test_each_number_of_skills_is_fitted_and_the_best_is_picked(
+    done: SkillChoice, message: Message
+) -> None:
     assert done.selection is not None
     assert list(done.selection.fits) == [1, 2, 3]
     assert done.pick.options == (("K = 1", 1), ("K = 2", 2), ("K = 3", 3))
-    assert done.notice.text == (
-        "The search is done: K = 1, 2 and 3. Pick one; its fit is widget.fit."
-    )
+    message(done.notice.text, "1", "2", "3")
 
 
 def test_the_search_is_that_of_the_library(panel: lv.Panel, done: SkillChoice) -> None:
@@ -71,19 +72,21 @@ def test_the_search_is_that_of_the_library(panel: lv.Panel, done: SkillChoice) -
     assert done.selection.table["aic"].tolist() == alone.table["aic"].tolist()
 
 
-def test_a_pick_carries_its_fit_on_and_moves_the_picture(done: SkillChoice) -> None:
+def test_a_pick_carries_its_fit_on_and_moves_the_picture(
+    done: SkillChoice, message: Message
+) -> None:
     assert done.selection is not None
     seen = set()
     for k in (1, 3, 2):
         done.pick.value = k
         assert done.fit is done.selection.fits[k]
-        assert done.picture.alt.endswith(f"Picked: K = {k}.")
+        message(done.picture.alt, k)
         seen.add(done.picture.png)
     assert len(seen) == 3
 
 
-def test_the_picture_is_told_in_words(done: SkillChoice) -> None:
-    assert done.picture.alt.startswith("For K = 1, 2 and 3 skills AIC is ")
+def test_the_picture_is_told_in_words(done: SkillChoice, message: Message) -> None:
+    message(done.picture.alt, "1", "2", "3")
 
 
 def test_a_new_search_leaves_the_pick_where_the_user_put_it(panel: lv.Panel) -> None:
@@ -111,7 +114,7 @@ def test_the_data_limit_the_number_of_skills(panel: lv.Panel) -> None:
 
 
 def test_a_stopped_search_keeps_what_is_done_and_can_be_run_again(
-    panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+    panel: lv.Panel, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
     widget = chooser(panel)
 
@@ -125,13 +128,13 @@ def test_a_stopped_search_keeps_what_is_done_and_can_be_run_again(
     assert widget.selection is not None
     assert list(widget.selection.fits) == [1]
     assert widget.fit is widget.selection.fits[1]
-    assert widget.notice.text == "Stopped; done: K = 1. Press Fit to begin again."
+    message(widget.notice.text, "1")
     widget.run()
     assert list(widget.selection.fits) == [1, 2, 3]
 
 
 def test_a_search_that_is_stopped_at_once_says_that_nothing_is_done(
-    panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+    panel: lv.Panel, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
     import lvkit.select
 
@@ -145,7 +148,7 @@ def test_a_search_that_is_stopped_at_once_says_that_nothing_is_done(
     monkeypatch.setattr(lvkit.select, "climb_from", stop_first)
     widget.run()
     assert widget.selection is None
-    assert widget.notice.text == "Stopped; no number of skills is done. Press Fit to begin again."
+    message(widget.notice.text)
     assert not widget.fit_button.disabled
 
 
@@ -172,22 +175,21 @@ def test_an_interrupted_cell_stops_the_search(
 
 
 def test_a_fit_that_did_not_converge_is_told_in_plain_words(
-    panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+    panel: lv.Panel, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
     after_each_fit(monkeypatch, unsettled)
     widget = chooser(panel)
     widget.run()
-    told = "K = 2 did not converge (step limit reached). Its numbers are not to be trusted"
-    assert told in widget.notice.text
-    assert "Not converged: K = 2" in widget.picture.alt
+    message(widget.notice.text, "2")
+    message(widget.picture.alt, "2")
     widget.pick.value = 3
-    assert told in widget.notice.text
+    message(widget.notice.text, "2")
     assert widget.fit is not None
     assert widget.fit.converged
 
 
 def test_an_error_keeps_what_is_done_and_leaves_the_widget_usable(
-    panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+    panel: lv.Panel, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
     def fail_at_two(fit: lv.Fit) -> lv.Fit:
         if len(fit.skills) == 2:
@@ -198,18 +200,19 @@ def test_an_error_keeps_what_is_done_and_leaves_the_widget_usable(
     with monkeypatch.context() as patch:
         after_each_fit(patch, fail_at_two)
         widget.run()
-        assert widget.notice.text == "the hill is too steep."
+        message(widget.notice.text)
         assert widget.selection is not None
         assert list(widget.selection.fits) == [1]
         widget.raise_on_exception = True
-        with pytest.raises(lv.LvkitError, match="too steep"):
+        with refused() as error:
             widget.run()
+        message(error)
     widget.run()
     assert list(widget.selection.fits) == [1, 2, 3]
 
 
 def test_warnings_of_the_search_are_said_in_the_widget(
-    panel: lv.Panel, monkeypatch: pytest.MonkeyPatch
+    panel: lv.Panel, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
     import warnings
 
@@ -220,15 +223,16 @@ def test_warnings_of_the_search_are_said_in_the_widget(
     after_each_fit(monkeypatch, warn)
     widget = chooser(panel, largest=1)
     widget.run()
-    assert "a benchmark is fitted almost exactly" in widget.notice.text
+    message(widget.notice.text)
 
 
-def test_what_the_data_cannot_bear_is_refused(panel: lv.Panel) -> None:
+def test_what_the_data_cannot_bear_is_refused(panel: lv.Panel, message: Message) -> None:
     two = panel.select(models=panel.models.index[[0, -1]])
     with pytest.raises(lv.LvkitError, match="parameters"):
         choose_skills(two, model=MODEL)
-    with pytest.raises(lv.LvkitError, match="panel: got a str"):
+    with refused("panel") as error:
         choose_skills("mine.csv")  # type: ignore[arg-type]
+    message(error)
 
 
 def test_all_controls_have_a_description_and_a_tooltip(done: SkillChoice) -> None:
@@ -248,13 +252,13 @@ def test_both_criteria_are_drawn_and_the_pick_is_marked(done: SkillChoice) -> No
     assert isinstance(ax.figure, mpl.figure.Figure)
 
 
-def test_doubts_name_all_that_did_not_converge(done: SkillChoice) -> None:
+def test_doubts_name_all_that_did_not_converge(done: SkillChoice, message: Message) -> None:
     assert done.selection is not None
     assert doubts(done.selection) == ""
     failed = {k: replace(f, converged=False, message="?") for k, f in done.selection.fits.items()}
     told = doubts(lv.Selection(failed, done.selection.table))
-    assert re.findall(r"K = (\d) did not converge \(\?\)\.", told) == ["1", "2", "3"]
-    assert "Their numbers are not to be trusted" in told
+    assert re.findall(r"K = (\d)", told) == ["1", "2", "3"]
+    message(told)
 
 
 def test_the_table_has_a_row_for_each_number_of_skills(done: SkillChoice) -> None:
