@@ -15,7 +15,6 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any
 
-from lvkit._version import __version__
 from lvkit.errors import LvkitError, LvkitWarning
 
 _PATIENCE = 5
@@ -112,7 +111,12 @@ def _client(address: str) -> Any:
         _knock(address)
         return Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        raise _unreachable(address, error) from error
+        raise LvkitError(
+            f"no scheduler of Dask answers ({error})",
+            where=f"'{address}'",
+            expected="an address such as 'tcp://10.0.0.1:8786', as the scheduler prints it",
+            remedy="Start one with 'dask scheduler', and workers with 'dask worker ADDRESS'.",
+        ) from error
 
 
 def _knock(address: str) -> None:
@@ -126,15 +130,6 @@ def _knock(address: str) -> None:
     with socket.create_connection((host, port), timeout=_PATIENCE) as line:
         if not address.startswith("tls:") and not line.recv(1):
             raise ConnectionError("it hung up")
-
-
-def _unreachable(address: str, error: Exception) -> LvkitError:
-    return LvkitError(
-        f"no scheduler of Dask answers ({error})",
-        where=f"'{address}'",
-        expected="an address such as 'tcp://10.0.0.1:8786', as the scheduler prints it",
-        remedy="Start one with 'dask scheduler', and workers with 'dask worker ADDRESS'.",
-    )
 
 
 def _check_workers(client: Any, address: str) -> None:
@@ -157,8 +152,15 @@ def _check_workers(client: Any, address: str) -> None:
             remedy="Install the same lvkit on every worker: pip install 'lvkit[dask]'.",
         ) from error
     here = _versions()
-    _refuse_other_lvkit(there, here, address)
-    pairs = {pair for found in there.values() for pair in found.items()}
+    pairs = {pair for versions in there.values() for pair in versions.items()}
+    other_lvkit = sorted({version for name, version in pairs if name == "lvkit"} - {here["lvkit"]})
+    if other_lvkit:
+        raise LvkitError(
+            f"workers have lvkit {', '.join(other_lvkit)}",
+            where=f"'{address}'",
+            expected=f"lvkit {here['lvkit']}, as here",
+            remedy="Install the same version everywhere.",
+        )
     others = sorted({name for name, version in pairs if version != here[name]})
     if others:
         warnings.warn(
@@ -169,23 +171,11 @@ def _check_workers(client: Any, address: str) -> None:
         )
 
 
-def _refuse_other_lvkit(
-    there: dict[str, dict[str, str]], here: dict[str, str], address: str
-) -> None:
-    """Refuse workers whose lvkit is of another version."""
-    found = sorted({versions["lvkit"] for versions in there.values()} - {here["lvkit"]})
-    if found:
-        raise LvkitError(
-            f"workers have lvkit {', '.join(found)}",
-            where=f"'{address}'",
-            expected=f"lvkit {here['lvkit']}, as here",
-            remedy="Install the same version everywhere.",
-        )
-
-
 def _versions() -> dict[str, str]:
     """Return the versions that numbers depend on, by package."""
     import numpy as np
     import scipy
 
-    return {"lvkit": __version__, "numpy": np.__version__, "scipy": scipy.__version__}
+    import lvkit
+
+    return {"lvkit": lvkit.__version__, "numpy": np.__version__, "scipy": scipy.__version__}

@@ -17,6 +17,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import resources
@@ -232,13 +233,14 @@ def shipped_notebooks() -> dict[str, bytes]:
 
 
 @contextmanager
-def work_folder(parent: Path) -> Generator[Path, None, None]:
-    """Have a folder that goes away at the end of the block, or when it is found later.
+def work_folder(parent: Path | None = None) -> Generator[Path, None, None]:
+    """Make a folder that goes away at the end of the block, or is removed by a later process.
 
     Parameters
     ----------
-    parent : pathlib.Path
-        Where to make it; folders in it that killed processes have left are removed.
+    parent : pathlib.Path, optional
+        Where to make it; folders in it that killed processes have left are removed. None for the
+        system's folder for temporary files.
 
     Yields
     ------
@@ -247,7 +249,7 @@ def work_folder(parent: Path) -> Generator[Path, None, None]:
 
     Raises
     ------
-    OSError
+    LvkitError
         If it cannot be made.
 
     Notes
@@ -265,14 +267,50 @@ def work_folder(parent: Path) -> Generator[Path, None, None]:
     True
     False
     """
-    remove_stale(parent)
-    folder = parent / f".lvkit-work-{secrets.token_hex(8)}"
+    try:
+        home = Path(tempfile.gettempdir()) if parent is None else parent
+    except OSError as error:
+        raise work_folder_error(error, parent) from error
+    remove_stale(home)
+    folder = home / f".lvkit-work-{secrets.token_hex(8)}"
     lock = _acquired(_lock_of(folder))  # before the folder: one without a lock belongs to nobody
     try:
-        folder.mkdir(mode=0o700)
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise work_folder_error(error, parent) from error
         yield folder
     finally:
         _remove(folder, lock)
+
+
+def work_folder_error(error: OSError, parent: Path | None) -> LvkitError:
+    """Return an error about a working folder that cannot be made or written to.
+
+    Parameters
+    ----------
+    error : OSError
+        What went wrong.
+    parent : pathlib.Path, optional
+        The folder it lies in; None for the system's.
+    """
+    reason = error.strerror or error
+    if parent is not None:
+        output = parent.parent if _WORK.fullmatch(parent.name) else parent
+        return LvkitError(
+            f"cannot work in the output folder ({reason})",
+            where=f"'{output}'",
+            remedy="Make room on its disk, or choose another output folder.",
+        )
+    try:
+        where = f"'{tempfile.gettempdir()}'"
+    except OSError:  # there is none that can be used
+        where = "TMPDIR"
+    return LvkitError(
+        f"cannot work in the folder for temporary files ({reason})",
+        where=where,
+        remedy="Make room there, or name another one in the environment variable TMPDIR.",
+    )
 
 
 def remove_stale(parent: Path) -> None:

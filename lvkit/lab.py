@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -172,7 +171,7 @@ def open_lab(folder: str | os.PathLike[str], options: Sequence[str] = ()) -> int
             where="the lab",
             remedy="pip install 'lvkit[lab]' brings JupyterLab and what the notebooks need in it.",
         )
-    with work_folder(Path(tempfile.gettempdir())) as place:
+    with work_folder() as place:
         write_lab_files(place)
         paths = [str(place), os.environ.get("JUPYTER_PATH", "")]
         environment = os.environ | {"JUPYTER_PATH": os.pathsep.join(filter(None, paths))}

@@ -170,7 +170,7 @@ def run_notebook(
     Kernels that start at the same moment sometimes take the same port, so that one of them never
     answers. A kernel that does not start is tried again twice; nothing has run by then.
     """
-    # What goes wrong is told by the error; without a handler, Python prints it a second time.
+    # The error says what went wrong; without a handler, Python prints it a second time.
     logging.getLogger("papermill").addHandler(_SILENT)
     target = target.absolute()  # the kernel works in its folder, not in ours
     (target.parent / "ipython").mkdir(exist_ok=True)
@@ -178,41 +178,30 @@ def run_notebook(
         "HaltingKernelManager", (OwnKernelManager,), {"halt": halt, "folder": target.parent}
     )
     for attempt in range(1, _ATTEMPTS + 1):
-        notebook = nbformat.reads(source, as_version=4)  # type: ignore[no-untyped-call]
         started: list[bool] = []
         try:
-            return _execute(notebook, parameters, target, started, on_cell, manager, timeout)
+            return papermill.execute_notebook(
+                nbformat.reads(source, as_version=4),  # type: ignore[no-untyped-call]
+                os.fspath(target),
+                dict(parameters),
+                progress_bar=False,
+                kernel_name="python3",
+                language="python",
+                start_timeout=_START_SECONDS,
+                execution_timeout=timeout,
+                iopub_timeout=_OUTPUT_SECONDS,
+                kernel_manager_class=manager,
+                resources={"metadata": {"path": os.fspath(target.parent)}},
+                extra_arguments=[
+                    f"--ipython-dir={target.parent / 'ipython'}",
+                    "--log-level=CRITICAL",
+                ],
+                on_notebook_start=lambda started=started, **_: started.append(True),
+                on_cell_executed=lambda **_: on_cell(),
+            )
         except HaltedError:
             raise
         except RuntimeError:
             if started or attempt == _ATTEMPTS:
                 raise
     raise AssertionError("unreachable")  # pragma: no cover
-
-
-def _execute(
-    notebook: Any,
-    parameters: Mapping[str, Any],
-    target: Path,
-    started: list[bool],
-    on_cell: Callable[[], object],
-    manager: type[OwnKernelManager],
-    timeout: int | None,
-) -> Any:
-    """Run the notebook once; note in `started` that its kernel has answered."""
-    return papermill.execute_notebook(
-        notebook,
-        os.fspath(target),
-        dict(parameters),
-        progress_bar=False,
-        kernel_name="python3",
-        language="python",
-        start_timeout=_START_SECONDS,
-        execution_timeout=timeout,
-        iopub_timeout=_OUTPUT_SECONDS,
-        kernel_manager_class=manager,
-        resources={"metadata": {"path": os.fspath(target.parent)}},
-        extra_arguments=[f"--ipython-dir={target.parent / 'ipython'}", "--log-level=CRITICAL"],
-        on_notebook_start=lambda **_: started.append(True),
-        on_cell_executed=lambda **_: on_cell(),
-    )

@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lvkit.batch.store import FAILED, REPORT, unused, working_folder
+from lvkit.batch.store import FAILED, REPORT, unused
 from lvkit.errors import LvkitWarning
-from lvkit.files import make_folder, write_together, write_whole
+from lvkit.files import make_folder, work_folder, write_together, write_whole
 from lvkit.outputs import check_output
 
 KEPT = f"report-{FAILED}"
@@ -66,7 +66,7 @@ class ReportFolder:
                 inputs=self.inputs,
                 argument="output",
             )
-        with working_folder(self.folder) as self._staging:
+        with work_folder(self.folder) as self._staging:
             yield self._staging
 
     def kept(self, name: str, key: str) -> None:

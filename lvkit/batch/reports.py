@@ -165,7 +165,7 @@ def run_reports(
     output: str | os.PathLike[str],
     template: str | None = None,
     notebook: str | os.PathLike[str] | None = None,
-    plan: str | os.PathLike[str] | None = None,
+    plan: str | os.PathLike[str] | Spec | None = None,
     parameters: Mapping[str, Any] | None = None,
     grid: Mapping[str, Sequence[Any]] | None = None,
     runs: Iterable[Mapping[str, Any]] = (),
@@ -191,7 +191,8 @@ def run_reports(
         A notebook of your own instead, with a cell tagged ``parameters``.
     plan : path-like, optional
         A plan file, TOML or YAML, with the keys template or notebook, parameters, grid and runs.
-        A notebook that it names must be named here too.
+        A notebook that it names must be named here too. Or what
+        :func:`lvkit.batch.spec.open_spec` has made of all three.
     parameters : mapping, optional
         Values that all runs share; they override the plan's.
     grid : mapping, optional
@@ -234,38 +235,17 @@ def run_reports(
         if "data" in fixed:
             raise LvkitError("given twice", where="parameter 'data'")
         fixed["data"] = check_path(data)
-    spec = open_spec(template, notebook, plan).plus(fixed, grid, runs)
-    return run_spec(
-        spec,
-        output,
-        n_jobs=n_jobs,
-        resume=resume,
-        timeout=timeout,
-        code=code,
-        dask=dask,
-        progress=progress,
-        execute=execute,
-    )
-
-
-def run_spec(
-    spec: Spec,
-    output: str | os.PathLike[str],
-    *,
-    n_jobs: int = 2,
-    resume: bool = False,
-    timeout: int | None = None,
-    progress: ProgressChoice = False,
-    **options: Any,
-) -> Batch:
-    """Write the reports of a specification; the arguments are those of :func:`run_reports`."""
+    spec = plan if isinstance(plan, Spec) else open_spec(template, notebook, plan)
+    spec = spec.plus(fixed, grid, runs)
     runner = Runner(
         spec.source,
         planned_runs(spec.source, spec.fixed, spec.grid, spec.runs),
         Store(Path(os.path.abspath(output))),
         n_jobs=check_whole(n_jobs, "n_jobs"),
         timeout=_checked_timeout(timeout),
-        **options,
+        code=code,
+        dask=dask,
+        execute=execute,
     )
     return runner.done(resume=resume, progress=progress)
 

@@ -12,10 +12,8 @@ import errno
 import json
 import math
 import re
-import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lvkit.batch.notebook import TEMPLATES
 from lvkit.batch.store import FAILED, REPORT, check_unchanged
 from lvkit.errors import LvkitError
-from lvkit.files import work_folder
+from lvkit.files import work_folder, work_folder_error
 
 if TYPE_CHECKING:
     from lvkit.batch.kernel import Halt
@@ -145,8 +143,8 @@ class Making:
         Seconds that a cell may take.
     back_link : str
         From a page to the one that lists all; empty if there is none.
-    place : str
-        A folder to work in, which the caller removes; empty for one in the system's temporary
+    place : pathlib.Path, optional
+        A folder to work in, which the caller removes; None for one in the system's temporary
         folder, as on another machine.
     execute : Executor, optional
         What executes the notebook; None for a Jupyter kernel.
@@ -156,7 +154,7 @@ class Making:
     code: bool = False
     timeout: int | None = None
     back_link: str = ""
-    place: str = ""
+    place: Path | None = None
     execute: Executor | None = None
 
 
@@ -215,7 +213,7 @@ def make(
 
     begun, started = time.monotonic(), now()
     execute = making.execute or run_notebook
-    with _workplace(making.place) as place:
+    with work_folder(making.place) as place:
         target = place / "report.ipynb"
         try:
             check_unchanged(run.data)
@@ -234,56 +232,13 @@ def make(
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno in _MACHINE:
-                raise machine_error(error, making.place) from error
+                raise work_folder_error(error, making.place) from error
             kept = target.read_bytes() if target.is_file() else making.notebook.encode()
             files = {FAILED: kept}
             failure = _failure(error, target, making.timeout)
             made = replace(run, status="failed", failure=failure)
     seconds = round(time.monotonic() - begun, 2)
     return replace(made, started=started, ended=now(), seconds=seconds), files
-
-
-@contextmanager
-def _workplace(parent: str) -> Generator[Path, None, None]:
-    """Make a folder that is removed at the end."""
-    with ExitStack() as stack:
-        try:
-            if parent:
-                made = tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True)
-                place = Path(stack.enter_context(made))
-            else:
-                place = stack.enter_context(work_folder(Path(tempfile.gettempdir())))
-        except OSError as error:
-            raise machine_error(error, parent) from error
-        yield place
-
-
-def machine_error(error: OSError, place: str) -> LvkitError:
-    """Return an error about a disk or a folder that nothing can be written to.
-
-    Parameters
-    ----------
-    error : OSError
-        What went wrong.
-    place : str
-        The working folder, which lies in the output folder; empty for the system's.
-    """
-    reason = error.strerror or error
-    if place:
-        return LvkitError(
-            f"cannot work in the output folder ({reason})",
-            where=f"'{Path(place).parent}'",
-            remedy="Make room on its disk, or choose another output folder.",
-        )
-    try:
-        where = f"'{tempfile.gettempdir()}'"
-    except OSError:  # there is none that can be used
-        where = "TMPDIR"
-    return LvkitError(
-        f"cannot work in the folder for temporary files ({reason})",
-        where=where,
-        remedy="Make room there, or name another one in the environment variable TMPDIR.",
-    )
 
 
 def _report(notebook: Any, run: Run, making: Making) -> tuple[dict[str, bytes], dict[str, Any]]:

@@ -107,7 +107,7 @@ class Runner:
             place = stack.enter_context(self.store.open(pending))
             pending = [name for name in self._pending(resume) if name in pending]
             if self.dask is None:
-                self.making = replace(self.making, place=str(place))
+                self.making = replace(self.making, place=place)
             alone = isinstance(self.store, ReportFolder)
             total, label = (self.source.n_cells, "Report") if alone else (len(self.runs), "Reports")
             bar = stack.enter_context(progress_bar(progress, total=total, label=label))

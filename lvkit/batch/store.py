@@ -20,7 +20,7 @@ import shutil
 import stat
 import warnings
 from collections.abc import Container, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ class Store:
             make_folder(self.runs)
             self._clear()
             self._refuse_others(names)
-            with working_folder(self.folder) as place:
+            with work_folder(self.folder) as place:
                 yield place
 
     def kept(self, name: str, key: str) -> Mapping[str, Any] | None:
@@ -261,21 +261,6 @@ class Store:
         for entry in self.folder.iterdir():
             if _TEMPORARY_FILE.fullmatch(entry.name) and _is_plain(entry, stat.S_ISREG):
                 entry.unlink(missing_ok=True)
-
-
-@contextmanager
-def working_folder(folder: Path) -> Generator[Path, None, None]:
-    """Make a working folder in an output folder, or raise an error that says why not."""
-    with ExitStack() as stack:
-        try:
-            place = stack.enter_context(work_folder(folder))
-        except OSError as error:
-            raise LvkitError(
-                f"cannot write to the folder ({error.strerror or error})",
-                where=f"'{folder}'",
-                remedy="Choose a folder that you may write to, with room on its disk.",
-            ) from error
-        yield place
 
 
 def unused(folder: Path, stem: str, first: int = 1) -> Path:

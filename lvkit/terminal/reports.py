@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lvkit.errors import Problem, raise_problems
 from lvkit.formula import DEFAULT_FEATURES
 from lvkit.terminal.arguments import (
     CLIP,
@@ -136,20 +137,16 @@ def report(
     options = dict(locals())  # the context has them too, but not of every typer as their types say
     del options["context"]
     check_file_given(file, family, benchmarks)
-    chosen = {name for name in options if _was_chosen(context, name)}
-    options |= {"n_skills": skills, "anchors": anchors_in(anchors)}
+    options["n_skills"] = options.pop("skills")
+    options["anchors"] = anchors_in(anchors)
+    options["benchmarks"] = None if benchmarks is None else str(benchmarks)
+    sources = {name: context.get_parameter_source(name) for name in options}
+    sources["n_skills"] = context.get_parameter_source("skills")
+    chosen = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
     if chosen & _OF_A_BATCH:
-        settings = {name: options[name] for name in _SETTINGS
-                    if (name if name != "n_skills" else "skills") in chosen}  # fmt: skip
-        _batch(options, settings)
+        _batch(options, {name: options[name] for name in _SETTINGS if name in chosen})
     else:
         _single(options, {name: options[name] for name in _SETTINGS})
-
-
-def _was_chosen(context: typer.Context, name: str) -> bool:
-    """Return whether an option stands in the command line."""
-    source: Any = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _single(options: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -171,19 +168,23 @@ def _single(options: dict[str, Any], settings: dict[str, Any]) -> None:
 
 def _batch(options: dict[str, Any], settings: dict[str, Any]) -> None:
     """Write a batch; end with 1 if a run has failed."""
-    from lvkit.batch import reports
+    from lvkit import batch as engine
     from lvkit.batch.spec import open_spec
 
     spec = open_spec(options["template"], options["notebook"], options["plan"])
-    fixed = _fixed(spec.source, options, settings)
+    fixed = _typed(spec.source, options["fixed"], "--set")
     lists = _typed(spec.source, options["grid"], "--grid", lists=True)
+    raise_problems(Problem("given twice", f"parameter '{name}'") for name in fixed
+                   if name in settings)  # fmt: skip
     try:
-        batch = reports.run_spec(
-            spec.plus(fixed, lists),
-            options["output"],
+        batch = engine.run_reports(
+            options["file"],
+            plan=spec,
+            parameters=settings | fixed,
+            grid=lists,
             n_jobs=options["jobs"],
             progress=watching(),
-            **{name: options[name] for name in ("resume", "timeout", "code", "dask")},
+            **{name: options[name] for name in ("output", "resume", "timeout", "code", "dask")},
         )
     except KeyboardInterrupt as stop:
         raise InterruptError(str(stop)) from stop
@@ -192,20 +193,6 @@ def _batch(options: dict[str, Any], settings: dict[str, Any]) -> None:
     result(batch.document, text, as_json=options["json"])
     if not batch.ok:
         raise typer.Exit(1)
-
-
-def _fixed(source: Source, options: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the values that all runs share: the file, options, and those of --set."""
-    from lvkit.errors import Problem, raise_problems
-
-    values = {"data": options["file"]} if options["file"] is not None else {}
-    values = {name: str(value) if isinstance(value, Path) else value
-              for name, value in (values | settings).items()}  # fmt: skip
-    typed = _typed(source, options["fixed"], "--set")
-    raise_problems(
-        Problem("given twice", f"parameter '{name}'") for name in typed if name in values
-    )
-    return values | typed
 
 
 def _typed(

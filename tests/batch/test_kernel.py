@@ -10,7 +10,6 @@ import nbformat
 import papermill
 import pytest
 
-from lvkit.batch import kernel
 from lvkit.batch.kernel import Halt, HaltedError, OwnKernelManager, run_notebook
 
 
@@ -69,13 +68,13 @@ def test_a_kernel_that_does_not_start_is_tried_again(
 ) -> None:
     tries: list[int] = []
 
-    def execute(*args: Any) -> str:
+    def execute(*_: Any, **__: Any) -> str:
         tries.append(1)
         if len(tries) < 3:
             raise RuntimeError("Kernel died before replying to kernel_info")
         return "done"
 
-    monkeypatch.setattr(kernel, "_execute", execute)
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
     assert run_notebook(source("x = 1"), {}, tmp_path / "run.ipynb") == "done"
 
 
@@ -84,11 +83,11 @@ def test_a_kernel_that_never_starts_is_given_up(
 ) -> None:
     tries: list[int] = []
 
-    def execute(*args: Any) -> str:
+    def execute(*_: Any, **__: Any) -> str:
         tries.append(1)
         raise RuntimeError("Kernel didn't respond in 60 seconds")
 
-    monkeypatch.setattr(kernel, "_execute", execute)
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
     with pytest.raises(RuntimeError, match="didn't respond"):
         run_notebook(source("x = 1"), {}, tmp_path / "run.ipynb")
     assert len(tries) == 3
@@ -99,12 +98,12 @@ def test_a_kernel_that_dies_at_work_is_not_started_again(
 ) -> None:
     tries: list[int] = []
 
-    def execute(n: Any, parameters: Any, target: Path, started: list[bool], *_: Any) -> str:
+    def execute(*_: Any, on_notebook_start: Any, **__: Any) -> str:
         tries.append(1)
-        started.append(True)
+        on_notebook_start()
         raise RuntimeError("Kernel died")
 
-    monkeypatch.setattr(kernel, "_execute", execute)
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
     with pytest.raises(RuntimeError, match="Kernel died"):
         run_notebook(source("x = 1"), {}, tmp_path / "run.ipynb")
     assert len(tries) == 1

@@ -4,6 +4,7 @@ import errno
 import json
 import pickle
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from tiny import execute_here, notebook_text
 
 import lvkit as lv
 from lvkit.batch import kernel
-from lvkit.batch import run as runs
 from lvkit.batch.run import Failure, Making, Run, make, now, require_jupyter, scalars, titled
 from lvkit.batch.store import FAILED, REPORT, digest
 
@@ -153,7 +153,7 @@ def test_without_jupyter_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_run_leaves_nothing_in_the_folder_for_temporary_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for execute in (execute_here, raising(ValueError("no"))):
         make(TINY, making("pass", execute=execute))
         assert list(tmp_path.iterdir()) == []
@@ -188,7 +188,7 @@ def test_a_run_works_in_the_folder_of_its_batch(tmp_path: Path) -> None:
         targets.append(target)
         return execute_here(source, parameters, target, **more)
 
-    make(TINY, making("pass", place=str(tmp_path), execute=execute))
+    make(TINY, making("pass", place=tmp_path, execute=execute))
     assert targets[0].parent.parent == tmp_path
     assert list(tmp_path.iterdir()) == []
 

@@ -8,9 +8,8 @@ import pytest
 from tiny import execute_here, write_notebook
 
 from lvkit import batch as engine
-from lvkit.batch import Batch, ReportPaths, Run, kernel, reports
+from lvkit.batch import Batch, ReportPaths, Run, kernel
 from lvkit.batch.run import Failure
-from lvkit.batch.spec import Spec
 from lvkit.cli import main
 
 Captured = pytest.CaptureFixture[str]
@@ -28,15 +27,15 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         )
     )
 
-    def run_spec(spec: Spec, output: Path, **settings: Any) -> Batch:
-        given.update(settings, fixed=spec.fixed, grid=spec.grid, output=output, kind="batch")
+    def run_reports(data: Any, **settings: Any) -> Batch:
+        given.update(settings, data=data, kind="batch")
         return Batch(tmp_path, runs)
 
     def run_report(data: Any, **settings: Any) -> ReportPaths:
         given.update(settings, data=data, kind="single")
         return ReportPaths(*(tmp_path / f"report.{kind}" for kind in ("html", "ipynb", "json")))
 
-    monkeypatch.setattr(reports, "run_spec", run_spec)
+    monkeypatch.setattr(engine, "run_reports", run_reports)
     monkeypatch.setattr(engine, "run_report", run_report)
     return given
 
@@ -69,11 +68,12 @@ def test_only_settings_that_were_given_become_parameters(asked: dict[str, Any]) 
           "--anchors", "a=mmlu", "--set", "budget=1e22", "--grid", "about=gemma-2, opt",
           "--complete", "--benchmarks", "chance.csv", "--output", "out", "--timeout", "60",
           "--dask", "tcp://here:1"])  # fmt: skip
-    assert asked["fixed"] == {
-        "data": str(Path("mine.csv").absolute()),
+    assert asked["data"] == Path("mine.csv")
+    assert asked["plan"].source.name == "family"
+    assert asked["parameters"] == {
         "anchors": {"a": "mmlu"},
         "family": "from_name",
-        "benchmarks": str(Path("chance.csv").absolute()),
+        "benchmarks": "chance.csv",
         "complete": True,
         "budget": 1e22,
     }
