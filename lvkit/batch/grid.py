@@ -16,12 +16,13 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lvkit.batch.notebook import Parameter, Source, as_json, templates_with
 from lvkit.batch.run import Run
+from lvkit.batch.spec import Spec
 from lvkit.errors import Problem, nearest, raise_problems, show_value
 
 _LONGEST_VALUE = 200  # characters of a value in a title
@@ -29,29 +30,18 @@ _LONGEST_NAME = 60
 _HASH = 10
 
 
-def planned_runs(
-    source: Source,
-    fixed: Mapping[str, Any] | None = None,
-    grid: Mapping[str, Sequence[Any]] | None = None,
-    runs: Iterable[Mapping[str, Any]] = (),
-) -> list[Run]:
+def planned_runs(spec: Spec) -> list[Run]:
     """Return the runs of a specification.
 
     Parameters
     ----------
-    source : Source
-        The notebook.
-    fixed : mapping, optional
-        Values that all runs share, by parameter.
-    grid : mapping, optional
-        Lists of values by parameter; every combination is a run.
-    runs : iterable of mapping
-        Runs one by one; the grid is run for each of them.
+    spec : Spec
+        The notebook and the values of its parameters.
 
     Returns
     -------
     list of Run
-        At least one.
+        At least one: every combination of the grid, for each of the runs listed one by one.
 
     Raises
     ------
@@ -63,16 +53,15 @@ def planned_runs(
     Examples
     --------
     >>> from lvkit.batch.notebook import open_template
-    >>> report = open_template("report")
-    >>> [run.name for run in planned_runs(report, {"seed": 1}, {"n_skills": [2, 3]})]
+    >>> spec = Spec(open_template("report"), {"seed": 1}, {"n_skills": [2, 3]})
+    >>> [run.name for run in planned_runs(spec)]
     ['n-skills-2', 'n-skills-3']
     """
-    fixed, grid, rows = fixed or {}, grid or {}, [*runs] or [{}]
-    raise_problems([*_shape_problems(source, fixed, grid, rows),
-                   *_value_problems(source, fixed, grid, rows)])  # fmt: skip
+    source, grid, rows = spec.source, spec.grid, spec.runs or ({},)
+    raise_problems([*_shape_problems(spec), *_value_problems(spec)])
     varied = [as_json({**row, **dict(zip(grid, values, strict=True))})
               for row in rows for values in itertools.product(*grid.values())]  # fmt: skip
-    chosen = [as_json(fixed) | values for values in varied]
+    chosen = [as_json(spec.fixed) | values for values in varied]
     defaults = {p.name: as_json(p.default) for p in source.parameters if p.has_plain_default}
     whole = [defaults | values for values in chosen]
     first: dict[str, Any] = {}
@@ -109,13 +98,9 @@ def _listed(values: Mapping[str, Any]) -> str:
     )
 
 
-def _shape_problems(
-    source: Source,
-    fixed: Mapping[str, Any],
-    grid: Mapping[str, Sequence[Any]],
-    rows: Sequence[Mapping[str, Any]],
-) -> Iterator[Problem]:
+def _shape_problems(spec: Spec) -> Iterator[Problem]:
     """Yield what is wrong with which parameters have values, and how often."""
+    source, fixed, grid, rows = spec.source, spec.fixed, spec.grid, spec.runs
     known = {parameter.name for parameter in source.parameters}
     in_rows = [name for row in rows for name in row]
     for name in dict.fromkeys([*fixed, *grid, *in_rows]):
@@ -126,9 +111,10 @@ def _shape_problems(
             yield Problem("given twice, in the grid and outside it", f"parameter '{name}'")
         if not len(grid[name]):
             yield Problem("got an empty list", f"grid, parameter '{name}'", "at least one value")
+    in_all_rows = set.intersection(*map(set, rows)) if rows else set()
     for parameter in source.parameters:
         name = parameter.name
-        if parameter.is_required and not ({name} & {*fixed, *grid} or all(name in r for r in rows)):
+        if parameter.is_required and name not in {*fixed, *grid, *in_all_rows}:
             yield Problem(
                 "no value, and the notebook has no default",
                 f"parameter '{name}'",
@@ -150,17 +136,12 @@ def _instead(source: Source, name: str) -> str:
     return f"The template '{source.name}' has: {there}{others}.{meant}"
 
 
-def _value_problems(
-    source: Source,
-    fixed: Mapping[str, Any],
-    grid: Mapping[str, Sequence[Any]],
-    rows: Sequence[Mapping[str, Any]],
-) -> Iterator[Problem]:
+def _value_problems(spec: Spec) -> Iterator[Problem]:
     """Yield what is wrong with the values themselves."""
-    known = {parameter.name: parameter for parameter in source.parameters}
-    in_grid = ((name, value) for name, values in grid.items() for value in values)
-    in_rows = (pair for row in rows for pair in row.items())
-    for name, value in itertools.chain(fixed.items(), in_grid, in_rows):
+    known = {parameter.name: parameter for parameter in spec.source.parameters}
+    in_grid = ((name, value) for name, values in spec.grid.items() for value in values)
+    in_rows = (pair for row in spec.runs for pair in row.items())
+    for name, value in itertools.chain(spec.fixed.items(), in_grid, in_rows):
         if name in known:
             yield from _value_problem(known[name], value)
 

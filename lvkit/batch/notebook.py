@@ -244,16 +244,10 @@ def open_template(name: str) -> Source:
 
 
 def templates_with(parameter: str) -> list[str]:
-    """Return the names of lvkit's reports that have a parameter.
-
-    Examples
-    --------
-    >>> templates_with("about")
-    ['family']
-    """
-    shipped = [name for name in TEMPLATES if f"{name}.ipynb" in shipped_notebooks()]
-    return [name for name in shipped
-            if parameter in {known.name for known in open_template(name).parameters}]  # fmt: skip
+    """Return the names of lvkit's reports that have a parameter."""
+    sources = [open_template(name) for name in TEMPLATES if f"{name}.ipynb" in shipped_notebooks()]
+    return [source.name for source in sources
+            if parameter in {known.name for known in source.parameters}]  # fmt: skip
 
 
 def open_notebook(path: str | os.PathLike[str]) -> Source:
@@ -274,7 +268,7 @@ def open_notebook(path: str | os.PathLike[str]) -> Source:
     try:
         text = file.read_text("utf-8")
         document = json.loads(text)
-        problem = _malformed(document) or _other_language(document)
+        problem = _malformed(document)
     except OSError as error:
         raise LvkitError(
             f"cannot read the notebook ({error.strerror})", where=f"'{file}'"
@@ -289,18 +283,21 @@ def open_notebook(path: str | os.PathLike[str]) -> Source:
 
 
 def _malformed(document: Any) -> str:
-    """Return what keeps a document from being a notebook; empty for a notebook."""
+    """Return what keeps a document from being a notebook in Python; empty for such a notebook."""
     cells = document.get("cells") if isinstance(document, dict) else None
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         return "the file has no cells"
     if not isinstance(document.get("nbformat", 4), int):
         return "its nbformat is not a number"
     metadata = document.get("metadata", {})
-    parts = ("kernelspec", "language_info")
-    if not isinstance(metadata, dict) or not all(
-        isinstance(metadata.get(part) or {}, dict) for part in parts
-    ):
+    if not isinstance(metadata, dict):
         return "its metadata are not a mapping"
+    for part, key in (("kernelspec", "language"), ("language_info", "name")):
+        if not isinstance(metadata.get(part) or {}, dict):
+            return "its metadata are not a mapping"
+        language = (metadata.get(part) or {}).get(key)
+        if language not in (None, "", "python"):
+            return f"the notebook is written in {language}"
     wrong = [f"cell {number}: {wrong}" for number, cell in enumerate(cells, start=1)
              if (wrong := _malformed_cell(cell))]  # fmt: skip
     return wrong[0] if wrong else ""
@@ -324,15 +321,6 @@ def _malformed_cell(cell: Mapping[str, Any]) -> str:
 
 def _is_list_of(kind: type, values: Any) -> bool:
     return isinstance(values, list) and all(isinstance(value, kind) for value in values)
-
-
-def _other_language(document: Mapping[str, Any]) -> str:
-    """Return a complaint about a notebook's language; empty if it is Python or not stated."""
-    metadata = document.get("metadata", {})
-    languages = [(metadata.get(part) or {}).get(key) for part, key in
-                 (("kernelspec", "language"), ("language_info", "name"))]  # fmt: skip
-    others = [language for language in languages if language not in (None, "", "python")]
-    return f"the notebook is written in {others[0]}" if others else ""
 
 
 def _parameters_code(document: Mapping[str, Any]) -> str | None:

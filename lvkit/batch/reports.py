@@ -239,7 +239,7 @@ def run_reports(
     spec = spec.plus(fixed, grid, runs)
     runner = Runner(
         spec.source,
-        planned_runs(spec.source, spec.fixed, spec.grid, spec.runs),
+        planned_runs(spec),
         Store(Path(os.path.abspath(output))),
         n_jobs=check_whole(n_jobs, "n_jobs"),
         timeout=_checked_timeout(timeout),

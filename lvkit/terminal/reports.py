@@ -87,22 +87,9 @@ Dask = Annotated[
     typer.Option(metavar="ADDRESS", help="Batch: run on the workers of this Dask scheduler."),
 ]
 
-# Options that are parameters of the templates; `skills` goes by the name of the library's argument.
-_SETTINGS = (
-    "n_skills",
-    "max_skills",
-    "anchors",
-    "features",
-    "family_slopes",
-    "floor",
-    "clip",
-    "seed",
-    "complete",
-    "family",
-    "benchmarks",
-    "drop_invalid",
-)
+# Options of a batch, and others that are no parameters of the templates.
 _OF_A_BATCH = {"template", "notebook", "plan", "fixed", "grid", "resume", "dask"}
+_NO_PARAMETERS = _OF_A_BATCH | {"file", "output", "jobs", "timeout", "code", "json"}
 
 
 def report(
@@ -137,16 +124,13 @@ def report(
     options = dict(locals())  # the context has them too, but not of every typer as their types say
     del options["context"]
     check_file_given(file, family, benchmarks)
-    options["n_skills"] = options.pop("skills")
-    options["anchors"] = anchors_in(anchors)
-    options["benchmarks"] = None if benchmarks is None else str(benchmarks)
     sources = {name: context.get_parameter_source(name) for name in options}
-    sources["n_skills"] = context.get_parameter_source("skills")
-    chosen = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
-    if chosen & _OF_A_BATCH:
-        _batch(options, {name: options[name] for name in _SETTINGS if name in chosen})
-    else:
-        _single(options, {name: options[name] for name in _SETTINGS})
+    chosen = {name for name, origin in sources.items() if origin and origin.name == "COMMANDLINE"}
+    options |= {"anchors": anchors_in(anchors), "benchmarks": benchmarks and str(benchmarks)}
+    is_batch = bool(chosen & _OF_A_BATCH)
+    settings = {"n_skills" if name == "skills" else name: value for name, value in options.items()
+                if name not in _NO_PARAMETERS and (name in chosen or not is_batch)}  # fmt: skip
+    (_batch if is_batch else _single)(options, settings)
 
 
 def _single(options: dict[str, Any], settings: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,22 @@ from hypothesis import given
 from tiny import write_notebook
 
 import lvkit as lv
-from lvkit.batch.grid import planned_runs, run_names, slug
+from lvkit.batch import grid as module
+from lvkit.batch.grid import run_names, slug
 from lvkit.batch.notebook import Source, open_notebook, open_template
+from lvkit.batch.run import Run
+from lvkit.batch.spec import Spec
 
 CELL = "x: int = 1\nname: str = ''\nrate: float = 0.5\nneeded: str"
+
+
+def planned_runs(
+    source: Source,
+    fixed: dict[str, Any] | None = None,
+    grid: dict[str, list[Any]] | None = None,
+    runs: Iterable[dict[str, Any]] = (),
+) -> list[Run]:
+    return module.planned_runs(Spec(source, fixed or {}, grid or {}, tuple(runs)))
 
 
 @pytest.fixture

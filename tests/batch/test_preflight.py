@@ -12,10 +12,11 @@ from lvkit.batch.grid import planned_runs
 from lvkit.batch.notebook import open_template
 from lvkit.batch.preflight import completed_settings, preflight
 from lvkit.batch.run import Run
+from lvkit.batch.spec import Spec
 
 
 def planned(template: str, grid: dict[str, list[Any]] | None = None, **fixed: Any) -> list[Run]:
-    return planned_runs(open_template(template), fixed, grid)
+    return planned_runs(Spec(open_template(template), fixed, grid or {}))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,26 @@ def users_table(path: Path) -> Path:
     return path
 
 
+class Bar:
+    """A progress bar that counts."""
+
+    def __init__(self, *, total: int, desc: str) -> None:
+        self.total, self.done = total, 0
+        BARS.append(self)
+
+    def update(self, n: int = 1) -> None:
+        self.done += n
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+BARS: list[Bar] = []
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
     folder = tmp_path_factory.mktemp("report")
@@ -66,6 +86,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
         family="group",
         benchmarks={"own": 0.0},
         features="log_params",
+        progress=Bar,
         **options,
     )
 
@@ -183,30 +204,23 @@ def test_the_page_tells_of_doubts_without_places_of_code(wished: ReportPaths) ->
     assert ".py:" not in page
 
 
-@pytest.mark.slow
-def test_the_embedded_data_are_read_with_the_papers_skills(tmp_path: Path) -> None:
-    bars: list[Bar] = []
+def test_without_a_table_the_report_is_on_the_embedded_one(tmp_path: Path) -> None:
+    values: dict[str, Any] = {}
 
-    class Bar:
-        def __init__(self, *, total: int, desc: str) -> None:
-            self.total, self.done = total, 0
-            bars.append(self)
+    def execute(source: str, parameters: Any, target: Path, **more: Any) -> Any:
+        values.update(parameters)
+        return executing()(source, parameters, target, **more)
 
-        def update(self, n: int = 1) -> None:
-            self.done += n
+    made = run_report(output=tmp_path, execute=execute)
+    chosen = {name: values[name] for name in ("data", "anchors", "n_skills", "max_skills")}
+    assert chosen == {"data": "", "anchors": {}, "n_skills": 4, "max_skills": 6}
+    assert "<title>lvkit report: Open LLM Leaderboard</title>" in made.html.read_text()
 
-        def __enter__(self) -> Bar:
-            return self
 
-        def __exit__(self, *_: object) -> None:
-            pass
-
-    made = run_report(output=tmp_path, max_skills=4, progress=Bar)
-    document = json.loads(made.json.read_text())
-    assert list(document["fit"]["anchors"].values()) == ["math_lvl5", "ifeval", "hellaswag", "bbh"]
-    assert document["fit"]["n_models"] == 184
-    assert "13 models stayed out of it (lacks tokens" in made.html.read_text()
-    assert [(bar.done, bar.total) for bar in bars] == [(bars[0].total, bars[0].total)]
+def test_the_bar_of_a_report_shows_its_cells(made: ReportPaths) -> None:
+    (bar,) = BARS
+    cells = nbformat.read(made.notebook, as_version=4).cells
+    assert bar.done == bar.total == sum(cell.cell_type == "code" for cell in cells)
 
 
 # -- what is refused --------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from lvkit.batch.kernel import Halt, HaltedError
 from lvkit.batch.notebook import open_notebook
 from lvkit.batch.run import Failure, Making, Run
 from lvkit.batch.runner import Runner, run_all
+from lvkit.batch.spec import Spec
 from lvkit.batch.store import Store, digest
 
 COMMAND = """
@@ -83,7 +84,7 @@ def test_a_parameter_is_filled_in_only_with_what_it_takes(tmp_path: Path) -> Non
     notebook = open_notebook(
         write_notebook(tmp_path, parameters="cache: bool = False\nn_jobs: int = 3")
     )
-    (run,) = Runner(notebook, planned_runs(notebook), Store(tmp_path / "out")).batch.runs
+    (run,) = Runner(notebook, planned_runs(Spec(notebook)), Store(tmp_path / "out")).batch.runs
     assert run.parameters == {"cache": False, "n_jobs": 1}
 
 
@@ -115,14 +116,20 @@ def test_every_page_of_a_batch_leads_back_to_its_index(tmp_path: Path) -> None:
 
 
 def test_when_all_is_there_nothing_heavy_is_loaded(tmp_path: Path) -> None:
-    arguments = ["report", "--notebook", str(write_notebook(tmp_path)), "--grid", "x=1,2"]
-    arguments += ["--output", str(tmp_path / "out"), "--resume"]
-    heavy = "{'papermill', 'nbconvert', 'nbformat', 'scipy.stats', 'joblib', 'matplotlib'}"
+    run_reports(
+        notebook=(notebook := write_notebook(tmp_path)),
+        output=tmp_path / "out",
+        grid={"x": [1, 2]},
+    )
+    arguments = ["report", "--notebook", str(notebook), "--grid", "x=1,2", "--resume"]
+    arguments += ["--output", str(tmp_path / "out")]
+    heavy = {"papermill", "nbconvert", "nbformat", "scipy.stats", "joblib", "matplotlib"}
+    assert {"papermill", "nbconvert", "nbformat"} <= {*sys.modules}  # here, for the two runs
     code = f"import sys; from lvkit.cli import main; main({arguments!r}); "
-    code += f"print(sorted({heavy} & {{*sys.modules}}))"
-    said = [subprocess.check_output([sys.executable, "-c", code], text=True) for _ in range(2)]
-    assert "papermill" in said[0]
-    assert said[1].splitlines()[-1] == "[]"
+    code += f"print(sorted({heavy!r} & {{*sys.modules}}))"
+    said = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert "2 unchanged from before" in said
+    assert said.splitlines()[-1] == "[]"
 
 
 # -- out of room --------------------------------------------------------------------------------
@@ -231,25 +238,34 @@ def test_after_ctrl_c_kernels_are_gone_and_what_is_done_is_whole(
 
 
 @pytest.mark.slow
-def test_a_batch_that_is_killed_goes_on_and_nothing_is_damaged(
+def test_a_batch_that_is_killed_goes_on_and_leaves_nothing_damaged_or_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LVKIT_TEST_MARK", mark := tmp_path.as_posix())
-    notebook, folder = write_notebook(tmp_path), tmp_path / "out"
-    for there in (0, 1, 3):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    begun, go, folder = (tmp_path / name for name in ("begun", "go", "out"))
+    code = "import pathlib, time\nif x == 3 and not pathlib.Path({!r}).exists():\n"
+    code += "    pathlib.Path({!r}).touch()\n    time.sleep(600)"
+    notebook = write_notebook(tmp_path, SHOW, code.format(str(go), str(begun)))
+    for there in (0, 2):
         with start(folder, notebook, "1,2,3,4") as process:
             until(folder.exists, "the output")
             until(lambda n=there: len([*folder.glob("runs/x-*")]) >= n, f"{there} reports")
+            until(lambda n=there: n == 0 or begun.exists(), "a notebook that hangs")
             process.kill()
         for page in folder.glob("runs/x-*/report.html"):
             assert page.read_text().endswith("</html>\n")
     until(lambda: set(processes(mark)) <= {str(os.getpid())}, "the end of the kernels")
+    assert len([*folder.glob(".lvkit-work-*")]) == 2  # the folder and its lock
+    go.touch()
     with start(folder, notebook, "1,2,3,4") as process:
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
-    assert sum(run["kept"] for run in json.loads(out)["runs"]) >= 3
+    assert sum(run["kept"] for run in json.loads(out)["runs"]) >= 2
     assert numbers(folder) == {f"x-{n}": {"double": 2 * n} for n in (1, 2, 3, 4)}
-    assert [path.name for path in folder.glob("runs/.*")] == []
+    assert [*folder.glob(".lvkit-work-*"), *folder.glob("runs/.*")] == []
+    assert [path.name for path in (tmp_path / "tmp").iterdir() if "lvkit" in path.name] == []
 
 
 # -- numbers beyond every float ------------------------------------------------------------------
@@ -290,7 +306,8 @@ def test_a_record_that_lvkit_did_not_write_is_no_record(
 ) -> None:
     notebook = open_notebook(write_notebook(tmp_path))
     monkeypatch.setattr(Store, "kept", lambda *_: RECORDS[damage])
-    work = Runner(notebook, planned_runs(notebook), Store(tmp_path / "out"), execute=execute_here)
+    runs, store = planned_runs(Spec(notebook)), Store(tmp_path / "out")
+    work = Runner(notebook, runs, store, execute=execute_here)
     (run,) = work.done(resume=True).runs
     assert (run.status, run.kept) == ("done", False)
 
@@ -327,29 +344,6 @@ def test_a_run_whose_data_changed_has_failed_and_is_made_again(tmp_path: Path) -
     for run in second.runs:
         record = json.loads((run.folder / "run.json").read_text())
         assert [*record["data"].values()] == [digest(str(run.highlights["read"]))]
-
-
-@pytest.mark.slow
-def test_a_killed_batch_leaves_its_working_folder_to_the_next_and_nothing_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LVKIT_TEST_MARK", mark := tmp_path.as_posix())
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    begun = tmp_path / "begun"
-    code = f"import pathlib, time\nfile = pathlib.Path({str(begun)!r})"
-    code += "\nif not file.exists():\n    file.write_text('')\n    time.sleep(600)"
-    notebook, folder = write_notebook(tmp_path, code), tmp_path / "out"
-    with start(folder, notebook, "1") as process:
-        until(begun.exists, "a notebook that hangs")
-        process.kill()
-    until(lambda: set(processes(mark)) <= {str(os.getpid())}, "the end of the kernels")
-    assert len([*folder.glob(".lvkit-work-*")]) == 2  # the folder and its lock
-    with start(folder, notebook, "1") as process:
-        _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, err
-    assert [*folder.glob(".lvkit-work-*")] == []
-    assert [path.name for path in (tmp_path / "tmp").iterdir() if "lvkit" in path.name] == []
 
 
 # -- runs side by side ---------------------------------------------------------------------------

@@ -168,6 +168,16 @@ def test_models_left_out_are_named_by_reason(fit: lv.Fit, of_sizes: lv.Selection
     assert not fit.dropped.empty
 
 
+def test_the_number_of_models_left_out_is_said_with_the_reason(
+    paper_fit: lv.Fit, selection: lv.Selection
+) -> None:
+    table = selection.table.rename(index={3: 4})
+    made = lv.Selection({1: selection.fits[1], 4: paper_fit}, table)
+    text = paragraph(summarise(made, paper_fit), "The data")
+    assert "184 models" in text
+    assert "13 models stayed out of it (lacks tokens" in text
+
+
 def test_it_is_said_when_no_model_was_left_out(of_sizes: lv.Selection, message: Message) -> None:
     fit = of_sizes.fits[1]
     assert fit.dropped.empty
