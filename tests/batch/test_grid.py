@@ -9,6 +9,7 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from golden import Message
 from hypothesis import given
 from tiny import write_notebook
 
@@ -73,37 +74,37 @@ def test_numbers_of_numpy_become_plain_ones(source: Source) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fixed", "grid", "rows", "told"),
+    ("fixed", "grid", "rows"),
     [
-        ({"nmae": "a"}, {}, [], "'nmae': no such parameter.*Did you mean 'name'"),
-        ({"x": "1"}, {}, [], "'x': got '1'; expected a whole number"),
-        ({"x": True}, {}, [], "'x': got True; expected a whole number"),
-        ({"rate": None}, {}, [], "'rate': got None; expected a number"),
+        ({"nmae": "a"}, {}, []),
+        ({"x": "1"}, {}, []),
+        ({"x": True}, {}, []),
+        ({"rate": None}, {}, []),
         (
             {"rate": float("nan")},
             {},
             [],
-            "'rate': got nan; expected a number that can be written as JSON",
         ),
-        ({"name": datetime.date(2026, 1, 1)}, {}, [], "that can be written as JSON"),
-        ({}, {"x": [1, "2"]}, [], "'x': got '2'"),
-        ({}, {"x": []}, [], "grid, parameter 'x': got an empty list"),
-        ({"x": 1}, {"x": [2]}, [], "'x': given twice, in the grid and outside it"),
-        ({}, {"x": [2]}, [{"x": 3}], "'x': given twice"),
-        ({}, {}, [{"y": 3}], "'y': no such parameter"),
-        ({}, {"x": [1, 2, 1]}, [], "the run with x = 1 comes twice"),
-        ({}, {"x": [1, 2]}, [{}, {"name": ""}], "x = 1, name =|name = , x = 1"),
+        ({"name": datetime.date(2026, 1, 1)}, {}, []),
+        ({}, {"x": [1, "2"]}, []),
+        ({}, {"x": []}, []),
+        ({"x": 1}, {"x": [2]}, []),
+        ({}, {"x": [2]}, [{"x": 3}]),
+        ({}, {}, [{"y": 3}]),
+        ({}, {"x": [1, 2, 1]}, []),
+        ({}, {"x": [1, 2]}, [{}, {"name": ""}]),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_runs(
     fixed: dict[str, Any],
     grid: dict[str, list[Any]],
     rows: list[dict[str, Any]],
-    told: str,
+    message: Message,
     source: Source,
 ) -> None:
-    with pytest.raises(lv.LvkitError, match=told):
+    with pytest.raises(lv.LvkitError) as caught:
         planned_runs(source, {"needed": "y"} | fixed, grid, rows)
+    message(caught.value)
 
 
 def test_a_parameter_of_another_template_is_told_with_the_template() -> None:

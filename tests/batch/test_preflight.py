@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from golden import Message
 
 import lvkit as lv
 from lvkit.batch import preflight as module
@@ -20,29 +21,30 @@ def planned(template: str, grid: dict[str, list[Any]] | None = None, **fixed: An
 
 
 @pytest.mark.parametrize(
-    ("template", "fixed", "told"),
+    ("template", "fixed"),
     [
-        ("family", {"about": "pythia-dedupd"}, "expected a family in the fit.*'pythia-deduped'"),
-        ("family", {"target": "mmul"}, "expected a benchmark of the table, or a skill.*'mmlu'"),
-        ("family", {"n_skills": 13}, "13 skills for 12 benchmarks"),
-        ("family", {"n_skills": 0}, "n_skills: got 0"),
-        ("report", {"seed": -1}, "parameter 'seed': got -1"),
-        ("report", {"n_jobs": 0}, "parameter 'n_jobs': got 0"),
-        ("family", {"budget": -1}, "parameter 'budget': got -1.0; expected FLOPs from"),
-        ("family", {"level": 2}, "parameter 'level': got 2; expected a number between 0 and 1"),
-        ("leaderboard", {"keep": -1}, "parameter 'keep': got -1"),
-        ("report", {"n_skills": 3, "max_skills": 2}, "max_skills: got 2"),
-        ("report", {"data": "/no/such.csv"}, "such.csv"),
-        ("report", {"features": "log_parms"}, "Did you mean 'log_params'"),
-        ("report", {"anchors": {"a": "mmul"}}, "Did you mean 'mmlu'"),
-        ("family", {"fit": "/no/such.lvkit"}, "such.lvkit"),
+        ("family", {"about": "pythia-dedupd"}),
+        ("family", {"target": "mmul"}),
+        ("family", {"n_skills": 13}),
+        ("family", {"n_skills": 0}),
+        ("report", {"seed": -1}),
+        ("report", {"n_jobs": 0}),
+        ("family", {"budget": -1}),
+        ("family", {"level": 2}),
+        ("leaderboard", {"keep": -1}),
+        ("report", {"n_skills": 3, "max_skills": 2}),
+        ("report", {"data": "/no/such.csv"}),
+        ("report", {"features": "log_parms"}),
+        ("report", {"anchors": {"a": "mmul"}}),
+        ("family", {"fit": "/no/such.lvkit"}),
     ],
 )
 def test_what_cannot_work_is_told_before_kernels_start(
-    template: str, fixed: dict[str, Any], told: str
+    template: str, fixed: dict[str, Any], message: Message
 ) -> None:
-    with pytest.raises(lv.LvkitError, match=told):
+    with pytest.raises(lv.LvkitError) as caught:
         preflight(planned(template, **fixed))
+    message(caught.value)
 
 
 def test_everything_is_told_at_once_and_each_thing_once() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from golden import Message
 from tiny import write_notebook
 
 import lvkit as lv
@@ -35,19 +36,20 @@ def test_another_notebook_than_the_plans_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "notebook", "plan", "told"),
+    ("template", "notebook", "plan"),
     [
-        ("report", "x.ipynb", PlanFile(), "both a template and a notebook"),
-        ("report", None, PlanFile(notebook="/x.ipynb"), "the plan names a notebook"),
-        ("report", None, PlanFile(template="family"), "got 'report', and the plan says 'family'"),
-        (None, "x.ipynb", PlanFile(template="family"), "the plan is for the template 'family'"),
+        ("report", "x.ipynb", PlanFile()),
+        ("report", None, PlanFile(notebook="/x.ipynb")),
+        ("report", None, PlanFile(template="family")),
+        (None, "x.ipynb", PlanFile(template="family")),
     ],
 )
 def test_words_that_do_not_agree_are_refused(
-    template: str | None, notebook: str | None, plan: PlanFile, told: str
+    template: str | None, notebook: str | None, plan: PlanFile, message: Message
 ) -> None:
-    with pytest.raises(lv.LvkitError, match=told):
+    with pytest.raises(lv.LvkitError) as caught:
         chosen_source(template, notebook, plan)
+    message(caught.value)
 
 
 def test_what_is_said_on_the_spot_comes_on_top_of_the_plan(tmp_path: Path) -> None:
@@ -63,20 +65,21 @@ def test_what_is_said_on_the_spot_comes_on_top_of_the_plan(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("plan", "grid", "runs", "told"),
+    ("plan", "grid", "runs"),
     [
-        (PlanFile(grid={"seed": [1]}), {"seed": [2]}, [], "'seed': got two lists"),
-        (PlanFile(parameters={"seed": 1}), {"seed": [2]}, [], "a list here, and a value in the"),
-        (PlanFile(runs=({"seed": 1},)), {}, [{"seed": 2}], "got runs here and in the plan"),
-        (PlanFile(), {"floor": "none"}, [], "'floor': got 'none'; expected a list of values"),
-        (PlanFile(), {"seed": 3}, [], "'seed': got 3; expected a list of values"),
+        (PlanFile(grid={"seed": [1]}), {"seed": [2]}, []),
+        (PlanFile(parameters={"seed": 1}), {"seed": [2]}, []),
+        (PlanFile(runs=({"seed": 1},)), {}, [{"seed": 2}]),
+        (PlanFile(), {"floor": "none"}, []),
+        (PlanFile(), {"seed": 3}, []),
     ],
 )
 def test_lists_that_are_told_twice_or_are_none_are_refused(
-    plan: PlanFile, grid: dict[str, Any], runs: list[dict[str, Any]], told: str
+    plan: PlanFile, grid: dict[str, Any], runs: list[dict[str, Any]], message: Message
 ) -> None:
-    with pytest.raises(lv.LvkitError, match=told):
+    with pytest.raises(lv.LvkitError) as caught:
         Spec.from_plan(open_template("report"), plan).plus({}, grid, runs)
+    message(caught.value)
 
 
 def plans_with(name: str, value: str, folder: Path) -> list[PlanFile]:
