@@ -15,6 +15,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any
 
+from lvkit._version import __version__
 from lvkit.errors import LvkitError, LvkitWarning
 
 _PATIENCE = 5
@@ -176,6 +177,4 @@ def _versions() -> dict[str, str]:
     import numpy as np
     import scipy
 
-    import lvkit
-
-    return {"lvkit": lvkit.__version__, "numpy": np.__version__, "scipy": scipy.__version__}
+    return {"lvkit": __version__, "numpy": np.__version__, "scipy": scipy.__version__}
