@@ -245,6 +245,7 @@ def assert_same_fit(first: lv.Fit, second: lv.Fit) -> None:
     assert first.starts.drop(columns="seconds").equals(second.starts.drop(columns="seconds"))
 
 
+@pytest.mark.slow
 def test_a_selection_is_the_same_here_in_processes_and_on_the_cluster(
     small_panel: lv.Panel, address: str
 ) -> None:
