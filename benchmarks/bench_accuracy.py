@@ -14,9 +14,9 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 import lvkit as lv
-from lvkit.marginal import integrate, refined
-from lvkit.modes import posterior_modes
-from lvkit.nodes import Nodes, make_nodes
+from lvkit.model.marginal import integrate, refined
+from lvkit.model.posterior_mode import posterior_modes
+from lvkit.model.quadrature import Nodes, make_nodes
 
 COUNTS = (64, 128, 256, 512, 1024, 2048)
 SEEDS = range(5)

@@ -17,9 +17,10 @@ CLIMB = """
 import json, resource, sys, time
 import pandas as pd
 import lvkit as lv
-from lvkit.estimation import MarginalNewton, ProjectedStochasticAscent
+from lvkit.estimation.mml import MarginalNewton
+from lvkit.estimation.psga import ProjectedStochasticAscent
 from lvkit.estimation.starts import principal
-from lvkit.fitting import climb_from, make_fit, objective_for, prepared_for
+from lvkit.estimation.estimate import climb_from, make_fit, objective_for, prepared_for
 
 which, method, seed, reference, anchors = sys.argv[1:]
 estimator = {"mml": MarginalNewton(), "psga": ProjectedStochasticAscent()}[method]

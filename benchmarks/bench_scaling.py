@@ -20,8 +20,8 @@ import pandas as pd
 from common import Clock, machine, markdown, publish
 
 import lvkit as lv
-from lvkit.fitting import objective_for, prepared_for
-from lvkit.nodes import make_nodes
+from lvkit.estimation.estimate import objective_for, prepared_for
+from lvkit.model.quadrature import make_nodes
 
 TIMES = (1, 10, 100)
 SKILLS = (3, 4)

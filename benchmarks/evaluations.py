@@ -22,16 +22,16 @@ import pandas as pd
 from common import ANCHORS, HERE, machine, markdown
 
 import lvkit as lv
-from lvkit import drawing as draw
-from lvkit.documents import plain
-from lvkit.files import write_whole
-from lvkit.fitting import refit
-from lvkit.folds import Fold, folds
-from lvkit.marginal import integrate
-from lvkit.nodes import make_nodes
+from lvkit.estimation.estimate import refit
+from lvkit.model.marginal import integrate
+from lvkit.model.quadrature import make_nodes
+from lvkit.model.score_table import ScoreTable
 from lvkit.planning.evaluations import plan_evaluations
-from lvkit.request import read_request
-from lvkit.scoretable import ScoreTable
+from lvkit.plots import drawing as draw
+from lvkit.prediction.folds import Fold, folds
+from lvkit.prediction.request import read_request
+from lvkit.reports.as_json import plain
+from lvkit.tools.files import write_whole
 
 RANDOM_ORDERS = 20
 _NODES = 256

@@ -18,8 +18,8 @@ from dataclasses import replace
 from common import ANCHORS, HERE, machine
 
 import lvkit as lv
-from lvkit.files import write_whole
-from lvkit.holdout import backtest
+from lvkit.fit.backtest import backtest
+from lvkit.tools.files import write_whole
 
 LEVELS = (0.95, 0.8, 0.5)
 

@@ -20,9 +20,9 @@ import pandas as pd
 from common import HERE, machine
 
 import lvkit as lv
-from lvkit.files import write_whole
-from lvkit.progress import progress_bar
-from lvkit.workers import run
+from lvkit.tools.files import write_whole
+from lvkit.tools.parallel import run
+from lvkit.tools.progress import progress_bar
 
 REPLICATIONS = {50: 100, 100: 100, 200: 200, 400: 40}
 BUDGET, LEVEL = 1e22, 0.95

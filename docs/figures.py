@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import lvkit as lv
-from lvkit.drawing import Plot
-from lvkit.files import make_folder, write_whole
-from lvkit.folds import folds
-from lvkit.reporting.keynumbers import interpreted
+from lvkit.plots.drawing import Plot
+from lvkit.prediction.folds import folds
+from lvkit.reports.key_numbers import interpreted
+from lvkit.tools.files import make_folder, write_whole
 
 
 def fitted() -> dict[str, Plot]:

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 import lvkit as lv
-from lvkit.files import make_folder, write_whole
 from lvkit.planning.words import amount, flops
+from lvkit.tools.files import make_folder, write_whole
 
 HERE = Path(__file__).parent
 BUDGETS = (1e21, 1e22, 1e23, 1e24)

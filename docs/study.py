@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 import lvkit as lv
-from lvkit.files import make_folder, write_whole
-from lvkit.formula import DEFAULT_FEATURES
+from lvkit.model.formula import DEFAULT_FEATURES
+from lvkit.tools.files import make_folder, write_whole
 
 HERE = Path(__file__).parent
 REPLICATIONS = {50: 100, 100: 100, 200: 200, 400: 100}

@@ -3,13 +3,10 @@
 
 from . import plots as plots
 from . import widgets as widgets  # type: ignore[attr-defined]  # lies outside, see pyproject.toml
-from .anchors import AnchorSuggestions as AnchorSuggestions
 from .batch import Batch as Batch
 from .batch import ReportPaths as ReportPaths
 from .batch import run_report as run_report
 from .batch import run_reports as run_reports
-from .cache import FitCache as FitCache
-from .calibration import Calibration as Calibration
 from .data import CheckReport as CheckReport
 from .data import Panel as Panel
 from .data import check_file as check_file
@@ -17,11 +14,23 @@ from .data import load_leaderboard as load_leaderboard
 from .data import read_panel as read_panel
 from .errors import LvkitError as LvkitError
 from .errors import LvkitWarning as LvkitWarning
-from .holdout import Backtest as Backtest
-from .holdout import backtest as backtest
-from .model import LatentSkillModel as LatentSkillModel
-from .model import load_fit as load_fit
-from .parameters import Parameters as Parameters
+from .estimation.anchor_choice import AnchorSuggestions as AnchorSuggestions
+from .estimation.family_posterior import FamilyPosterior as FamilyPosterior
+from .estimation.settings import PAPER_ANCHORS as PAPER_ANCHORS
+from .fit.backtest import Backtest as Backtest
+from .fit.backtest import backtest as backtest
+from .fit.cache import FitCache as FitCache
+from .fit.fit import Fit as Fit
+from .fit.model import LatentSkillModel as LatentSkillModel
+from .fit.model import load_fit as load_fit
+from .fit.select import Selection as Selection
+from .fit.select import compare as compare
+from .fit.select import select_skills as select_skills
+from .fit.simulate import simulate as simulate
+from .fit.simulate import simulate_models as simulate_models
+from .fit.study import Study as Study
+from .fit.study import simulation_study as simulation_study
+from .model.parameters import Parameters as Parameters
 from .planning import Cost as Cost
 from .planning import EvaluationPlan as EvaluationPlan
 from .planning import Limits as Limits
@@ -34,16 +43,7 @@ from .planning import plan_compute as plan_compute
 from .planning import plan_evaluations as plan_evaluations
 from .planning import required_compute as required_compute
 from .planning import within_between as within_between
-from .posterior import FamilyPosterior as FamilyPosterior
-from .predict import Prediction as Prediction
-from .results import Fit as Fit
-from .select import Selection as Selection
-from .select import compare as compare
-from .select import select_skills as select_skills
-from .settings import PAPER_ANCHORS as PAPER_ANCHORS
-from .simulation import simulate as simulate
-from .simulation import simulate_models as simulate_models
-from .study import Study as Study
-from .study import simulation_study as simulation_study
+from .prediction.calibration import Calibration as Calibration
+from .prediction.predict import Prediction as Prediction
 
 __version__: str

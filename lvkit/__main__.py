@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from lvkit.cli import main
+from lvkit.cli.main import main
 
 __all__: list[str] = []
 

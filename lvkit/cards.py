@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from lvkit.files import make_folder, write_whole
+from lvkit.tools.files import make_folder, write_whole
 
 CARDS_FILE = "jp_app_launcher_lvkit.yaml"
 _NOT_RUN: dict[str, object] = {"outputs": [], "execution_count": None}
@@ -46,7 +46,7 @@ def cards(notebooks: Mapping[str, bytes]) -> list[Card]:
     Parameters
     ----------
     notebooks : mapping of str to bytes
-        File names and contents, as `lvkit.files.shipped_notebooks` gives them.
+        File names and contents, as `lvkit.tools.files.shipped_notebooks` gives them.
 
     Examples
     --------

@@ -21,7 +21,7 @@ from typing import Literal
 
 from lvkit.cards import CARDS_FILE, cards, own_cards
 from lvkit.errors import LvkitError
-from lvkit.files import make_folder, shipped_notebooks, work_folder, write_whole
+from lvkit.tools.files import make_folder, shipped_notebooks, work_folder, write_whole
 
 Outcome = Literal["copied", "unchanged", "kept", "overwritten"]
 

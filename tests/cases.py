@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lvkit.scoretable import Coefficients, ScoreTable
+from lvkit.model.score_table import Coefficients, ScoreTable
 
 CLIP = 0.0025
 

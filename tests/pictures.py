@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 import lvkit as lv
-from lvkit.holdout import Backtest
+from lvkit.fit.backtest import Backtest
 
 ODD = ["<script>alert('x')</script>", "cost_$5_or_$6", "_hidden", "long-name-" * 9, "*b*|`x`"]
 

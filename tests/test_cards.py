@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lvkit.cards import Card, cards, fresh_cards, fresh_copy, own_cards, write_fresh_files
-from lvkit.files import shipped_notebooks
+from lvkit.tools.files import shipped_notebooks
 
 
 def notebook(*texts: str) -> bytes:

@@ -30,7 +30,7 @@ from lvkit import cluster
 from lvkit.batch.run import Making, Run
 from lvkit.batch.runner import run_all
 from lvkit.cluster import dask_cluster
-from lvkit.workers import run
+from lvkit.tools.parallel import run
 
 FEATURES = "log_params"
 

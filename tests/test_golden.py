@@ -14,7 +14,7 @@ from golden import (
 )
 
 import lvkit as lv
-from lvkit.checks import check_level
+from lvkit.tools.checks import check_level
 
 
 def test_every_entry_belongs_to_a_test():

@@ -20,12 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lvkit as lv
-from lvkit import cache, design_matrix, expressions, formula
-from lvkit.cli import main
+from lvkit.cli.main import main
 from lvkit.errors import LvkitError
-from lvkit.expressions import Code
-from lvkit.features import FeatureMap
-from lvkit.formula import as_name
+from lvkit.fit import cache
+from lvkit.model import design_matrix, formula, formula_syntax
+from lvkit.model.features import FeatureMap
+from lvkit.model.formula import as_name
+from lvkit.model.formula_syntax import Code
 
 CANARY = "__import__('pathlib').Path('CANARY').touch()"
 TOUCH = "__import__('os').system('touch CANARY')"
@@ -151,7 +152,7 @@ def test_the_careless_evaluation_would_run_code(
 ) -> None:
     """Otherwise the test above could not fail."""
     monkeypatch.setattr(design_matrix, "evaluate", _careless)
-    monkeypatch.setattr(expressions, "check_code", lambda *_: ("a",))
+    monkeypatch.setattr(formula_syntax, "check_code", lambda *_: ("a",))
     FeatureMap.learn(f"a + I({CANARY})", MODELS)
     assert Path("CANARY").exists()
 
@@ -274,7 +275,7 @@ def test_an_entry_of_a_shared_cache_is_refused_and_made_again(
 COLUMNS = ("a", "b", "log", "kind", "params_b", "log_params", "`my a`", "`kind`", "my a", "c")
 PIECES = ("1", "2", "0", "-1", "0.5", "1e5", "9999999999", "'moe'", "\"x\"", "np", "I", "True",
           ".", "", "`", "'", "\\", "#", "\n", "_quoted_0_", "__builtins__", "µ", "\0")  # fmt: skip
-FUNCTIONS = (*expressions.OPTIONS, "np.log", "np.save", "open", "eval", "exec", "__import__",
+FUNCTIONS = (*formula_syntax.OPTIONS, "np.log", "np.save", "open", "eval", "exec", "__import__",
              "Q", "lag", "contr", "a.to_csv", "str", "", "np")  # fmt: skip
 OPTIONS = ("2", "3", "degree=2", "df=4", "df=100000", "degree=1e5", "raw=True", "_state=a",
            "knots=[2, 3]", "extrapolation='clip'", "out=a", "*[1]", "**{}",
@@ -334,7 +335,7 @@ def test_any_formula_gives_features_or_an_error_and_runs_no_code(text: str) -> N
 
 
 NAMES = st.one_of(
-    st.sampled_from((*EXPRESSIONS, *FORMULAS, *PIECES, *FUNCTIONS, *expressions.OPTIONS)),
+    st.sampled_from((*EXPRESSIONS, *FORMULAS, *PIECES, *FUNCTIONS, *formula_syntax.OPTIONS)),
     st.text(max_size=12),
     st.text("ab`'\"\\(){}[]+-*:~|.,# \n_0µ", max_size=8),
 ).filter(lambda name: name not in MODELS and name not in ("log_params", "log_tokens", "tokens_t"))

@@ -11,8 +11,8 @@ from golden import Message, refused
 from jupyter_client.kernelspec import KernelSpecManager
 
 from lvkit import lab
-from lvkit.cli import main
-from lvkit.files import shipped_notebooks
+from lvkit.cli.main import main
+from lvkit.tools.files import shipped_notebooks
 
 Captured = pytest.CaptureFixture[str]
 

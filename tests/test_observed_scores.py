@@ -9,8 +9,8 @@ from golden import Message, refused
 from pictures import made_backtest
 
 import lvkit as lv
-from lvkit.holdout import errors_by_family, interval_coverage, own_coverage
-from lvkit.predict import Prediction, predicted
+from lvkit.fit.backtest import errors_by_family, interval_coverage, own_coverage
+from lvkit.prediction.predict import Prediction, predicted
 
 
 @pytest.fixture(scope="module")

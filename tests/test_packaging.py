@@ -17,7 +17,7 @@ from wheels import built_wheel, fresh_environment
 
 import lvkit
 from lvkit.cards import cards, fresh_copy
-from lvkit.files import shipped_notebooks
+from lvkit.tools.files import shipped_notebooks
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

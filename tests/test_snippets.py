@@ -23,7 +23,7 @@ import lvkit as lv
 from lvkit.batch import runner
 from lvkit.batch.run import Run
 from lvkit.batch.store import REPORT
-from lvkit.cli import main
+from lvkit.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lvkit.files import remove_stale, work_folder
+from lvkit.tools.files import remove_stale, work_folder
 
 HOLDING = """
 import sys
 from pathlib import Path
-from lvkit.files import work_folder
+from lvkit.tools.files import work_folder
 with work_folder(Path(sys.argv[1])) as folder:
     (folder / "half").write_text("half")
     print(folder, flush=True)

@@ -18,14 +18,14 @@ from lvkit.data.cells import is_blank, parse_number
 from lvkit.data.panel import benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.planning.constraints import Cost, Limits
-from lvkit.planning.outlook import AVERAGE
+from lvkit.planning.family_curves import AVERAGE
 
 from .features import fitted_column, log_slider
 from .number_slider import NumberSlider
 from .tool import labelled
 
 if TYPE_CHECKING:
-    from lvkit.results import Fit
+    from lvkit.fit.fit import Fit
 
 
 NEW = ""

@@ -17,7 +17,7 @@ from .number_slider import NumberSlider
 from .tool import labelled
 
 if TYPE_CHECKING:
-    from lvkit.results import Fit
+    from lvkit.fit.fit import Fit
 
 
 _SAYS = {

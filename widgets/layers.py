@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
-from lvkit.drawing import Picture
+from lvkit.plots.drawing import Picture
 
 from .picture import DRAWING, PictureBox, encoded
 

@@ -18,7 +18,7 @@ import ipywidgets
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.drawing import Picture
+from lvkit.plots.drawing import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

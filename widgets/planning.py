@@ -15,15 +15,15 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
-from lvkit.checks import check_level
 from lvkit.planning.constraints import Cost
-from lvkit.planning.outlook import check_family
+from lvkit.planning.family_curves import check_family
+from lvkit.planning.feature_surface import learn_surface
 from lvkit.planning.plan import Plan, plan_compute
-from lvkit.planning.surface import learn_surface
 from lvkit.planning.target import read_target
 from lvkit.planning.words import flops
 from lvkit.plots.plan_results import plot_plan_value
 from lvkit.plots.planning import plan_view, plot_plan_ground, plot_plan_path
+from lvkit.tools.checks import check_level
 
 from .budgeting import (
     MAP,
@@ -50,13 +50,13 @@ from .table import TableBox
 from .tool import Tool
 
 if TYPE_CHECKING:
-    from lvkit.results import Fit
+    from lvkit.fit.fit import Fit
 
 
 _SIZE = (7.0, 5.0)
 
 _KEPT = 6
-"""Families whose draws are still kept (:class:`lvkit.fitted.Memo`), the last ones planned."""
+"""Families whose draws are kept (:class:`lvkit.estimation.fitted.Memo`): the last ones planned."""
 
 _STEP = 0.25
 """The map's ends go by steps of so many powers of ten."""

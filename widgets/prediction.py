@@ -3,7 +3,7 @@
 A family is known, or new with a few scores of its own, or a recipe of which nothing is known; each
 is an entry of the menu, and how wide the intervals become is the lesson. While controls move, few
 draws make a quick picture; :attr:`ScorePredictor.prediction` and the button *All draws* take as
-many as :meth:`lvkit.results.Fit.predict` does.
+many as :meth:`lvkit.fit.fit.Fit.predict` does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lvkit.plots.predictions import (
     plot_forecast_ground,
     plot_forecast_intervals,
 )
-from lvkit.predict import INTERVALS, KINDS, Prediction, check_intervals
+from lvkit.prediction.predict import INTERVALS, KINDS, Prediction, check_intervals
 
 from .features import as_in_family, beyond, feature_controls, fitted_ranges, set_controls
 from .layers import LayeredBox
@@ -32,7 +32,7 @@ from .table import TableBox
 from .tool import Tool, labelled
 
 if TYPE_CHECKING:
-    from lvkit.results import Fit
+    from lvkit.fit.fit import Fit
 
 
 _NEW, _UNKNOWN = "\x00new", ""

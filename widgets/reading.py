@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from lvkit.anchors import automatic_names
-from lvkit.checks import checked_names
 from lvkit.data.panel import benchmark_labels
 from lvkit.errors import LvkitError
+from lvkit.estimation.anchor_choice import automatic_names
+from lvkit.fit.standings import TOP_FAMILIES, known_families
 from lvkit.plots.sentences import listed
-from lvkit.standings import TOP_FAMILIES, known_families
+from lvkit.tools.checks import checked_names
 
 from . import views
 from .number_slider import WholeNumberSlider
@@ -28,8 +28,8 @@ from .table import TableBox
 from .tool import Tool, labelled
 
 if TYPE_CHECKING:
-    from lvkit.posterior import FamilyPosterior
-    from lvkit.results import Fit
+    from lvkit.estimation.family_posterior import FamilyPosterior
+    from lvkit.fit.fit import Fit
 
 
 _TABS = ("Loadings", "Correlations", "Families", "Two families")
@@ -70,7 +70,7 @@ def interpret_skills(
     >>> widget.fit.anchors, bool(widget.fit.loglik == fit.loglik)
     ({'arc_skill': 'arc', 'maths': 'gsm8k'}, True)
     """
-    from lvkit.results import Fit
+    from lvkit.fit.fit import Fit
 
     if not isinstance(fit, Fit):
         raise LvkitError(

@@ -12,10 +12,10 @@ from typing import Any
 
 import ipywidgets
 
-from lvkit.checks import check_level
-from lvkit.curve import ResponseCurve
 from lvkit.errors import LvkitError
+from lvkit.model.response_curve import ResponseCurve
 from lvkit.plots.response_curve import describe_response, plot_response_curve, plot_response_ground
+from lvkit.tools.checks import check_level
 
 from .layers import LayeredBox
 from .number_slider import NumberSlider
@@ -96,7 +96,8 @@ def response_curve(
     Parameters
     ----------
     loading, intercept, floor, precision : float
-        Where the sliders of the benchmark stand at first; see :class:`lvkit.curve.ResponseCurve`.
+        Where the sliders of the benchmark stand at first; see
+        :class:`lvkit.model.response_curve.ResponseCurve`.
     skill : float
         The skill at first.
     level : float

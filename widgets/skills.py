@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from lvkit import plots
+from lvkit.fit.select import USUAL_RANGE, Selection, select_skills, skill_range
 from lvkit.plots.fit import describe_criterion, describe_loadings
 from lvkit.plots.sentences import listed
-from lvkit.select import USUAL_RANGE, Selection, select_skills, skill_range
 
 from .number_slider import WholeNumberSlider
 from .picture import PictureBox
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lvkit.data.panel import Panel
-    from lvkit.model import LatentSkillModel
-    from lvkit.results import Fit
+    from lvkit.fit.fit import Fit
+    from lvkit.fit.model import LatentSkillModel
 
 
 _FORMATS = dict.fromkeys(

@@ -19,8 +19,8 @@ from lvkit.plots.fit import describe_correlation, describe_loading_intervals, de
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from lvkit.posterior import FamilyPosterior
-    from lvkit.results import Fit
+    from lvkit.estimation.family_posterior import FamilyPosterior
+    from lvkit.fit.fit import Fit
 
 
 class View(NamedTuple):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from lvkit.errors import LvkitError
-from lvkit.progress import Progress, ProgressFlavour
+from lvkit.tools.progress import Progress, ProgressFlavour
 
 from .listening import listening
 from .tool import labelled
@@ -59,7 +59,7 @@ class Work:
 
     Examples
     --------
-    >>> from lvkit.progress import progress_bar
+    >>> from lvkit.tools.progress import progress_bar
     >>> from lvkit.widgets.tool import Tool
     >>> def count(progress):
     ...     with progress_bar(progress, total=3, label="Counting") as bar:

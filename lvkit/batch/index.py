@@ -19,11 +19,11 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lvkit.batch.content_policy import content_policy
 from lvkit.batch.notebook import Source
 from lvkit.batch.run import Run, now
 from lvkit.batch.store import FAILED, REPORT, digest, versions
 from lvkit.errors import count
-from lvkit.reporting.contentpolicy import content_policy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +116,7 @@ def index_page(batch: Batch, title: str) -> str:
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    folder = resources.files("lvkit.reporting") / "templates"
+    folder = resources.files("lvkit.batch") / "templates"
     file, script = (folder / f"batch_index.{ending}" for ending in ("html.j2", "js"))
     sorting = script.read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from nbconvert import HTMLExporter
 
-from lvkit.reporting.contentpolicy import content_policy
+from lvkit.batch.content_policy import content_policy
 
 _ASIDE = {"notebook-only"}
 _SETTINGS = {"parameters", "injected-parameters"}
@@ -57,7 +57,7 @@ def html_page(notebook: Any, title: str, *, code: bool = False, index: str = "")
             cell.outputs = [output for output in cell.get("outputs", ()) if _can_be_shown(output)]
     told = {"title": title, "contents": contents_of(shown), "code": code, "index": index}
     told["policy"] = content_policy()
-    with resources.as_file(resources.files("lvkit.reporting") / "templates") as folder:
+    with resources.as_file(resources.files("lvkit.batch") / "templates") as folder:
         exporter = HTMLExporter(  # type: ignore[no-untyped-call]
             template_name="lvkit_page", extra_template_basedirs=[str(folder)]
         )

@@ -14,17 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lvkit.anchors import automatic_names
 from lvkit.batch.run import Run
-from lvkit.checks import check_level, check_whole
 from lvkit.data.read import open_panel
 from lvkit.errors import LvkitError, Problem, count, nearest, raise_problems
-from lvkit.fitting import objective_for, prepared_for
-from lvkit.model import LatentSkillModel, load_fit
+from lvkit.estimation.anchor_choice import automatic_names
+from lvkit.estimation.estimate import objective_for, prepared_for
+from lvkit.estimation.settings import PAPER_ANCHORS
+from lvkit.fit.model import LatentSkillModel, load_fit
+from lvkit.fit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
 from lvkit.planning.plan import check_budgets
 from lvkit.planning.target import find_name
-from lvkit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
-from lvkit.settings import PAPER_ANCHORS
+from lvkit.tools.checks import check_level, check_whole
 
 if TYPE_CHECKING:
     from lvkit.data.panel import Panel

@@ -20,8 +20,8 @@ from typing import Any
 
 from lvkit.batch.store import FAILED, REPORT, unused
 from lvkit.errors import LvkitWarning
-from lvkit.files import make_folder, work_folder, write_together, write_whole
-from lvkit.outputs import check_output
+from lvkit.tools.files import make_folder, work_folder, write_together, write_whole
+from lvkit.tools.outputs import check_output
 
 KEPT = f"report-{FAILED}"
 

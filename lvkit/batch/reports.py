@@ -20,10 +20,10 @@ from lvkit.batch.run import Executor, Run
 from lvkit.batch.runner import Runner
 from lvkit.batch.spec import Spec, open_spec
 from lvkit.batch.store import REPORT, Store
-from lvkit.checks import check_path, check_whole
 from lvkit.errors import LvkitError
-from lvkit.formula import DEFAULT_FEATURES
-from lvkit.progress import ProgressChoice
+from lvkit.model.formula import DEFAULT_FEATURES
+from lvkit.tools.checks import check_path, check_whole
+from lvkit.tools.progress import ProgressChoice
 
 
 @dataclass(frozen=True)

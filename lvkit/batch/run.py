@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lvkit.batch.notebook import TEMPLATES
 from lvkit.batch.store import FAILED, REPORT, check_unchanged
 from lvkit.errors import LvkitError
-from lvkit.files import work_folder, work_folder_error
+from lvkit.tools.files import work_folder, work_folder_error
 
 if TYPE_CHECKING:
     from lvkit.batch.kernel import Halt
@@ -246,7 +246,7 @@ def _report(notebook: Any, run: Run, making: Making) -> tuple[dict[str, bytes], 
     import nbformat
 
     from lvkit.batch.page import html_page
-    from lvkit.documents import plain
+    from lvkit.reports.as_json import plain
 
     notebook.metadata.pop("papermill", None)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
@@ -269,7 +269,7 @@ def _report(notebook: Any, run: Run, making: Making) -> tuple[dict[str, bytes], 
 
 def _key_numbers(outputs: list[Any]) -> dict[str, Any]:
     """Return the key numbers in some outputs, in one document."""
-    from lvkit.reporting.keynumbers import MIME
+    from lvkit.reports.key_numbers import MIME
 
     numbers: dict[str, Any] = {}
     for shown in (output.get("data", {}).get(MIME) for output in outputs):

@@ -22,7 +22,7 @@ from lvkit.batch.report_folder import ReportFolder
 from lvkit.batch.run import Executor, Making, Run, make, now, require_jupyter, scalars
 from lvkit.batch.store import ASIDE, Store, content_key, data_digests, data_of, versions
 from lvkit.errors import LvkitError
-from lvkit.progress import ProgressChoice, progress_bar
+from lvkit.tools.progress import ProgressChoice, progress_bar
 
 if TYPE_CHECKING:
     from lvkit.batch.kernel import Halt

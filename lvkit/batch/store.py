@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from lvkit.batch.notebook import CACHE, Source
-from lvkit.documents import installed_versions
 from lvkit.errors import LvkitError, LvkitWarning, Problem, raise_problems
-from lvkit.files import make_folder, work_folder, write_whole
+from lvkit.reports.as_json import installed_versions
+from lvkit.tools.files import make_folder, work_folder, write_whole
 
 # The files of a report, and the one that a failed run leaves instead.
 REPORT = ("report.html", "report.ipynb", "report.json")

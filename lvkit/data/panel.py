@@ -25,8 +25,8 @@ from lvkit.data.csv_and_parquet import csv_text
 from lvkit.data.header import BenchmarksLike, FamilyLike
 from lvkit.data.validation import validated
 from lvkit.errors import LvkitError, LvkitWarning, Problem, count, nearest
-from lvkit.files import write_whole
-from lvkit.outputs import check_output, is_panel_table
+from lvkit.tools.files import write_whole
+from lvkit.tools.outputs import check_output, is_panel_table
 
 
 class Panel:
@@ -307,7 +307,7 @@ class Panel:
 
     @property
     def truth(self) -> Any:
-        """What a simulated panel was drawn from (:class:`lvkit.simulation.Truth`), or None."""
+        """What a simulated panel was drawn from (:class:`lvkit.fit.simulate.Truth`), or None."""
         return getattr(self, "_truth", None)
 
     def with_truth(self, truth: object) -> Panel:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lvkit.checks import check_choice
 from lvkit.data.cells import name_text
 from lvkit.data.csv_and_parquet import is_parquet, open_table, parse_csv, with_types
 from lvkit.data.embedded import embedded_table
@@ -33,6 +32,7 @@ from lvkit.data.side_files import family_rule, read_benchmarks
 from lvkit.data.unknown_columns import date_notes
 from lvkit.data.validation import validated
 from lvkit.errors import LvkitError, LvkitWarning, Problem, count
+from lvkit.tools.checks import check_choice
 
 Layout = Literal["auto", "lvkit", "leaderboard"]
 

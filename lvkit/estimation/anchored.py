@@ -13,7 +13,7 @@ its own projection.
   projection is onto the nearest admissible value.
 
 Coordinates are the free loadings, the free entries of ``[C_1 .. C_m, G]`` (see
-:mod:`lvkit.structure`), intercepts, log precisions, and the estimated floors themselves.
+:mod:`lvkit.model.coordinates`), intercepts, log precisions, and the estimated floors themselves.
 
 A climb also needs to know how much the scores tell, and learns it from the chains' draws. The
 information in the scores is what there would be if the families' latent vectors were known, less
@@ -31,7 +31,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.structure import Floors, Frame, MarkerChart, choose_markers, lower_triangular
+from lvkit.model.coordinates import Floors, Frame, MarkerChart, choose_markers, lower_triangular
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -190,7 +190,7 @@ class AnchoredChart:
             Where.
         gradient : ndarray, shape (J, width)
             Gradient by the benchmark coefficients, ordered as in
-            :class:`lvkit.marginal.Marginal`.
+            :class:`lvkit.model.marginal.Marginal`.
         """
         loadings, mixing = self._matrices(vector)
         of_row = gradient[:, :-3]

@@ -13,7 +13,7 @@ log-likelihood that the quadratic model says is still to be gained within three 
 (half the squared Newton decrement, near the top). It is judged on more nodes than the search used,
 so that a maximum of the nodes' errors does not pass for one of the likelihood.
 
-A large table is climbed on random parts of it first (:mod:`lvkit.estimation.parts`).
+A large table is climbed on random parts of it first (:mod:`lvkit.estimation.subsets`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lvkit.estimation.objective import Ascent, Evaluation, Objective, Report, Step
-from lvkit.estimation.parts import LARGE, parts
-from lvkit.nodes import Nodes, make_nodes, search_nodes
-from lvkit.structure import Frame
+from lvkit.estimation.subsets import LARGE, parts
+from lvkit.model.coordinates import Frame
+from lvkit.model.quadrature import Nodes, make_nodes, search_nodes
 
 Array = npt.NDArray[np.float64]
 

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.estimation.parts import LARGE
-from lvkit.marginal import Marginal, integrate, refined
-from lvkit.nodes import Nodes, lean_nodes, make_nodes, search_nodes
-from lvkit.scoretable import Coefficients, ScoreTable
-from lvkit.structure import Frame, MarkerChart
+from lvkit.estimation.subsets import LARGE
+from lvkit.model.coordinates import Frame, MarkerChart
+from lvkit.model.marginal import Marginal, integrate, refined
+from lvkit.model.quadrature import Nodes, lean_nodes, make_nodes, search_nodes
+from lvkit.model.score_table import Coefficients, ScoreTable
 
 Array = npt.NDArray[np.float64]
 

@@ -33,14 +33,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.checks import check_whole
 from lvkit.estimation.anchored import AnchoredChart, Information, damped_solution, missing
 from lvkit.estimation.mml import MarginalNewton
 from lvkit.estimation.objective import Ascent, Objective, Report, Step
 from lvkit.estimation.sampler import Chains, batches
-from lvkit.marginal import integrate
-from lvkit.nodes import make_nodes, search_nodes
-from lvkit.structure import Frame
+from lvkit.model.coordinates import Frame
+from lvkit.model.marginal import integrate
+from lvkit.model.quadrature import make_nodes, search_nodes
+from lvkit.tools.checks import check_whole
 
 Array = npt.NDArray[np.float64]
 

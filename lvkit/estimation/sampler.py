@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.beta import ScoreTerms, score_terms
-from lvkit.modes import posterior_modes
-from lvkit.scoretable import Block, Coefficients, ScoreTable
+from lvkit.model.beta import ScoreTerms, score_terms
+from lvkit.model.posterior_mode import posterior_modes
+from lvkit.model.score_table import Block, Coefficients, ScoreTable
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -133,7 +133,7 @@ class Chains:
         -------
         ndarray, shape (J, width, L, S)
             Gradient by the benchmark coefficients of each family's complete-data log-likelihood, at
-            each of its chains; ordered as in :class:`lvkit.marginal.Marginal`.
+            each of its chains; ordered as in :class:`lvkit.model.marginal.Marginal`.
         """
         if self._mode is None:
             self.place(coefficients)

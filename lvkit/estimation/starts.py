@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.scoretable import ScoreTable
-from lvkit.structure import Frame
+from lvkit.model.coordinates import Frame
+from lvkit.model.score_table import ScoreTable
 
 Array = npt.NDArray[np.float64]
 

@@ -17,10 +17,10 @@ from __future__ import annotations
 from lvkit.planning.comparison import CHINCHILLA, PlanComparison, compare_plans
 from lvkit.planning.constraints import Cost, Limits
 from lvkit.planning.evaluations import EvaluationPlan, plan_evaluations
-from lvkit.planning.need import Need, required_compute
-from lvkit.planning.outlook import AVERAGE
+from lvkit.planning.family_curves import AVERAGE
 from lvkit.planning.plan import Plan, plan_compute
-from lvkit.planning.within import WithinBetween, within_between
+from lvkit.planning.required import Need, required_compute
+from lvkit.planning.within_between import WithinBetween, within_between
 
 __all__ = [
     "AVERAGE",

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.errors import LvkitError, count
-from lvkit.planning.aim import quantiles_of_draws
+from lvkit.fit.fit import Fit
 from lvkit.planning.constraints import Cost, Limits, log_ratio
+from lvkit.planning.inputs import quantiles_of_draws
 from lvkit.planning.plan import Plan, containing, plan_compute
 from lvkit.planning.words import amount, as_html, association, bound, flops
-from lvkit.results import Fit
 
 Array = npt.NDArray[np.float64]
 

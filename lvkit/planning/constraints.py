@@ -28,8 +28,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.checks import is_number
 from lvkit.errors import LvkitError
+from lvkit.tools.checks import is_number
 
 Array = npt.NDArray[np.float64]
 

@@ -4,7 +4,8 @@ Evaluations cost money, and most of them say again what others have said. For a 
 nothing or little has been measured, a plan of evaluations lists the benchmarks that are left in the
 order in which to run them: at each step the one that is expected to take most off the standard
 deviation of the target, for what it costs. A target is a skill, a benchmark's expected score, a
-weighted mix of either, or all skills together. :mod:`lvkit.planning.gain` has the formulas.
+weighted mix of either, or all skills together. :mod:`lvkit.planning.information_gain` has the
+formulas.
 
 The parameters are taken as known, and the model as right: the plan is about what scores can still
 tell of the model at hand.
@@ -20,14 +21,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.checks import check_whole, is_number
 from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.errors import LvkitError, count, nearest
-from lvkit.planning.gain import Candidates, Quantity
+from lvkit.fit.fit import Fit
+from lvkit.planning.information_gain import Candidates, Quantity
 from lvkit.planning.target import read_target
-from lvkit.predictive import latent_posteriors
-from lvkit.request import Request, read_request
-from lvkit.results import Fit
+from lvkit.prediction.distribution import latent_posteriors
+from lvkit.prediction.request import Request, read_request
+from lvkit.tools.checks import check_whole, is_number
 
 Array = npt.NDArray[np.float64]
 

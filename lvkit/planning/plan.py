@@ -16,15 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit.checks import check_level
 from lvkit.errors import LvkitError
-from lvkit.planning.aim import Aim, quantiles_of_draws
+from lvkit.fit.fit import Fit
 from lvkit.planning.constraints import Cost, Limits, Span, log_ratio
-from lvkit.planning.outlook import check_family
-from lvkit.planning.surface import Region
+from lvkit.planning.family_curves import check_family
+from lvkit.planning.feature_surface import Region
+from lvkit.planning.inputs import Aim, quantiles_of_draws
 from lvkit.planning.target import Target
 from lvkit.planning.words import as_html, plan_words
-from lvkit.results import Fit
+from lvkit.tools.checks import check_level
 
 Array = npt.NDArray[np.float64]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.checks import is_number
 from lvkit.errors import LvkitError, nearest
-from lvkit.results import Fit
+from lvkit.fit.fit import Fit
+from lvkit.tools.checks import is_number
 
 Array = npt.NDArray[np.float64]
 

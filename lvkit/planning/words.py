@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from lvkit.errors import count
-from lvkit.extrapolation import UNITS, beyond
-from lvkit.planning.aim import Aim
+from lvkit.fit.fit import Fit
 from lvkit.planning.constraints import Limits
-from lvkit.planning.outlook import check_family
-from lvkit.results import Fit
+from lvkit.planning.family_curves import check_family
+from lvkit.planning.inputs import Aim
+from lvkit.prediction.extrapolation import UNITS, beyond
 
 _SAME = 1e-6
 """Tokens per parameter that differ by a smaller share are the same."""

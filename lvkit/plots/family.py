@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit import drawing as draw
-from lvkit.checks import checked_names
 from lvkit.errors import LvkitError, count
+from lvkit.estimation.family_posterior import FamilyPosterior
+from lvkit.fit.fit import Fit
+from lvkit.fit.standings import family_places, growth_points, ranked_families, two_skills
 from lvkit.planning.words import size
+from lvkit.plots import drawing as draw
 from lvkit.plots.sentences import listed, signed, span
-from lvkit.posterior import FamilyPosterior
-from lvkit.predict import KINDS, Prediction
-from lvkit.results import Fit
-from lvkit.standings import family_places, growth_points, ranked_families, two_skills
+from lvkit.prediction.predict import KINDS, Prediction
+from lvkit.tools.checks import checked_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,7 +136,7 @@ def plot_family_growth(fit: Fit, prediction: Prediction, *, ax: Axes | None = No
     fit : Fit
         The fitted model.
     prediction : Prediction
-        What :func:`lvkit.standings.family_forecast` returned.
+        What :func:`lvkit.fit.standings.family_forecast` returned.
     ax : matplotlib Axes, optional
         Where to draw; None makes a figure.
 

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit import drawing as draw
-from lvkit.checks import check_level, checked_names
 from lvkit.errors import count
+from lvkit.fit.fit import Fit
+from lvkit.fit.standings import TOP_FAMILIES, family_standings, known_families, two_skills
+from lvkit.plots import drawing as draw
 from lvkit.plots.fit import features_of
 from lvkit.plots.sentences import listed
-from lvkit.results import Fit
-from lvkit.standings import TOP_FAMILIES, family_standings, known_families, two_skills
+from lvkit.tools.checks import check_level, checked_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

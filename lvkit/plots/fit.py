@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lvkit import drawing as draw
-from lvkit import interpret
 from lvkit.data.panel import benchmark_labels
 from lvkit.errors import LvkitError, count
-from lvkit.interpret import (
+from lvkit.fit import interpret
+from lvkit.fit.fit import Fit
+from lvkit.fit.interpret import (
     SCALE_FEATURES,
     fitted_errors,
     loading_errors,
     main_skills,
     scale_effects,
 )
+from lvkit.fit.select import Selection
+from lvkit.plots import drawing as draw
 from lvkit.plots.sentences import listed
-from lvkit.results import Fit
-from lvkit.select import Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit import drawing as draw
-from lvkit.checks import checked_names
 from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.errors import LvkitError, count, nearest
+from lvkit.plots import drawing as draw
+from lvkit.tools.checks import checked_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

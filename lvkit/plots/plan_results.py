@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lvkit import drawing as draw
 from lvkit.errors import count
 from lvkit.planning.comparison import CHINCHILLA, PlanComparison
 from lvkit.planning.evaluations import EvaluationPlan
 from lvkit.planning.plan import Plan
 from lvkit.planning.words import amount, open_ends
+from lvkit.plots import drawing as draw
 from lvkit.plots.planning import MOST_DOTS, best_dots, spread, target_name, typed, write_beside
 from lvkit.plots.sentences import listed
 

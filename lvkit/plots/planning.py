@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lvkit import drawing as draw
 from lvkit.data.panel import benchmark_labels
 from lvkit.errors import count
 from lvkit.planning.constraints import log_ratio
+from lvkit.planning.feature_surface import Region
 from lvkit.planning.plan import Plan
-from lvkit.planning.surface import Region
 from lvkit.planning.words import flops, size, tokens
+from lvkit.plots import drawing as draw
 from lvkit.plots.sentences import listed
 
 if TYPE_CHECKING:

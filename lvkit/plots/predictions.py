@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lvkit import drawing as draw
 from lvkit.data.panel import Panel
 from lvkit.errors import count
-from lvkit.holdout import Backtest, errors_by_family, interval_coverage, own_coverage
+from lvkit.fit.backtest import Backtest, errors_by_family, interval_coverage, own_coverage
+from lvkit.plots import drawing as draw
 from lvkit.plots.sentences import listed
-from lvkit.predict import KINDS, Prediction, predicted
+from lvkit.prediction.predict import KINDS, Prediction, predicted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -232,7 +232,7 @@ def plot_backtest_calibration(test: Backtest, *, ax: Axes | None = None) -> Axes
     Parameters
     ----------
     test : Backtest
-        What :func:`lvkit.holdout.backtest` returned.
+        What :func:`lvkit.fit.backtest.backtest` returned.
     ax : matplotlib Axes, optional
         Where to draw; None makes a figure.
 
@@ -285,7 +285,7 @@ def plot_backtest_errors(test: Backtest, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     test : Backtest
-        What :func:`lvkit.holdout.backtest` returned.
+        What :func:`lvkit.fit.backtest.backtest` returned.
     ax : matplotlib Axes, optional
         Where to draw; None makes a figure.
 

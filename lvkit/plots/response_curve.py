@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lvkit import drawing as draw
-from lvkit.curve import ResponseCurve
+from lvkit.model.response_curve import ResponseCurve
+from lvkit.plots import drawing as draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lvkit import drawing as draw
 from lvkit.errors import LvkitError
-from lvkit.study import Study
+from lvkit.fit.study import Study
+from lvkit.plots import drawing as draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,11 +9,11 @@ from typing import Any
 from tiny import write_notebook
 
 import lvkit as lv
+from lvkit.batch.content_policy import content_policy
 from lvkit.batch.index import Batch, index_page, manifest_text
 from lvkit.batch.notebook import open_notebook
 from lvkit.batch.run import Failure, Run
-from lvkit.documents import plain
-from lvkit.reporting.contentpolicy import content_policy
+from lvkit.reports.as_json import plain
 
 NASTY = "<script>alert(1)</script>"
 

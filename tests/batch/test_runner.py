@@ -34,7 +34,7 @@ from lvkit.batch.store import Store, digest
 
 COMMAND = """
 import signal, sys
-from lvkit.cli import main
+from lvkit.cli.main import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main(sys.argv[1:]))
 """
@@ -125,7 +125,7 @@ def test_when_all_is_there_nothing_heavy_is_loaded(tmp_path: Path) -> None:
     arguments += ["--output", str(tmp_path / "out")]
     heavy = {"papermill", "nbconvert", "nbformat", "scipy.stats", "joblib", "matplotlib"}
     assert {"papermill", "nbconvert", "nbformat"} <= {*sys.modules}  # here, for the two runs
-    code = f"import sys; from lvkit.cli import main; main({arguments!r}); "
+    code = f"import sys; from lvkit.cli.main import main; main({arguments!r}); "
     code += f"print(sorted({heavy!r} & {{*sys.modules}}))"
     said = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert "2 unchanged from before" in said

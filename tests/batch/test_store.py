@@ -13,7 +13,6 @@ import pytest
 from tiny import SHOW, write_notebook
 
 import lvkit as lv
-from lvkit import files
 from lvkit.batch import store as module
 from lvkit.batch.notebook import Source, open_notebook, open_template
 from lvkit.batch.store import (
@@ -28,6 +27,7 @@ from lvkit.batch.store import (
     file_digest,
     versions,
 )
+from lvkit.tools import files
 
 CONTENT = {name: name.encode() for name in REPORT}
 DONE = {"status": "done", "key": "k"}

@@ -11,7 +11,7 @@ import pytest
 from browsing import Lab, lab_in, write_notebook
 
 from lvkit.cards import cards
-from lvkit.files import shipped_notebooks
+from lvkit.tools.files import shipped_notebooks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -14,7 +14,7 @@ from browsing import Lab, jupyterlab, until
 from wheels import built_wheel, fresh_environment
 
 from lvkit.cards import cards, fresh_cards
-from lvkit.files import shipped_notebooks
+from lvkit.tools.files import shipped_notebooks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from lvkit.data.panel import Panel
 from lvkit.data.read import CheckReport, check_file
 from lvkit.errors import LvkitError
-from lvkit.features import FeatureMap
+from lvkit.model.features import FeatureMap
 
 # The reader reports what is doubtful in a table; here anything is.
 pytestmark = pytest.mark.filterwarnings("ignore::lvkit.errors.LvkitWarning")

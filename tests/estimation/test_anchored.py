@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lvkit.estimation.anchored import AnchoredChart
-from lvkit.structure import Floors, Frame, MarkerChart
+from lvkit.model.coordinates import Floors, Frame, MarkerChart
 
 J, K, P = 5, 2, 3
 

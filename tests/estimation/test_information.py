@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lvkit.estimation.anchored import AnchoredChart, Information, damped_solution, missing
-from lvkit.structure import Floors, Frame, MarkerChart
+from lvkit.model.coordinates import Floors, Frame, MarkerChart
 
 J, K, P = 4, 2, 1
 WIDTH = K + P + 3

@@ -7,13 +7,12 @@ import pytest
 from golden import Message
 
 import lvkit as lv
-from lvkit.estimation import MarginalNewton, Objective
-from lvkit.estimation.mml import _LocalModel, _Way
-from lvkit.estimation.objective import Step
+from lvkit.estimation.estimate import objective_for, prepared_for
+from lvkit.estimation.mml import MarginalNewton, _LocalModel, _Way
+from lvkit.estimation.objective import Objective, Step
 from lvkit.estimation.starts import principal, shaken
-from lvkit.fitting import objective_for, prepared_for
-from lvkit.nodes import make_nodes
-from lvkit.structure import Frame
+from lvkit.model.coordinates import Frame
+from lvkit.model.quadrature import make_nodes
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> Objective:
     for module in ("parts", "mml", "objective"):
         monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 2_000)
     for name, size in {"_FIRST": 900, "_FAMILIES": 60, "_LEAST": 20}.items():
-        monkeypatch.setattr(f"lvkit.estimation.parts.{name}", size)
+        monkeypatch.setattr(f"lvkit.estimation.subsets.{name}", size)
     params = lv.Parameters(
         loadings=np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.4], [0.3, 0.8], [0.6, 0.6]]),
         intercepts=np.zeros(5),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import lvkit as lv
-from lvkit.estimation import Objective
+from lvkit.estimation.estimate import objective_for, prepared_for
+from lvkit.estimation.objective import Objective
 from lvkit.estimation.starts import principal
-from lvkit.fitting import objective_for, prepared_for
-from lvkit.nodes import fine_nodes, make_nodes
+from lvkit.model.quadrature import fine_nodes, make_nodes
 
 
 @pytest.fixture(scope="module", params=["none", "estimate"])
@@ -109,8 +109,8 @@ def test_they_measure_the_same_value_and_the_same_errors(
 def test_threads_do_not_change_an_evaluation(
     objective: Objective, vector: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lvkit.scoretable._LARGE_TABLE", 100)
-    monkeypatch.setattr("lvkit.scoretable._CHUNK", 60)
+    monkeypatch.setattr("lvkit.model.score_table._LARGE_TABLE", 100)
+    monkeypatch.setattr("lvkit.model.score_table._CHUNK", 60)
     assert len(objective.table.chunks()) > 3
     nodes = make_nodes(2, 64)
     one, *others = (replace(objective, n_jobs=n).evaluate(vector, nodes) for n in (1, 2, 3))
@@ -123,8 +123,8 @@ def test_threads_do_not_change_an_evaluation(
 def test_a_step_too_far_is_none_and_silent_on_threads_too(
     objective: Objective, vector: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lvkit.scoretable._LARGE_TABLE", 100)
-    monkeypatch.setattr("lvkit.scoretable._CHUNK", 60)
+    monkeypatch.setattr("lvkit.model.score_table._LARGE_TABLE", 100)
+    monkeypatch.setattr("lvkit.model.score_table._CHUNK", 60)
     hill, nodes = replace(objective, n_jobs=2), make_nodes(2, 64)
     modes = hill.evaluate(vector, nodes).modes
     far = vector.copy()

@@ -9,11 +9,12 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
-from lvkit.estimation import Ascent, MarginalNewton, Objective, ProjectedStochasticAscent
-from lvkit.estimation.objective import Step
+from lvkit.estimation.estimate import climb_from, make_fit, objective_for, prepared_for
+from lvkit.estimation.mml import MarginalNewton
+from lvkit.estimation.objective import Ascent, Objective, Step
+from lvkit.estimation.psga import ProjectedStochasticAscent
 from lvkit.estimation.starts import principal
-from lvkit.fitting import climb_from, make_fit, objective_for, prepared_for
-from lvkit.structure import Frame, MarkerChart
+from lvkit.model.coordinates import Frame, MarkerChart
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 QUICK = ProjectedStochasticAscent(window=40)

@@ -8,9 +8,9 @@ from cases import make_case
 
 from lvkit.estimation.anchored import missing
 from lvkit.estimation.sampler import Chains, batches
-from lvkit.marginal import Marginal, integrate
-from lvkit.nodes import make_nodes
-from lvkit.scoretable import Coefficients, ScoreTable
+from lvkit.model.marginal import Marginal, integrate
+from lvkit.model.quadrature import make_nodes
+from lvkit.model.score_table import Coefficients, ScoreTable
 
 ROUNDS, CHAINS = 400, 16
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import lvkit as lv
+from lvkit.estimation.estimate import prepared_for
 from lvkit.estimation.starts import grown, principal, shaken
-from lvkit.fitting import prepared_for
-from lvkit.marginal import ScoreTable
-from lvkit.structure import Frame
+from lvkit.model.coordinates import Frame
+from lvkit.model.marginal import ScoreTable
 
 
 @pytest.fixture(scope="module")

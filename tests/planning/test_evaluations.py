@@ -10,10 +10,10 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
-from lvkit.fitting import refit
+from lvkit.estimation.estimate import refit
 from lvkit.planning.evaluations import EvaluationPlan, plan_evaluations
-from lvkit.predictive import latent_posteriors
-from lvkit.request import read_request
+from lvkit.prediction.distribution import latent_posteriors
+from lvkit.prediction.request import read_request
 
 COLUMNS = [
     "benchmark", "cost", "sd_before", "sd_after", "reduction", "reduction_per_cost",

@@ -10,7 +10,7 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
-from lvkit.planning.outlook import AVERAGE
+from lvkit.planning.family_curves import AVERAGE
 
 Expectation = Callable[..., np.ndarray]
 

@@ -11,7 +11,7 @@ from golden import Message, refused
 
 import lvkit as lv
 from lvkit.planning.target import find_name, read_target
-from lvkit.reporting.plans import plan_family
+from lvkit.reports.plans import plan_family
 from lvkit.widgets.planning import plan_budget
 
 

@@ -6,9 +6,9 @@ import pytest
 from pictures import made_backtest, odd_panel
 
 import lvkit as lv
-from lvkit.holdout import Backtest
-from lvkit.posterior import FamilyPosterior
-from lvkit.predict import Prediction
+from lvkit.estimation.family_posterior import FamilyPosterior
+from lvkit.fit.backtest import Backtest
+from lvkit.prediction.predict import Prediction
 
 
 @pytest.fixture(scope="session", params=["real", "odd"])

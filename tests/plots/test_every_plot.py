@@ -13,11 +13,11 @@ from pictures import odd_panel, texts
 
 import lvkit as lv
 from lvkit import plots
-from lvkit.curve import ResponseCurve
-from lvkit.drawing import picture
-from lvkit.holdout import Backtest
-from lvkit.posterior import FamilyPosterior
-from lvkit.predict import Prediction
+from lvkit.estimation.family_posterior import FamilyPosterior
+from lvkit.fit.backtest import Backtest
+from lvkit.model.response_curve import ResponseCurve
+from lvkit.plots.drawing import picture
+from lvkit.prediction.predict import Prediction
 
 Plot = Callable[..., Any]
 

@@ -7,10 +7,10 @@ from pictures import texts
 
 import lvkit as lv
 from lvkit import plots
-from lvkit.drawing import picture
+from lvkit.estimation.family_posterior import FamilyPosterior
+from lvkit.fit.standings import family_forecast, family_places
+from lvkit.plots.drawing import picture
 from lvkit.plots.family import plot_family_growth, plot_family_place
-from lvkit.posterior import FamilyPosterior
-from lvkit.standings import family_forecast, family_places
 
 # Few scores: some loadings have no standard error, and are drawn without one.
 pytestmark = pytest.mark.filterwarnings("ignore:the data do not determine:lvkit.LvkitWarning")

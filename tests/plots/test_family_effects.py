@@ -10,9 +10,9 @@ from pictures import texts
 
 import lvkit as lv
 from lvkit import plots
-from lvkit.drawing import shown
-from lvkit.interpret import loading_intervals
-from lvkit.standings import known_families
+from lvkit.fit.interpret import loading_intervals
+from lvkit.fit.standings import known_families
+from lvkit.plots.drawing import shown
 
 
 def ends_of_bars(ax: Any) -> Any:

@@ -12,7 +12,7 @@ from pictures import texts
 
 import lvkit as lv
 from lvkit import plots
-from lvkit.standings import family_standings
+from lvkit.fit.standings import family_standings
 
 
 def test_the_lowest_criterion_is_named_and_weights_are_told(

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from pictures import texts
 
 import lvkit as lv
-from lvkit.drawing import picture
 from lvkit.planning.evaluations import EvaluationPlan
 from lvkit.plots import plot_plan_comparison
+from lvkit.plots.drawing import picture
 from lvkit.plots.plan_results import plot_evaluations
 
 BUDGETS = [1e21, 1e22, 1e23]

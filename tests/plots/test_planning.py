@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from pictures import texts
 
 import lvkit as lv
-from lvkit.drawing import picture
 from lvkit.planning.constraints import Cost, Limits
 from lvkit.planning.plan import Plan, plan_compute
+from lvkit.plots.drawing import picture
 from lvkit.plots.plan_results import plot_plan_value
 from lvkit.plots.planning import plan_view, plot_plan, plot_plan_ground, plot_plan_path
 

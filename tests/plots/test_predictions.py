@@ -10,9 +10,9 @@ from pictures import made_backtest, texts
 from scipy.special import ndtr, ndtri
 
 from lvkit import plots
-from lvkit.holdout import Backtest
+from lvkit.fit.backtest import Backtest
 from lvkit.plots.predictions import plot_forecast_ground, plot_forecast_intervals
-from lvkit.predict import Prediction
+from lvkit.prediction.predict import Prediction
 
 
 def test_each_model_has_its_square_of_intervals(prediction: Prediction, message: Message) -> None:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from pictures import texts
 
 from lvkit import plots
-from lvkit.curve import ResponseCurve
-from lvkit.drawing import picture
+from lvkit.model.response_curve import ResponseCurve
+from lvkit.plots.drawing import picture
 from lvkit.plots.response_curve import plot_response_curve, plot_response_ground
 
 CURVE = ResponseCurve(loading=2.0, intercept=-1.0, floor=0.25, precision=20.0)

@@ -10,9 +10,9 @@ from golden import Message, refused
 from matplotlib.figure import Figure
 
 import lvkit as lv
-from lvkit.drawing import picture
+from lvkit.fit.study import Study
 from lvkit.plots import plot_study_errors, plot_study_normality
-from lvkit.study import Study
+from lvkit.plots.drawing import picture
 
 SIZES = (50, 200)
 

@@ -6,7 +6,7 @@ from golden import Message, refused
 
 import lvkit as lv
 from lvkit.planning.constraints import Limits
-from lvkit.planning.outlook import AVERAGE
+from lvkit.planning.family_curves import AVERAGE
 from lvkit.widgets import budgeting
 from lvkit.widgets.budgeting import MIXES, limits_of, target_of
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lvkit import drawing
+from lvkit.plots import drawing
 from lvkit.widgets.picture import PictureBox
 
 

@@ -9,7 +9,7 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
-from lvkit.calibration import RECORD, Calibration
+from lvkit.prediction.calibration import RECORD, Calibration
 from lvkit.widgets import predict_scores
 from lvkit.widgets.prediction import ScorePredictor, asked
 

@@ -9,7 +9,7 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
-from lvkit import inference
+from lvkit.estimation import standard_errors
 from lvkit.widgets import interpret_skills
 from lvkit.widgets.reading import SkillReading, named_anchors
 
@@ -130,7 +130,7 @@ def test_errors_are_measured_once_whatever_the_anchors(
     picture.observe(lambda _: shown.append("Standard errors" in picture.alt), "value")
     widget.errors.value = True
     assert shown == [True]
-    monkeypatch.setattr(inference, "measure", pytest.fail)
+    monkeypatch.setattr(standard_errors, "measure", pytest.fail)
     widget.anchors[0].value = "gsm8k"
     assert shown == [True, True]
     widget.skill.value = "instruction"

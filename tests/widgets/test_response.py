@@ -6,7 +6,7 @@ import pytest
 from driving import check_controls, control, pictures, press
 from golden import Message, refused
 
-from lvkit.curve import ResponseCurve
+from lvkit.model.response_curve import ResponseCurve
 from lvkit.widgets import response_curve
 
 

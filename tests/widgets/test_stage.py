@@ -10,7 +10,7 @@ from matplotlib.colors import same_color
 
 import lvkit as lv
 from lvkit import plots
-from lvkit.drawing import canvas
+from lvkit.plots.drawing import canvas
 from lvkit.widgets.stage import Stage
 
 Drawing = Callable[[Any], Any]

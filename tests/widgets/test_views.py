@@ -4,7 +4,7 @@ import pytest
 from golden import Message
 
 import lvkit as lv
-from lvkit.posterior import FamilyPosterior
+from lvkit.estimation.family_posterior import FamilyPosterior
 from lvkit.widgets import views
 from lvkit.widgets.picture import PictureBox
 

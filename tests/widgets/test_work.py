@@ -11,7 +11,7 @@ from golden import Message, refused
 from waiting import PATIENCE
 
 import lvkit as lv
-from lvkit.progress import progress_bar
+from lvkit.tools.progress import progress_bar
 from lvkit.widgets.tool import Tool, labelled
 from lvkit.widgets.work import Stopped, Work
 

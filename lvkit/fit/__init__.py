@@ -1,0 +1,1 @@
+"""What users do with a model: fit, select, compare, backtest, save, simulate."""

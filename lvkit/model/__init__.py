@@ -1,0 +1,1 @@
+"""The model as formulas on arrays: parameters, response curve, features, marginal likelihood."""

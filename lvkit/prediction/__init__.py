@@ -1,0 +1,1 @@
+"""Scores of models that have not been evaluated: distributions, intervals, calibration."""

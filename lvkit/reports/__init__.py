@@ -1,0 +1,1 @@
+"""The sections of reports: tables and sentences that the notebooks show."""

@@ -1,0 +1,1 @@
+"""Tools without statistics: argument checks, files, progress, parallel execution."""
