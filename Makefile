@@ -32,7 +32,7 @@ $(shell for stamp in .venv*/.with-*; do \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help report lab apps test lint types test-minimum test-python bench study tables notebooks clean distclean
+.PHONY: help report lab apps test lint size types test-minimum test-python bench study tables notebooks clean distclean
 
 help: ## list what can be made
 	@echo 'Usage: make TARGET'
@@ -59,9 +59,13 @@ test: $(venv)/.with-test ## run all tests: notebooks, library, doctests, browser
 		$(or $(TESTS),--cov) || failed="$${failed:+$$failed and }the tests"; \
 	if [ -n "$$failed" ]; then echo "Failed: $$failed (see above)." >&2; exit 1; fi
 
-lint: $(venv)/.with-dev ## check the style of the code
+lint: $(venv)/.with-dev ## check the style of the code and the directions of its imports
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
+	$(python) tests/imports.py
+
+size: ## print how many modules and lines of code each folder of lvkit has
+	@.ci/size
 
 types: $(venv)/.with-dev ## check the types of the library
 	$(python) -m mypy

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent
 SHARED = "share/jupyter/jupyter_app_launcher"
 
 sys.path.insert(0, str(ROOT))
-from lvkit.cards import write_fresh_files  # noqa: E402
+from lvkit.lab import write_fresh_files  # noqa: E402
 
 
 class EditableWheel(editable_wheel):  # type: ignore[misc]

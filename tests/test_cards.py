@@ -7,7 +7,7 @@ import nbformat
 import pytest
 import yaml
 
-from lvkit.cards import Card, cards, fresh_cards, fresh_copy, own_cards, write_fresh_files
+from lvkit.lab import Card, cards, fresh_cards, fresh_copy, own_cards, write_fresh_files
 from lvkit.tools.files import shipped_notebooks
 
 

@@ -23,10 +23,9 @@ import lvkit as lv
 from lvkit.cli.main import main
 from lvkit.errors import LvkitError
 from lvkit.fit import cache
-from lvkit.model import design_matrix, formula, formula_syntax
+from lvkit.model import design_matrix, formula
 from lvkit.model.features import FeatureMap
-from lvkit.model.formula import as_name
-from lvkit.model.formula_syntax import Code
+from lvkit.model.formula import Code, as_name
 
 CANARY = "__import__('pathlib').Path('CANARY').touch()"
 TOUCH = "__import__('os').system('touch CANARY')"
@@ -152,7 +151,7 @@ def test_the_careless_evaluation_would_run_code(
 ) -> None:
     """Otherwise the test above could not fail."""
     monkeypatch.setattr(design_matrix, "evaluate", _careless)
-    monkeypatch.setattr(formula_syntax, "check_code", lambda *_: ("a",))
+    monkeypatch.setattr(formula, "check_code", lambda *_: ("a",))
     FeatureMap.learn(f"a + I({CANARY})", MODELS)
     assert Path("CANARY").exists()
 
@@ -275,7 +274,7 @@ def test_an_entry_of_a_shared_cache_is_refused_and_made_again(
 COLUMNS = ("a", "b", "log", "kind", "params_b", "log_params", "`my a`", "`kind`", "my a", "c")
 PIECES = ("1", "2", "0", "-1", "0.5", "1e5", "9999999999", "'moe'", "\"x\"", "np", "I", "True",
           ".", "", "`", "'", "\\", "#", "\n", "_quoted_0_", "__builtins__", "µ", "\0")  # fmt: skip
-FUNCTIONS = (*formula_syntax.OPTIONS, "np.log", "np.save", "open", "eval", "exec", "__import__",
+FUNCTIONS = (*formula.OPTIONS, "np.log", "np.save", "open", "eval", "exec", "__import__",
              "Q", "lag", "contr", "a.to_csv", "str", "", "np")  # fmt: skip
 OPTIONS = ("2", "3", "degree=2", "df=4", "df=100000", "degree=1e5", "raw=True", "_state=a",
            "knots=[2, 3]", "extrapolation='clip'", "out=a", "*[1]", "**{}",
@@ -335,7 +334,7 @@ def test_any_formula_gives_features_or_an_error_and_runs_no_code(text: str) -> N
 
 
 NAMES = st.one_of(
-    st.sampled_from((*EXPRESSIONS, *FORMULAS, *PIECES, *FUNCTIONS, *formula_syntax.OPTIONS)),
+    st.sampled_from((*EXPRESSIONS, *FORMULAS, *PIECES, *FUNCTIONS, *formula.OPTIONS)),
     st.text(max_size=12),
     st.text("ab`'\"\\(){}[]+-*:~|.,# \n_0µ", max_size=8),
 ).filter(lambda name: name not in MODELS and name not in ("log_params", "log_tokens", "tokens_t"))

@@ -16,7 +16,7 @@ import yaml
 from wheels import built_wheel, fresh_environment
 
 import lvkit
-from lvkit.cards import cards, fresh_copy
+from lvkit.lab import cards, fresh_copy
 from lvkit.tools.files import shipped_notebooks
 
 ROOT = Path(__file__).parent.parent

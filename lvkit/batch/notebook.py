@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from lvkit.errors import LvkitError, nearest
+from lvkit.tools.checks import split_quoted, unquoted
 from lvkit.tools.files import shipped_notebooks
-from lvkit.tools.quoting import split_quoted, unquoted
 
 # lvkit's own reports, each with the title of its pages.
 TEMPLATES = {

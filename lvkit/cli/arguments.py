@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from lvkit.tools.quoting import split_quoted, unquoted
+from lvkit.tools.checks import split_quoted, unquoted
 
 if TYPE_CHECKING:
     from lvkit.data.panel import Panel

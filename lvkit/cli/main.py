@@ -36,8 +36,7 @@ from lvkit.cli.arguments import (
     anchors_in,
     panel_in,
 )
-from lvkit.cli.console import result, run, say, watching
-from lvkit.cli.options import report_in_options
+from lvkit.cli.console import report_in_options, result, run, say, watching
 from lvkit.cli.planning import need, plan
 from lvkit.cli.printed import fit_text, table
 from lvkit.cli.reports import report

@@ -17,7 +17,7 @@ from lvkit.cli.console import result
 from lvkit.cli.printed import need_text, plan_text
 from lvkit.errors import LvkitError
 from lvkit.reports.as_json import need_document, plan_document
-from lvkit.tools.quoting import split_quoted, unquoted
+from lvkit.tools.checks import split_quoted, unquoted
 
 if TYPE_CHECKING:
     from lvkit.fit.fit import Fit

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from lvkit.cli.options import in_options
+from lvkit.cli.console import in_options
 from lvkit.errors import count
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ log-likelihood that the quadratic model says is still to be gained within three 
 (half the squared Newton decrement, near the top). It is judged on more nodes than the search used,
 so that a maximum of the nodes' errors does not pass for one of the likelihood.
 
-A large table is climbed on random parts of it first (:mod:`lvkit.estimation.subsets`).
+A large table is climbed on random parts of it first (:mod:`lvkit.estimation.objective`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from lvkit.estimation.objective import Ascent, Evaluation, Objective, Report, Step
-from lvkit.estimation.subsets import LARGE, parts
+from lvkit.estimation.objective import LARGE, Ascent, Evaluation, Objective, Report, Step, parts
 from lvkit.model.coordinates import Frame
 from lvkit.model.quadrature import Nodes, make_nodes, search_nodes
 

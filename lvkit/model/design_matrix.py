@@ -2,7 +2,7 @@
 
 The expressions of a formula are computed here, by walking their syntax trees, and not by Python's
 ``eval``: there are no builtins, no attributes and no way to a function that is not on the list.
-This does not rely on the check that :func:`~lvkit.model.formula_syntax.read_code` makes first; each
+This does not rely on the check that :func:`~lvkit.model.formula.read_code` makes first; each
 of the two is enough on its own. Formulaic then combines the values, which it knows by name only.
 
 A column of a few labels, such as ``dense`` and ``moe``, becomes one feature for each label. A
@@ -25,8 +25,17 @@ import pandas as pd
 
 from lvkit.data.cells import is_blank
 from lvkit.errors import LvkitError, nearest
-from lvkit.model.formula import ParsedFormula, as_name, first_line
-from lvkit.model.formula_syntax import NUMPY, OPTIONS, Code, called, not_allowed, read_code
+from lvkit.model.formula import (
+    NUMPY,
+    OPTIONS,
+    Code,
+    ParsedFormula,
+    as_name,
+    called,
+    first_line,
+    not_allowed,
+    read_code,
+)
 
 State = dict[str, dict[str, Any]]
 """What the functions of a formula have learned, by expression and by call."""

@@ -88,7 +88,7 @@ class FeatureMap:
 
         Notes
         -----
-        Expressions in a formula are checked by :func:`lvkit.model.formula_syntax.read_code` and
+        Expressions in a formula are checked by :func:`lvkit.model.formula.read_code` and
         computed by :mod:`lvkit.model.design_matrix`; formulaic combines their values. True and
         false count as 1 and 0. Products are formed first and centred afterwards. A column of dates,
         of numbers written as text, of long texts or with a value for each model is refused;

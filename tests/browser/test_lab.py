@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from browsing import Lab, lab_in, write_notebook
 
-from lvkit.cards import cards
+from lvkit.lab import cards
 from lvkit.tools.files import shipped_notebooks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -13,7 +13,7 @@ import yaml
 from browsing import Lab, jupyterlab, until
 from wheels import built_wheel, fresh_environment
 
-from lvkit.cards import cards, fresh_cards
+from lvkit.lab import cards, fresh_cards
 from lvkit.tools.files import shipped_notebooks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from lvkit.cli import options
+from lvkit.cli import console
+from lvkit.cli.console import in_options, problem_in_options, report_in_options
 from lvkit.cli.main import app
-from lvkit.cli.options import in_options, problem_in_options, report_in_options
 from lvkit.data.read import check_file
 from lvkit.errors import Problem
 
@@ -77,8 +77,8 @@ def test_what_was_found_in_a_file_is_told_in_options(tmp_path: Path) -> None:
 def test_every_option_that_is_named_exists() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
     there = {name for c in commands.values() for p in c.params for name in p.opts}
-    assert set(options._OPTIONS.values()) <= there
-    assert "--anchors" in re.findall(r"--\w+", " ".join(options._PHRASES.values()))
+    assert set(console._OPTIONS.values()) <= there
+    assert "--anchors" in re.findall(r"--\w+", " ".join(console._PHRASES.values()))
 
 
 @pytest.mark.parametrize(

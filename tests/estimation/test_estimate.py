@@ -348,8 +348,8 @@ def test_a_large_panel_is_fitted_on_threads_with_identical_numbers(
 ) -> None:
     for module in ("parts", "mml", "objective"):
         monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 50)
-    monkeypatch.setattr("lvkit.estimation.subsets._FIRST", 60)
-    monkeypatch.setattr("lvkit.estimation.subsets._LEAST", 5)
+    monkeypatch.setattr("lvkit.estimation.objective._FIRST", 60)
+    monkeypatch.setattr("lvkit.estimation.objective._LEAST", 5)
     monkeypatch.setattr("lvkit.model.score_table._LARGE_TABLE", 50)
     monkeypatch.setattr("lvkit.model.score_table._CHUNK", 40)
     threads = []

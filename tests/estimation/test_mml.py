@@ -27,7 +27,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> Objective:
     for module in ("parts", "mml", "objective"):
         monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 2_000)
     for name, size in {"_FIRST": 900, "_FAMILIES": 60, "_LEAST": 20}.items():
-        monkeypatch.setattr(f"lvkit.estimation.subsets.{name}", size)
+        monkeypatch.setattr(f"lvkit.estimation.objective.{name}", size)
     params = lv.Parameters(
         loadings=np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.4], [0.3, 0.8], [0.6, 0.6]]),
         intercepts=np.zeros(5),

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from lvkit.estimation.subsets import parts
+from lvkit.estimation.objective import parts
 from lvkit.model.score_table import ScoreTable
 
 
@@ -14,7 +14,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make what counts as large small."""
     sizes = {"LARGE": 1_000, "_FIRST": 200, "_GROWTH": 4, "_FAMILIES": 20, "_LEAST": 15}
     for name, size in sizes.items():
-        monkeypatch.setattr(f"lvkit.estimation.subsets.{name}", size)
+        monkeypatch.setattr(f"lvkit.estimation.objective.{name}", size)
 
 
 def table_of(family: np.ndarray, n_benchmarks: int = 4, rare: int = 0) -> ScoreTable:

@@ -204,7 +204,7 @@ def test_a_fit_does_not_replace_another_file(
     assert path.read_bytes() == content
 
 
-OLD = Path(__file__).parent / "saved"
+OLD = Path(__file__).parents[1] / "saved"
 
 
 @pytest.mark.parametrize("name", ["schema-1", "schema-1-calibrated"])

@@ -16,7 +16,7 @@ import lvkit as lv
 from lvkit.fit.archive_fields import FIT, SELECTION, check_agreement, check_shapes
 from lvkit.fit.model import load_fit
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 NIGHTLY = os.environ.get("LVKIT_NIGHTLY") == "1"
 
 

@@ -222,8 +222,8 @@ def test_parts_of_a_large_panel_are_climbed_in_the_looks_alone(
 ) -> None:
     for module in ("parts", "mml", "objective"):
         monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 50)
-    monkeypatch.setattr("lvkit.estimation.subsets._FIRST", 60)
-    monkeypatch.setattr("lvkit.estimation.subsets._LEAST", 5)
+    monkeypatch.setattr("lvkit.estimation.objective._FIRST", 60)
+    monkeypatch.setattr("lvkit.estimation.objective._LEAST", 5)
     shown: list[str] = []
 
     class Bar(NoProgress):

@@ -21,8 +21,7 @@ from lvkit.model.design_matrix import (
     is_text,
 )
 from lvkit.model.features import FeatureMap
-from lvkit.model.formula import parse_formula
-from lvkit.model.formula_syntax import Code, read_code
+from lvkit.model.formula import Code, parse_formula, read_code
 
 RNG = np.random.default_rng(1)
 DATA = pd.DataFrame(

@@ -11,7 +11,7 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
-from lvkit.cli.options import in_options
+from lvkit.cli.console import in_options
 from lvkit.data.read import load_leaderboard
 from lvkit.errors import LvkitError
 from lvkit.model.features import FeatureMap

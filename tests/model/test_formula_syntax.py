@@ -7,7 +7,7 @@ import pytest
 from golden import Message, refused
 
 from lvkit.errors import LvkitError
-from lvkit.model.formula_syntax import (
+from lvkit.model.formula import (
     LONGEST,
     OPTIONS,
     called,

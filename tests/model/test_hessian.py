@@ -7,7 +7,7 @@ import pytest
 from cases import make_case
 
 from lvkit.model.beta import score_terms
-from lvkit.model.hessian import LatentMoments, complete_hessians
+from lvkit.model.marginal import LatentMoments, complete_hessians
 from lvkit.model.quadrature import make_nodes
 
 Pieces = tuple[Any, Any, LatentMoments, Any]

@@ -6,7 +6,7 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
-from lvkit.reports.table_and_fit import read_through, report_fit, report_panel
+from lvkit.reports.key_numbers import read_through, report_fit, report_panel
 
 
 @pytest.fixture

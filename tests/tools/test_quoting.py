@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lvkit.tools.quoting import split_quoted, unquoted
+from lvkit.tools.checks import split_quoted, unquoted
 
 
 @pytest.mark.parametrize(
