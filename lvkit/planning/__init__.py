@@ -7,9 +7,9 @@ to evaluate next (:func:`plan_evaluations`), and how far the slope of tokens hol
 
 A plan runs from the arguments to the answer in small steps, one module each: what a model costs
 and where the plan may go (``constraints``), its target (``target``), how features depend on size
-and tokens, and where the data are (``surface``), what the family could do (``outlook``), all of it
-together with the best point (``aim``), and the answer in sentences (``words``). The gain of an
-evaluation has its formula in ``gain``.
+and tokens, and where the data are (``feature_surface``), what the family could do
+(``family_curves``), all of it together with the best point (``inputs``), and the answer in
+sentences (``words``). The gain of an evaluation has its formula in ``information_gain``.
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ CASES = {
     "heavy tails": np.random.default_rng(1).standard_cauchy((4, 500)),
     "rounded": np.round(autoregression(0.3, 4, 500)),
 }
-REFERENCE = pd.read_csv(Path(__file__).parents[1] / "reference" / "diagnostics.csv", index_col="case")
+FOLDER = Path(__file__).parents[1] / "reference"
+REFERENCE = pd.read_csv(FOLDER / "diagnostics.csv", index_col="case")
 
 
 @pytest.mark.parametrize("case", CASES)
