@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 import lvkit as lv
-from lvkit.planning.words import amount, flops
+from lvkit.planning.plan_text import amount, flops
 from lvkit.tools.files import make_folder, write_whole
 
 HERE = Path(__file__).parent

@@ -1,4 +1,4 @@
-"""Many machines: the same work on the workers of a Dask cluster.
+"""Computation on the workers of a Dask cluster.
 
 Work that lvkit spreads over workers goes through joblib, and joblib can hand it to Dask. So there
 is nothing to learn here but one ``with`` block; what stands inside it computes on the cluster, with

@@ -1,4 +1,4 @@
-"""What lvkit says when something is wrong.
+"""Errors and warnings of lvkit.
 
 Every error that lvkit raises on purpose is an :class:`LvkitError`. It carries one or several
 :class:`Problem` records, so that a person reads sentences and a program reads fields: what was

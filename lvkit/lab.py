@@ -1,4 +1,4 @@
-"""The lab: JupyterLab on a copy of the guided path, with a card for each of its notebooks.
+"""JupyterLab on a copy of the notebooks, with a launcher card for each.
 
 What JupyterLab needs is written for the time it runs into a folder of its own, and named in an
 environment variable that only adds to what is there: cards for the launcher, which the extension

@@ -27,8 +27,8 @@ from waiting import PATIENCE, until
 
 import lvkit as lv
 from lvkit import cluster
-from lvkit.batch.run import Making, Run
-from lvkit.batch.runner import run_all
+from lvkit.batch.all_runs import run_all
+from lvkit.batch.one_run import Making, Run
 from lvkit.cluster import dask_cluster
 from lvkit.tools.parallel import run
 

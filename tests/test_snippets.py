@@ -20,8 +20,8 @@ from distributed import LocalCluster
 from tiny import write_notebook
 
 import lvkit as lv
-from lvkit.batch import runner
-from lvkit.batch.run import Run
+from lvkit.batch import all_runs
+from lvkit.batch.one_run import Run
 from lvkit.batch.store import REPORT
 from lvkit.cli.main import main
 
@@ -137,9 +137,9 @@ def test_every_code_block_runs(
     monkeypatch.chdir(tmp_path)
     write_notebook(tmp_path, name="mine")
     if document.name in REPORTS_PLANNED_ONLY:
-        monkeypatch.setattr(runner, "make", made_without_running)
+        monkeypatch.setattr(all_runs, "make", made_without_running)
         monkeypatch.setattr(
-            runner, "_on_cluster", lambda runs, making, _: runner._here(runs, making, 1, len)
+            all_runs, "_on_cluster", lambda runs, making, _: all_runs._here(runs, making, 1, len)
         )
     address = cluster() if CLUSTER in "".join(text for _, text in to_run(document)) else CLUSTER
     names: dict[str, Any] = {"__name__": "snippet"}

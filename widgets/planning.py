@@ -19,8 +19,8 @@ from lvkit.planning.constraints import Cost
 from lvkit.planning.family_curves import check_family
 from lvkit.planning.feature_surface import learn_surface
 from lvkit.planning.plan import Plan, plan_compute
+from lvkit.planning.plan_text import flops
 from lvkit.planning.target import read_target
-from lvkit.planning.words import flops
 from lvkit.plots.plan_results import plot_plan_value
 from lvkit.plots.planning import plan_view, plot_plan_ground, plot_plan_path
 from lvkit.tools.checks import check_level

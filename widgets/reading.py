@@ -18,7 +18,7 @@ from lvkit.data.panel import benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.estimation.anchor_choice import automatic_names
 from lvkit.fit.standings import TOP_FAMILIES, known_families
-from lvkit.plots.sentences import listed
+from lvkit.plots.phrases import listed
 from lvkit.tools.checks import checked_names
 
 from . import views

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from lvkit import plots
-from lvkit.fit.select import USUAL_RANGE, Selection, select_skills, skill_range
+from lvkit.fit.select_skills import USUAL_RANGE, Selection, select_skills, skill_range
 from lvkit.plots.fit import describe_criterion, describe_loadings
-from lvkit.plots.sentences import listed
+from lvkit.plots.phrases import listed
 
 from .number_slider import WholeNumberSlider
 from .picture import PictureBox
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lvkit.data.panel import Panel
     from lvkit.fit.fit import Fit
-    from lvkit.fit.model import LatentSkillModel
+    from lvkit.fit.latent_skill_model import LatentSkillModel
 
 
 _FORMATS = dict.fromkeys(

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import ipywidgets
 import pandas as pd
 
-from lvkit.data.csv_and_parquet import csv_text
+from lvkit.data.table_files import csv_text
 
 _CELL = "padding: 1px 10px 1px 0; border-bottom: 1px solid #ddd"
 

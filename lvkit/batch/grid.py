@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lvkit.batch.notebook import Parameter, Source, as_json, templates_with
-from lvkit.batch.run import Run
+from lvkit.batch.one_run import Run
 from lvkit.batch.spec import Spec
 from lvkit.errors import Problem, nearest, raise_problems, show_value
 

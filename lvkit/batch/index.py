@@ -1,4 +1,4 @@
-"""The index: a batch at a glance, for a person and for a program.
+"""The index of a batch: a page for people, a manifest for programs.
 
 The page lists the runs in a table that can be sorted, with links and with the text of every
 failure; like the reports, it opens offline. The manifest says the same with versions, hashes and
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from lvkit.batch.content_policy import content_policy
 from lvkit.batch.notebook import Source
-from lvkit.batch.run import Run, now
+from lvkit.batch.one_run import Run, now
 from lvkit.batch.store import FAILED, REPORT, digest, versions
 from lvkit.errors import count
 

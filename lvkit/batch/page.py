@@ -1,4 +1,4 @@
-"""The page: a notebook that has run, as one HTML file for readers.
+"""The HTML page of an executed notebook.
 
 No code unless it is asked for, a table of contents, a description on every picture, and no request
 to any other machine, so that it opens offline and can be sent by mail. nbconvert does the

@@ -1,4 +1,4 @@
-"""Preflight: the settings of lvkit's own reports, tried on the data before a kernel starts.
+"""Settings of lvkit's own reports, checked on the data before a kernel starts.
 
 A kernel takes seconds to start and a fit takes more; a family that is not in the table, or nine
 skills for six benchmarks, can be reported at once. So the table is opened here, once for all runs
@@ -14,14 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lvkit.batch.run import Run
+from lvkit.batch.one_run import Run
 from lvkit.data.read import open_panel
 from lvkit.errors import LvkitError, Problem, count, nearest, raise_problems
 from lvkit.estimation.anchor_choice import automatic_names
 from lvkit.estimation.estimate import objective_for, prepared_for
 from lvkit.estimation.settings import PAPER_ANCHORS
-from lvkit.fit.model import LatentSkillModel, load_fit
-from lvkit.fit.select import USUAL_RANGE, USUAL_SKILLS, skill_range
+from lvkit.fit.latent_skill_model import LatentSkillModel, load_fit
+from lvkit.fit.select_skills import USUAL_RANGE, USUAL_SKILLS, skill_range
 from lvkit.planning.plan import check_budgets
 from lvkit.planning.target import find_name
 from lvkit.tools.checks import check_level, check_whole

@@ -1,4 +1,4 @@
-"""The folder of a single report, which the next report on it replaces, but never the user's work.
+"""The folder of a single report: replaced by the next report, without losing a user's work.
 
 Each file of a report carries the SHA-256 of its own content, a seal, so that lvkit recognises the
 files that nobody has edited: notes in the notebook or a page with a paragraph added are never

@@ -1,4 +1,4 @@
-"""Reports, from their settings to their pages: one of them, or a batch.
+"""Reports from settings to pages: one report, or a batch.
 
 A single report goes the way of a batch of one; only its folder differs: the three files lie in it
 directly, an older report there is replaced, and a failure is an error.
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lvkit.batch.all_runs import Runner
 from lvkit.batch.grid import planned_runs
 from lvkit.batch.index import Batch
 from lvkit.batch.notebook import open_template
+from lvkit.batch.one_run import Executor, Run
 from lvkit.batch.report_folder import KEPT, ReportFolder
-from lvkit.batch.run import Executor, Run
-from lvkit.batch.runner import Runner
 from lvkit.batch.spec import Spec, open_spec
 from lvkit.batch.store import REPORT, Store
 from lvkit.errors import LvkitError
@@ -108,7 +108,8 @@ def run_report(
     progress : bool or tqdm class
         Show a bar over the notebook's cells.
     execute : callable, optional
-        What executes the notebook, as :class:`lvkit.batch.run.Executor`; None for a Jupyter kernel.
+        What executes the notebook, as :class:`lvkit.batch.one_run.Executor`; None for a Jupyter
+        kernel.
 
     Returns
     -------
@@ -214,7 +215,8 @@ def run_reports(
     progress : bool or tqdm class
         Show a bar over the runs.
     execute : callable, optional
-        What executes the notebook, as :class:`lvkit.batch.run.Executor`; None for a Jupyter kernel.
+        What executes the notebook, as :class:`lvkit.batch.one_run.Executor`; None for a Jupyter
+        kernel.
 
     Returns
     -------

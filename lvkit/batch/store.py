@@ -1,4 +1,4 @@
-"""The store: where a batch keeps its runs, each whole or not at all.
+"""The store of a batch: its runs, each written completely or not at all.
 
 The folder of a run is filled under a temporary name and takes its place in one step, so that
 whatever ends a batch, a crash or a power cut, no report is half there. A record in it holds the

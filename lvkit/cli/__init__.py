@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: ``main`` has the commands, ``report`` and ``planning`` the larger ones."""

@@ -1,4 +1,4 @@
-"""Arguments: what several commands take, and how it is read.
+"""Arguments that several commands share, and how they are read.
 
 An option means the same wherever it stands, so it is described once; what a shell gives as one
 text, such as the anchors, becomes here what the library takes.

@@ -1,4 +1,4 @@
-"""The console: how a command speaks, and with which code it ends.
+"""Output, errors, exit codes and the names of options in messages.
 
 A command's result goes to stdout, at its end and in one piece; everything else (warnings, progress,
 errors) goes to stderr. With ``--json`` stdout holds exactly one JSON document, also when something

@@ -1,4 +1,4 @@
-"""The command line: the library's main questions, asked from a shell.
+"""The commands of `lvkit`, each a few lines over the library.
 
 Each command reads a table, calls one function of the library and prints what it returns: as text
 for a person or, with ``--json``, as one document for a program. Without a file, commands work on
@@ -36,11 +36,11 @@ from lvkit.cli.arguments import (
     anchors_in,
     panel_in,
 )
+from lvkit.cli.as_text import fit_text, table
 from lvkit.cli.console import report_in_options, result, run, say, watching
 from lvkit.cli.planning import need, plan
-from lvkit.cli.printed import fit_text, table
-from lvkit.cli.reports import report
-from lvkit.data.csv_and_parquet import csv_text
+from lvkit.cli.report import report
+from lvkit.data.table_files import csv_text
 from lvkit.model.formula import DEFAULT_FEATURES
 from lvkit.reports.as_json import check_document, fit_document, panel_document
 
@@ -140,8 +140,8 @@ def fit(
     """Fit the latent skill model and print what it found."""
     from lvkit.estimation.estimate import fit_model
     from lvkit.fit.fit import Fit
-    from lvkit.fit.model import LatentSkillModel
-    from lvkit.fit.select import USUAL_SKILLS, skill_range
+    from lvkit.fit.latent_skill_model import LatentSkillModel
+    from lvkit.fit.select_skills import USUAL_SKILLS, skill_range
     from lvkit.tools.outputs import check_output, is_saved_fit
 
     if output is not None:  # a wrong one is refused now, not after hours
@@ -198,8 +198,8 @@ def select(
     """Compare numbers of skills by their likelihood, AIC and BIC."""
     if maximum is not None and maximum < minimum:
         raise typer.BadParameter(f"--max {maximum} is below --min {minimum}")
-    from lvkit.fit.model import LatentSkillModel
-    from lvkit.fit.select import select_skills, skill_range
+    from lvkit.fit.latent_skill_model import LatentSkillModel
+    from lvkit.fit.select_skills import select_skills, skill_range
     from lvkit.tools.files import write_whole
     from lvkit.tools.outputs import check_output, is_selection_table
 

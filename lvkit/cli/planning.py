@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lvkit.cli.as_text import need_text, plan_text
 from lvkit.cli.console import result
-from lvkit.cli.printed import need_text, plan_text
 from lvkit.errors import LvkitError
 from lvkit.reports.as_json import need_document, plan_document
 from lvkit.tools.checks import split_quoted, unquoted
@@ -168,10 +168,10 @@ def _fit(path: Path | None) -> Fit:
     if path is None:
         from lvkit.data.read import load_leaderboard
         from lvkit.estimation.settings import PAPER_ANCHORS
-        from lvkit.fit.model import LatentSkillModel
+        from lvkit.fit.latent_skill_model import LatentSkillModel
 
         return LatentSkillModel(anchors=PAPER_ANCHORS).fit(load_leaderboard())
-    from lvkit.fit.model import load_fit
+    from lvkit.fit.latent_skill_model import load_fit
 
     if path.suffix.lower() in (".csv", ".parquet"):
         raise LvkitError(

@@ -1,4 +1,4 @@
-"""Data: from a file to a panel, and everything that can be wrong on the way.
+"""Data: from a file to a checked panel.
 
 A file becomes a table of cells (``csv_and_parquet``); an export of the Open LLM Leaderboard is
 brought into lvkit's layout (``leaderboard_export``); the header is checked (``header``), cells

@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 
 from lvkit.data.cells import Places, column_numbers, first_few, is_blank, name_text, show_number
-from lvkit.data.csv_and_parquet import Table
 from lvkit.data.embedded import known_benchmarks
 from lvkit.data.scores import ScoreUnit, as_fractions, score_units
+from lvkit.data.table_files import Table
 from lvkit.errors import LvkitError, Problem, count
 
 _V1 = {

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 from lvkit.data.cells import is_blank, name_text
-from lvkit.data.csv_and_parquet import csv_text
 from lvkit.data.header import BenchmarksLike, FamilyLike
+from lvkit.data.table_files import csv_text
 from lvkit.data.validation import validated
 from lvkit.errors import LvkitError, LvkitWarning, Problem, count, nearest
 from lvkit.tools.files import write_whole

@@ -1,4 +1,4 @@
-"""Files in, panels out: CSV and Parquet, in lvkit's layout or as the leaderboard exports them.
+"""Reading of panels: CSV and Parquet, in lvkit's layout or as the leaderboard exports them.
 
 A file is read in three steps that know nothing of each other: bytes to a table whose cells are
 still as written, with the line of each row; a leaderboard export to lvkit's layout; the table to a
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Literal
 
 from lvkit.data.cells import name_text
-from lvkit.data.csv_and_parquet import is_parquet, open_table, parse_csv, with_types
 from lvkit.data.embedded import embedded_table
 from lvkit.data.header import (
     NAME_COLUMNS,
@@ -29,6 +28,7 @@ from lvkit.data.header import (
 from lvkit.data.leaderboard_export import convert, is_export
 from lvkit.data.panel import Panel
 from lvkit.data.side_files import family_rule, read_benchmarks
+from lvkit.data.table_files import is_parquet, open_table, parse_csv, with_types
 from lvkit.data.unknown_columns import date_notes
 from lvkit.data.validation import validated
 from lvkit.errors import LvkitError, LvkitWarning, Problem, count

@@ -1,4 +1,4 @@
-"""The two small files that may stand beside a table of scores.
+"""The two optional files beside a table of scores: families and benchmarks.
 
 One lists the family of each model, for tables that do not; the other gives the chance
 level of benchmarks that lvkit does not know. Both are CSV files with a header, short enough to be
@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from lvkit.data.cells import column_numbers, name_text, text_remedy
-from lvkit.data.csv_and_parquet import Table, open_csv
 from lvkit.data.header import is_feature
+from lvkit.data.table_files import Table, open_csv
 from lvkit.errors import LvkitError, Problem, nearest
 
 

@@ -1,4 +1,4 @@
-"""Columns that lvkit does not know: what they hold that is probably meant otherwise.
+"""Columns that lvkit does not know, and what they probably are.
 
 A column that is not a known benchmark becomes a feature. That is right for a count of layers
 and wrong for scores: those of a benchmark that lvkit does not know, in fractions or in percent, or

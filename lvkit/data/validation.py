@@ -1,4 +1,4 @@
-"""Validation: a table becomes the content of a panel, or a list of everything wrong with it.
+"""Validation: a table becomes the content of a panel, or a list of all its problems.
 
 Everything that could make a fit wrong or impossible to read is looked for here, once. Nothing is
 repaired silently: a misspelt column, a score in percent or a model named twice is reported with

@@ -1,4 +1,4 @@
-"""The choice of anchors: which benchmarks make skills readable.
+"""The choice of anchors: which benchmarks measure the skills most clearly.
 
 The likelihood cannot tell: every set of anchors fits equally well. But sets differ in how readable
 the skills are. Good anchors measure their skills reliably and give a *simple structure*: each

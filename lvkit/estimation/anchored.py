@@ -1,4 +1,4 @@
-"""The anchored form as a set of constraints, and the way back onto it.
+"""The anchored form of the parameters as constraints, and projection onto them.
 
 A projected ascent moves in the coordinates people read: each skill has variance one and an anchor
 benchmark that loads on it alone, positively. Three kinds of constraint keep it there, and each has

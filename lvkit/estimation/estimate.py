@@ -1,7 +1,7 @@
-"""How a model meets its data: starts, climbs, and the result.
+"""Estimation of a model on a panel: starting values, optimisation and the result.
 
 One path for everything that fits: :func:`fit_model` for a single model, and the same pieces for the
-search over the number of skills (:mod:`lvkit.fit.select`).
+search over the number of skills (:mod:`lvkit.fit.select_skills`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from lvkit.estimation.psga import ProjectedStochasticAscent
 from lvkit.estimation.settings import Settings
 from lvkit.estimation.starts import principal, shaken
 from lvkit.model.coordinates import Floors, Frame, MarkerChart, lower_triangular, read_only
-from lvkit.model.design import Prepared, prepare
 from lvkit.model.marginal import Marginal
 from lvkit.model.parameters import anchor, check_anchors
+from lvkit.model.prepared import Prepared, prepare
 from lvkit.tools.checks import check_choice, check_whole, check_workers
 from lvkit.tools.parallel import run
 from lvkit.tools.progress import ProgressChoice, progress_bar

@@ -1,4 +1,4 @@
-"""What the scores say about each family: draws from the posterior of its latent vector.
+"""Draws from the posterior of the families' latent variables, and comparisons of families.
 
 A fit gives each family's latent vector alpha a posterior mean. How sure that is, and whether one
 family's recipe is better than another's, the whole posterior tells: the prior ``N(0, Sigma)`` times

@@ -22,9 +22,9 @@ from lvkit.data.panel import Panel
 from lvkit.estimation.settings import Settings
 from lvkit.model.beta import response
 from lvkit.model.coordinates import Frame
-from lvkit.model.design import Prepared
 from lvkit.model.free_parameters import FreeParameters
 from lvkit.model.parameters import Parameters
+from lvkit.model.prepared import Prepared
 
 Array = npt.NDArray[np.float64]
 

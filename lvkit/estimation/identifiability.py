@@ -1,4 +1,4 @@
-"""Which parts of a fit the data leave open: families that do not differ, skills that are not two.
+"""What the data do not determine: families that do not differ, skills that coincide.
 
 A search can converge to an estimate that means nothing. Where families do not differ on a skill
 beyond its features, their variance is estimated as zero; the standard deviation among families is

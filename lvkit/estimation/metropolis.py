@@ -1,4 +1,4 @@
-"""Drawing whitened latent vectors from their posterior by Markov chains, all families at once.
+"""Independence Metropolis chains of the latent vectors, with their convergence diagnostics.
 
 An independence Metropolis sampler. It proposes from one distribution, shaped like the posterior but
 with heavier tails, and accepts a proposal by how its ratio of posterior to proposal density

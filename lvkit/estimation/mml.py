@@ -1,4 +1,4 @@
-"""Marginal maximum likelihood by a Newton method that knows what is missing.
+"""Marginal maximum likelihood by Newton's method on the complete-data information.
 
 Each step solves ``(I_obs + damping * I_com) step = gradient``: the observed information, by Louis'
 identity, pulled towards the complete-data information as far as a trust region demands. Without

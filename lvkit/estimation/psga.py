@@ -1,11 +1,11 @@
 """Projected stochastic gradient ascent, the algorithm of arXiv 2512.06553.
 
 No integral is computed on the way. Each iteration takes a batch of families, moves the chains that
-follow their latent vectors (:mod:`lvkit.estimation.sampler`), averages the complete-data gradient
-over the draws, scales it to all families, takes a step, and projects the parameters back onto the
-anchored form (:mod:`lvkit.estimation.anchored`). Steps shrink, and the estimate is the average of
-the last half of the way (Polyak and Ruppert), which is as precise as if every step had been the
-best one.
+follow their latent vectors (:mod:`lvkit.estimation.langevin_chains`), averages the complete-data
+gradient over the draws, scales it to all families, takes a step, and projects the parameters back
+onto the anchored form (:mod:`lvkit.estimation.anchored`). Steps shrink, and the estimate is the
+average of the last half of the way (Polyak and Ruppert), which is as precise as if every step had
+been the best one.
 
 **The preconditioner.** In some directions only one or two per cent of the information that known
 latent vectors would give is observed. Plain or diagonally scaled gradients must take steps that
@@ -34,9 +34,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lvkit.estimation.anchored import AnchoredChart, Information, damped_solution, missing
+from lvkit.estimation.langevin_chains import Chains, batches
 from lvkit.estimation.mml import MarginalNewton
 from lvkit.estimation.objective import Ascent, Objective, Report, Step
-from lvkit.estimation.sampler import Chains, batches
 from lvkit.model.coordinates import Frame
 from lvkit.model.marginal import integrate
 from lvkit.model.quadrature import make_nodes, search_nodes

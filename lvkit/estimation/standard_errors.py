@@ -1,4 +1,4 @@
-"""How sure are we? Standard errors, covariances and intervals of what was estimated.
+"""Standard errors, covariances and confidence intervals of the estimates.
 
 Two estimates of the covariance of the maximum-likelihood estimate, both from the marginal
 likelihood of the families' scores:

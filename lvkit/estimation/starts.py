@@ -1,4 +1,4 @@
-"""Where to begin: starting points for the climb.
+"""Starting values of the search: principal components, and random changes of them.
 
 The likelihood of up to four skills has, on the data we know, one top that every sensible start
 reaches; from five on there are several, a few units apart. So a fit begins with principal

@@ -1,4 +1,4 @@
-"""Does it predict? A test that holds models out, fits without them, and looks.
+"""Hold-out tests: models are held out, predicted from the rest, and compared with their scores.
 
 See :mod:`lvkit.prediction.folds` for what is held out. Everything a prediction rests on, the
 calibration included, is learned from a fold's training models alone.
@@ -16,7 +16,7 @@ import pandas as pd
 from lvkit.data.panel import Panel, benchmark_labels
 from lvkit.errors import LvkitError
 from lvkit.estimation.estimate import fit_model, prepared_for
-from lvkit.fit.model import LatentSkillModel
+from lvkit.fit.latent_skill_model import LatentSkillModel
 from lvkit.prediction.calibration import calibrate, records
 from lvkit.prediction.folds import Fold, folds
 from lvkit.prediction.predict import INTERVALS, Prediction, predict

@@ -1,4 +1,4 @@
-"""What was fitted once: a folder of fits that several programs share.
+"""A cache of fits: a folder that several programs share.
 
 A batch of reports asks for the same fit many times, from several processes at once. With a cache
 the first computes it, the others wait for that and read it. An entry holds what it was asked for,
@@ -27,11 +27,11 @@ import pandas as pd
 from lvkit._version import __version__
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning
-from lvkit.fit.archive import packed_fit, unpacked_fit
-from lvkit.fit.archive_fields import SELECTION
 from lvkit.fit.fit import Fit
-from lvkit.fit.model import LatentSkillModel, restored
-from lvkit.fit.select import Selection, select_skills, skill_range
+from lvkit.fit.latent_skill_model import LatentSkillModel, restored
+from lvkit.fit.saved_fit import packed_fit, unpacked_fit
+from lvkit.fit.saved_fit_fields import SELECTION
+from lvkit.fit.select_skills import Selection, select_skills, skill_range
 from lvkit.tools.archive import pack, parse_json, unpack
 from lvkit.tools.checks import check_whole
 from lvkit.tools.files import make_folder, write_whole

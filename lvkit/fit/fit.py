@@ -1,4 +1,4 @@
-"""What a fit can do: one immutable object that answers questions about it.
+"""The methods of a fit: summaries, predictions, calibration, re-anchoring and saving.
 
 A :class:`Fit` keeps the data it was fitted to, the parameters, and each family's posterior, so that
 tables, pictures, predictions and plans need nothing else. It can be saved to a file and read back.
@@ -32,7 +32,7 @@ from lvkit.estimation.standard_errors import (
     share_curvature,
     summary,
 )
-from lvkit.fit.archive import save_fit
+from lvkit.fit.saved_fit import save_fit
 from lvkit.model.parameters import Parameters, anchor, check_anchors, warn_if_alike
 from lvkit.prediction.calibration import Calibration, calibrate
 from lvkit.prediction.extrapolation import warn_if_far

@@ -1,4 +1,4 @@
-"""Reading a fit: which benchmarks make up a skill, how sure loadings are, and what scale adds.
+"""Interpretation of a fit: which benchmarks make up a skill, and what scale adds.
 
 Figures, sentences and reports take these numbers from here, so that they agree.
 """

@@ -1,4 +1,4 @@
-"""Panels drawn from the model, truth attached: for teaching, testing and studies.
+"""Panels drawn from the model, with the true values attached.
 
 Draw the models' sizes and tokens, or take real ones; draw each family's latent vector; compute the
 skills; draw the scores. What was drawn is kept, so that a fit can be held against it.
@@ -16,10 +16,10 @@ import pandas as pd
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, count
 from lvkit.model.beta import response
-from lvkit.model.design import slope_position
 from lvkit.model.features import FeatureMap
 from lvkit.model.formula import DEFAULT_FEATURES
 from lvkit.model.parameters import Parameters
+from lvkit.model.prepared import slope_position
 from lvkit.tools.checks import check_whole
 
 Array = npt.NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Where families stand among all others, which are alike, and what a family's next sizes would be.
+"""Standings of families: ranks, similar families, and forecasts of larger models.
 
 Figures, sentences and reports take these numbers from here, so that they agree. The parameters are
 taken as known, which makes families independent of each other, and a family's posterior is taken to

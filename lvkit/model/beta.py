@@ -1,4 +1,4 @@
-"""The Beta response: how a score scatters around the curve of a model's skills.
+"""The Beta density of a score around its expected value, with derivatives.
 
 A model with linear predictor ``eta`` on a benchmark with floor ``c`` is expected to score
 ``mu = c + (1 - c) / (1 + exp(-eta))``, and its measured score is Beta distributed around that mean

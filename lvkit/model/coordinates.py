@@ -1,4 +1,4 @@
-"""From skills to benchmark coefficients, and the way back for derivatives.
+"""Coordinates: skills to benchmark coefficients, and derivatives back to the parameters.
 
 A :class:`Frame` holds the model's parameters in some coordinates of skill space,
 

@@ -1,4 +1,4 @@
-"""The numbers that a formula gives for some models: one column for each feature.
+"""The design matrix of a formula: one column for each feature.
 
 The expressions of a formula are computed here, by walking their syntax trees, and not by Python's
 ``eval``: there are no builtins, no attributes and no way to a function that is not on the list.

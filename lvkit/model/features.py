@@ -1,4 +1,4 @@
-"""Features: from what is known about a model to the numbers its skills are regressed on.
+"""Features: from the columns of a panel to the numbers that skills depend on.
 
 A formula such as ``log_params * log_tokens`` says which columns enter and how they are combined.
 The map learns the formula on the models of a fit: which categories there are, which columns come

@@ -1,4 +1,4 @@
-"""The marginal likelihood: what each family's scores say once its latent vector is averaged out.
+"""The marginal likelihood, with the latent vectors of families integrated out.
 
 Given the parameters, families are independent; within a family the scores share one whitened latent
 vector z (:mod:`lvkit.model.score_table` has the reduced form). Each family's integral over z is

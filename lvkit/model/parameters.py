@@ -1,4 +1,4 @@
-"""Parameters as people read them: skills with unit variance, each tied to its anchor benchmark.
+"""Parameters in the form that users see: unit variances, one anchor benchmark for each skill.
 
 An **anchor** loads on its own skill alone, positively, and each skill has variance one across
 families. That fixes the K squared rotations and scales that the likelihood cannot see, so the

@@ -1,4 +1,4 @@
-"""Posterior modes: where each family's latent vector most probably lies.
+"""The mode of each family's posterior, by Newton's method.
 
 The integrals of :mod:`lvkit.model.marginal` place their nodes there. All families are climbed at
 once.

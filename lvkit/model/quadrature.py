@@ -1,4 +1,4 @@
-"""Where to look: a few points that stand for a normal distribution.
+"""Quadrature nodes: points and weights that stand for a normal distribution.
 
 Sixty-four plain quasi-Monte Carlo points give a useless Hessian: the missing information is a
 fourth moment of the latent vector, and nearly cancels the complete information. So the points are

@@ -1,4 +1,4 @@
-"""The curve of one benchmark: what score a skill leads to, and how far scores scatter around it.
+"""The response curve of one benchmark: expected score and spread as a function of a skill.
 
 With one skill the model of :mod:`lvkit.model.beta` can be drawn: the expected score rises along a
 logistic curve from the floor to 1, and measured scores are Beta distributed around it. Four numbers

@@ -1,4 +1,4 @@
-"""The scores in long form, and the reduced form of the model: what the integrals work on.
+"""The scores in long form, and the reduced form of the model that the integrals use.
 
 In reduced form every score is a Beta regression on known covariates and on its family's latent
 vector. For benchmark j, model i of family l and whitened latent vector ``z ~ N(0, I_q)``

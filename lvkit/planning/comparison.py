@@ -1,4 +1,4 @@
-"""Plans side by side: where the best splits of two skills, or of two families, part."""
+"""Comparison of plans: best sizes and token numbers for several targets or families."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pandas as pd
 from lvkit.errors import LvkitError, count
 from lvkit.fit.fit import Fit
 from lvkit.planning.constraints import Cost, Limits, log_ratio
-from lvkit.planning.inputs import quantiles_of_draws
+from lvkit.planning.optimum import quantiles_of_draws
 from lvkit.planning.plan import Plan, containing, plan_compute
-from lvkit.planning.words import amount, as_html, association, bound, flops
+from lvkit.planning.plan_text import amount, as_html, association, bound, flops
 
 Array = npt.NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""What binds a plan: the cost of a model, and limits on size, tokens and tokens per parameter.
+"""Constraints of a plan: the cost of a model, and limits on size, tokens and their ratio.
 
 Training N parameters on D tokens takes about ``6 N D`` operations, and reading or writing T tokens
 with the finished model about ``2 N T`` (Kaplan et al., 2020, arXiv:2001.08361). A budget C thus

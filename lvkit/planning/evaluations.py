@@ -1,4 +1,4 @@
-"""What to evaluate next: the benchmarks that tell most about what one wants to know.
+"""Which benchmarks to evaluate next, in order of expected information for their cost.
 
 Evaluations cost money, and most of them say again what others have said. For a model of which
 nothing or little has been measured, a plan of evaluations lists the benchmarks that are left in the

@@ -1,4 +1,4 @@
-"""What a family could do: its skills and expected scores at every size and number of tokens.
+"""A family's skills and expected scores at every size and number of tokens.
 
 In the basis of :mod:`lvkit.planning.feature_surface` a skill is a linear form, and so is the linear
 predictor of a benchmark, for the estimate as for every draw of what is uncertain. An
@@ -21,7 +21,7 @@ from lvkit.errors import LvkitError, nearest
 from lvkit.fit.fit import Fit
 from lvkit.model.beta import response
 from lvkit.model.coordinates import Frame
-from lvkit.model.design import slope_position
+from lvkit.model.prepared import slope_position
 from lvkit.planning.feature_surface import Surface
 from lvkit.planning.target import Target
 from lvkit.prediction.distribution import family_posteriors, latent_noise

@@ -1,4 +1,4 @@
-"""What a benchmark would tell: the expected fall of what is uncertain, before anything is run.
+"""The expected reduction of variance from evaluating a benchmark.
 
 A family's whitened latent vector z has a posterior with mean m and covariance P. Benchmark j sees
 it through one number alone, the linear predictor ``eta = a' z + f``, of which the posterior knows

@@ -1,4 +1,4 @@
-"""How to spend a compute budget: the size and tokens that make the most of it.
+"""Compute-optimal plans: the best size and number of tokens for each budget.
 
 The plan describes what went along with what in the fitted models. It is not an experiment: tokens
 vary within few families, so that the slope of tokens mostly compares recipes
@@ -21,9 +21,9 @@ from lvkit.fit.fit import Fit
 from lvkit.planning.constraints import Cost, Limits, Span, log_ratio
 from lvkit.planning.family_curves import check_family
 from lvkit.planning.feature_surface import Region
-from lvkit.planning.inputs import Aim, quantiles_of_draws
+from lvkit.planning.optimum import Aim, quantiles_of_draws
+from lvkit.planning.plan_text import as_html, plan_words
 from lvkit.planning.target import Target
-from lvkit.planning.words import as_html, plan_words
 from lvkit.tools.checks import check_level
 
 Array = npt.NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""The inverse question: the least compute that a score takes."""
+"""Required compute: the least compute that reaches a score."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lvkit.errors import LvkitError
 from lvkit.fit.fit import Fit
 from lvkit.planning.constraints import Cost, Limits, log_ratio
 from lvkit.planning.feature_surface import Region
-from lvkit.planning.inputs import Aim, quantiles_of_draws
-from lvkit.planning.words import (
+from lvkit.planning.optimum import Aim, quantiles_of_draws
+from lvkit.planning.plan_text import (
     amount,
     as_html,
     association,

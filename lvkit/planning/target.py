@@ -1,4 +1,4 @@
-"""What a plan aims at: a skill, a benchmark's expected score, or a weighted mix of either."""
+"""The target of a plan: a skill, a benchmark's expected score, or a weighted mix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Within and between: slopes learned inside recipes, beside slopes learned from many recipes.
+"""Slopes within families compared with slopes between families (Mundlak).
 
 A slope on training tokens can come from two places. Families whose models differ in tokens show
 what more of them went along with inside one recipe; families with many tokens, beside families with
@@ -20,7 +20,7 @@ import pandas as pd
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, nearest
 from lvkit.fit.fit import Fit
-from lvkit.fit.model import LatentSkillModel
+from lvkit.fit.latent_skill_model import LatentSkillModel
 from lvkit.model.features import FeatureMap
 from lvkit.model.formula import parse_formula
 from lvkit.model.parameters import Parameters

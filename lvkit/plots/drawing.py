@@ -1,4 +1,4 @@
-"""Drawing: what all pictures share.
+"""What all figures share: colours, labels, axes and the one-call form.
 
 Plots are drawn on a bare figure that nobody else holds, so that nothing leaks into the next picture
 and nothing pops up. Names come from users' files: here they become text that a plot can show,

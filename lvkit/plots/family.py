@@ -13,9 +13,9 @@ from lvkit.errors import LvkitError, count
 from lvkit.estimation.family_posterior import FamilyPosterior
 from lvkit.fit.fit import Fit
 from lvkit.fit.standings import family_places, growth_points, ranked_families, two_skills
-from lvkit.planning.words import size
+from lvkit.planning.plan_text import size
 from lvkit.plots import drawing as draw
-from lvkit.plots.sentences import listed, signed, span
+from lvkit.plots.phrases import listed, signed, span
 from lvkit.prediction.predict import KINDS, Prediction
 from lvkit.tools.checks import checked_names
 

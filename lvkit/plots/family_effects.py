@@ -14,7 +14,7 @@ from lvkit.fit.fit import Fit
 from lvkit.fit.standings import TOP_FAMILIES, family_standings, known_families, two_skills
 from lvkit.plots import drawing as draw
 from lvkit.plots.fit import features_of
-from lvkit.plots.sentences import listed
+from lvkit.plots.phrases import listed
 from lvkit.tools.checks import check_level, checked_names
 
 if TYPE_CHECKING:

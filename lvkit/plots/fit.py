@@ -18,9 +18,9 @@ from lvkit.fit.interpret import (
     main_skills,
     scale_effects,
 )
-from lvkit.fit.select import Selection
+from lvkit.fit.select_skills import Selection
 from lvkit.plots import drawing as draw
-from lvkit.plots.sentences import listed
+from lvkit.plots.phrases import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

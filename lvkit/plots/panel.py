@@ -1,4 +1,4 @@
-"""Pictures of a panel: the scores, how they go together, and where there are none."""
+"""Figures of a panel: scores, their correlations and missing scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of what plans say: value by budget, best ratios side by side, what to evaluate next."""
+"""Figures of plans: value by budget, best ratios compared, evaluations to run next."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lvkit.errors import count
 from lvkit.planning.comparison import CHINCHILLA, PlanComparison
 from lvkit.planning.evaluations import EvaluationPlan
 from lvkit.planning.plan import Plan
-from lvkit.planning.words import amount, open_ends
+from lvkit.planning.plan_text import amount, open_ends
 from lvkit.plots import drawing as draw
+from lvkit.plots.phrases import listed
 from lvkit.plots.planning import MOST_DOTS, best_dots, spread, target_name, typed, write_beside
-from lvkit.plots.sentences import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +76,7 @@ def plot_plan_value(plan: Plan, *, ax: Axes | None = None) -> Axes:
 
 def describe_plan_value(plan: Plan) -> str:
     """Say what :func:`plot_plan_value` shows."""
-    from lvkit.planning.words import flops
+    from lvkit.planning.plan_text import flops
 
     table = plan.table.sort_values("budget")
     ends = [f"{row['value']:.2f} on {flops(row['budget'])}" for _, row in table.iterrows()]
@@ -142,7 +142,7 @@ def plot_plan_comparison(comparison: PlanComparison, *, ax: Axes | None = None) 
 
 def describe_plan_comparison(comparison: PlanComparison) -> str:
     """Say what :func:`plot_plan_comparison` shows of the largest budget."""
-    from lvkit.planning.words import amount, flops
+    from lvkit.planning.plan_text import amount, flops
 
     parts = []
     for plan in comparison.plans:

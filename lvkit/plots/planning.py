@@ -1,4 +1,4 @@
-"""The map of a compute plan: the target over size and tokens, and where budgets are best spent."""
+"""The map of a compute plan: the target over size and tokens, with the best points."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from lvkit.errors import count
 from lvkit.planning.constraints import log_ratio
 from lvkit.planning.feature_surface import Region
 from lvkit.planning.plan import Plan
-from lvkit.planning.words import flops, size, tokens
+from lvkit.planning.plan_text import flops, size, tokens
 from lvkit.plots import drawing as draw
-from lvkit.plots.sentences import listed
+from lvkit.plots.phrases import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

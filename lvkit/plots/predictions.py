@@ -1,4 +1,4 @@
-"""Pictures of predictions: intervals beside scores, and whether hold-out tests bear them out."""
+"""Figures of predictions: intervals beside scores, and their coverage in hold-out tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lvkit.data.panel import Panel
 from lvkit.errors import count
 from lvkit.fit.backtest import Backtest, errors_by_family, interval_coverage, own_coverage
 from lvkit.plots import drawing as draw
-from lvkit.plots.sentences import listed
+from lvkit.plots.phrases import listed
 from lvkit.prediction.predict import KINDS, Prediction, predicted
 
 if TYPE_CHECKING:

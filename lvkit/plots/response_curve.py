@@ -1,4 +1,4 @@
-"""The picture of a response curve: expected scores, their scatter, and the scores at one skill."""
+"""The figure of a response curve: expected scores and their spread."""
 
 from __future__ import annotations
 

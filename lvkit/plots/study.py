@@ -1,4 +1,4 @@
-"""Pictures of a simulation study: how errors fall, and whether they are normal."""
+"""Figures of a simulation study: how errors fall, and whether they are normal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lvkit.errors import LvkitError
-from lvkit.fit.study import Study
+from lvkit.fit.simulation_study import Study
 from lvkit.plots import drawing as draw
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Intervals that hold what they promise: a calibration learned by holding out.
+"""Calibration: interval widths and shifts learned from scores that were held out.
 
 A model's own intervals know its parameters' errors and its noise, not what it leaves out: families
 whose skills grow at their own pace, or that do better on one benchmark than their skills say. What

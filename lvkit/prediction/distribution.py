@@ -1,4 +1,4 @@
-"""Predictive distributions: what the fitted model says about scores nobody has measured.
+"""Predictive distributions of scores that have not been measured.
 
 A score of a new model is uncertain for three reasons, and each is drawn: the parameters are
 estimates (drawn from their normal approximation), the family's latent vector is known only through

@@ -1,4 +1,4 @@
-"""Holding out: which models are kept and which are predicted.
+"""Folds of hold-out tests: which models are kept and which are predicted.
 
 The field's protocol (Sloth, arXiv 2412.06540): one fold for each lineage, since relatives would
 give each other away. In a fold, each family of the lineage with more than `keep` models keeps its

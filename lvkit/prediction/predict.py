@@ -1,4 +1,4 @@
-"""Scores of models nobody has evaluated, with intervals that say how sure the prediction is.
+"""Predictions with intervals for models that have not been evaluated.
 
 Three kinds of intervals, from the narrowest to the most honest:
 

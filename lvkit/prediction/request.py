@@ -1,4 +1,4 @@
-"""What is asked of a prediction: which models, whose families, and what is known of them.
+"""The models to predict: their families, features and known scores.
 
 A model to be predicted belongs to one of three kinds of family, and each is said, never guessed:
 
@@ -23,7 +23,7 @@ from lvkit.data.cells import is_blank, name_text, no_name, parse_number, without
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, nearest
 from lvkit.estimation.fitted import Fitted
-from lvkit.model.design import slope_position
+from lvkit.model.prepared import slope_position
 from lvkit.model.score_table import ScoreTable
 from lvkit.prediction.extrapolation import Beyond, beyond
 from lvkit.tools.checks import check_choice

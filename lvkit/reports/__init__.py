@@ -1,1 +1,5 @@
-"""The sections of reports: tables and sentences that the notebooks show."""
+"""The sections of reports, which the notebooks show: tables, figures and sentences.
+
+``summary``, ``family``, ``leaderboard``, ``heldout`` and ``plans`` are sections; ``key_numbers`` and
+``as_json`` hold the same results for programs. :mod:`lvkit.batch` runs the notebooks.
+"""

@@ -1,8 +1,8 @@
-"""Documents: what panels and fits hold, for a program.
+"""JSON documents of panels, fits, plans and checks, for programs.
 
 A document is made of JSON's own types only and is stable: names are added to it, none changes its
 meaning. The command line prints them with ``--json`` and a report keeps one beside its page; for a
-person, :mod:`lvkit.cli.printed` says the same as text.
+person, :mod:`lvkit.cli.as_text` says the same as text.
 """
 
 from __future__ import annotations

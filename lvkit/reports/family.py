@@ -1,4 +1,4 @@
-"""One family, in words: who they are, where they stand, and what to expect of their next sizes.
+"""The report on one family: its place among all others, and forecasts of larger models.
 
 The sentences and tables of the family report. Every number is computed from the fit; the facts that
 pictures show too come from :mod:`lvkit.fit.standings`.
@@ -19,9 +19,9 @@ from lvkit.fit.standings import (
     largest_model,
     similar_families,
 )
-from lvkit.planning.words import amount, size, tokens
+from lvkit.planning.plan_text import amount, size, tokens
 from lvkit.plots.fit import features_of
-from lvkit.plots.sentences import Prose, listed, signed, span
+from lvkit.plots.phrases import Prose, listed, signed, span
 from lvkit.prediction.predict import KINDS
 from lvkit.tools.checks import checked_names
 

@@ -1,4 +1,4 @@
-"""The hold-out test of a report: models held out, predicted, and told in words.
+"""The hold-out test of a report: its table, figures and sentences.
 
 A report makes the test in the way of the published ones, on models with every benchmark measured,
 which is also the quicker one. Where nothing can be held out, it says why in its place instead of
@@ -18,12 +18,12 @@ from lvkit.errors import LvkitError, count
 from lvkit.estimation.estimate import prepared_for
 from lvkit.fit.backtest import Backtest, backtest, errors_by_family, interval_coverage
 from lvkit.plots.drawing import Plot
-from lvkit.plots.sentences import Prose, first_few
+from lvkit.plots.phrases import Prose, first_few
 from lvkit.prediction.predict import KINDS
 
 if TYPE_CHECKING:
     from lvkit.data.panel import Panel
-    from lvkit.fit.model import LatentSkillModel
+    from lvkit.fit.latent_skill_model import LatentSkillModel
 
 
 _DRAWS = 500

@@ -1,4 +1,4 @@
-"""Key numbers: what a report found, for a program, and how it was computed, for a reader.
+"""The steps of a report that read and fit its table, and its key numbers for programs.
 
 The steps of a report that are more than one call of the library live here too, so that the notebook
 behind it computes nothing itself and a user's own notebook can take the same steps.
@@ -15,15 +15,15 @@ from lvkit.data.read import open_panel
 from lvkit.errors import LvkitError, count
 from lvkit.estimation.settings import PAPER_ANCHORS
 from lvkit.fit.cache import FitCache
-from lvkit.fit.model import LatentSkillModel, load_fit
+from lvkit.fit.latent_skill_model import LatentSkillModel, load_fit
 from lvkit.fit.standings import family_places
 from lvkit.reports.as_json import fit_document, installed_versions, plain, plan_document
 
 if TYPE_CHECKING:
     from lvkit.data.panel import Panel
     from lvkit.fit.fit import Fit
-    from lvkit.fit.model import LatentSkillModel
-    from lvkit.fit.select import Selection
+    from lvkit.fit.latent_skill_model import LatentSkillModel
+    from lvkit.fit.select_skills import Selection
     from lvkit.planning.evaluations import EvaluationPlan
     from lvkit.prediction.predict import Prediction
     from lvkit.reports.plans import FamilyPlans

@@ -1,4 +1,4 @@
-"""A leaderboard, in words: who ranks where, and what to mistrust.
+"""The report on a leaderboard: ranks of models, and scores to be checked.
 
 The sentences and tables of the leaderboard report that no other report has. Every number is
 computed from the results; a doubt that they do not raise is not told.
@@ -15,12 +15,12 @@ from lvkit.errors import count
 from lvkit.fit.backtest import interval_coverage
 from lvkit.fit.standings import known_families, ranked_families
 from lvkit.plots.fit import pairs
-from lvkit.plots.sentences import Prose, first_few, listed, signed
+from lvkit.plots.phrases import Prose, first_few, listed, signed
 from lvkit.reports.heldout import NEAR
 
 if TYPE_CHECKING:
     from lvkit.fit.fit import Fit
-    from lvkit.fit.select import Selection
+    from lvkit.fit.select_skills import Selection
     from lvkit.reports.heldout import HeldOut
 
 

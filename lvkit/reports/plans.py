@@ -1,4 +1,4 @@
-"""Plans, in words and pictures: a family's compute budget, and what to evaluate next.
+"""Plans in reports: a compute budget for a family, and what to evaluate next.
 
 Where the features lack size or tokens no plan can be made; a report then says so in its place
 instead of failing.
@@ -19,10 +19,10 @@ from lvkit.fit.standings import largest_model, next_models
 from lvkit.planning.evaluations import plan_evaluations
 from lvkit.planning.feature_surface import learn_surface
 from lvkit.planning.plan import plan_compute
+from lvkit.planning.plan_text import amount, association
 from lvkit.planning.target import read_target
-from lvkit.planning.words import amount, association
 from lvkit.plots.drawing import Plot
-from lvkit.plots.sentences import Prose, listed
+from lvkit.plots.phrases import Prose, listed
 
 if TYPE_CHECKING:
     from lvkit.fit.fit import Fit

@@ -1,4 +1,4 @@
-"""Summary: a whole analysis, told in a few paragraphs.
+"""The summary of a report in a few paragraphs.
 
 Every number in a sentence comes from the results; the wording is that of association, since nothing
 here shows that a recipe causes a skill.
@@ -12,15 +12,15 @@ from lvkit.data.panel import benchmark_labels
 from lvkit.errors import count
 from lvkit.estimation.settings import PAPER_ANCHORS
 from lvkit.fit.interpret import scale_effects, side_skills
-from lvkit.fit.select import bic_by_families
+from lvkit.fit.select_skills import bic_by_families
 from lvkit.fit.standings import family_standings
 from lvkit.plots.family_effects import extremes
 from lvkit.plots.fit import company, errors, features_of, pairs
-from lvkit.plots.sentences import Prose, listed
+from lvkit.plots.phrases import Prose, listed
 
 if TYPE_CHECKING:
     from lvkit.fit.fit import Fit
-    from lvkit.fit.select import Selection
+    from lvkit.fit.select_skills import Selection
 
 
 def summarise(selection: Selection, fit: Fit) -> Prose:

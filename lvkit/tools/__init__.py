@@ -1,1 +1,1 @@
-"""Tools without statistics: argument checks, files, progress, parallel execution."""
+"""Tools without statistics: argument checks, files, outputs, progress, parallel execution."""

@@ -1,4 +1,4 @@
-"""Arguments checked at the door, in one way everywhere.
+"""Checks of arguments, with the same messages everywhere.
 
 Each function returns the value in the type the code works with, or raises an
 :class:`~lvkit.errors.LvkitError` that says what was seen and what was expected.

@@ -1,4 +1,4 @@
-"""Files: written whole, or not at all.
+"""Files that are written completely or not at all.
 
 A result that was half written when the disk filled up or the power failed is worse than none: the
 next program reads it. So everything lvkit saves goes to a new file in the same folder first, and

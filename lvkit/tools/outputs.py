@@ -1,4 +1,4 @@
-"""Outputs: what lvkit may write over, and whether it can write at all.
+"""Checks of outputs: which files lvkit may replace, and whether it can write there.
 
 A file that somebody made is worth more than any result, and an hour of computing should not end
 with a folder that does not exist. So an output is checked before the work begins. It must not be

@@ -1,4 +1,4 @@
-"""Progress: one way to show how far long work has come.
+"""Progress bars of long computations.
 
 Long work takes ``progress=``. False shows nothing; True shows a bar that suits the place, text in a
 terminal and a widget in a notebook; and a flavour of tqdm (a class such as ``tqdm.notebook.tqdm``,

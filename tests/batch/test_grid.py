@@ -17,7 +17,7 @@ import lvkit as lv
 from lvkit.batch import grid as module
 from lvkit.batch.grid import run_names, slug
 from lvkit.batch.notebook import Source, open_notebook, open_template
-from lvkit.batch.run import Run
+from lvkit.batch.one_run import Run
 from lvkit.batch.spec import Spec
 
 CELL = "x: int = 1\nname: str = ''\nrate: float = 0.5\nneeded: str"

@@ -12,7 +12,7 @@ import lvkit as lv
 from lvkit.batch.content_policy import content_policy
 from lvkit.batch.index import Batch, index_page, manifest_text
 from lvkit.batch.notebook import open_notebook
-from lvkit.batch.run import Failure, Run
+from lvkit.batch.one_run import Failure, Run
 from lvkit.reports.as_json import plain
 
 NASTY = "<script>alert(1)</script>"

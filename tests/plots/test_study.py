@@ -10,7 +10,7 @@ from golden import Message, refused
 from matplotlib.figure import Figure
 
 import lvkit as lv
-from lvkit.fit.study import Study
+from lvkit.fit.simulation_study import Study
 from lvkit.plots import plot_study_errors, plot_study_normality
 from lvkit.plots.drawing import picture
 

@@ -12,7 +12,7 @@ import pytest
 from golden import Message
 
 import lvkit as lv
-from lvkit.planning.words import attributes_outside
+from lvkit.planning.plan_text import attributes_outside
 from lvkit.prediction.extrapolation import Beyond, beyond, warn_if_far
 
 

@@ -10,7 +10,7 @@ from pictures import made_backtest
 import lvkit as lv
 from lvkit.fit.interpret import fitted_errors
 from lvkit.model.response_curve import ResponseCurve
-from lvkit.planning.words import amount
+from lvkit.planning.plan_text import amount
 from lvkit.plots.family import describe_family_density
 from lvkit.plots.family_effects import describe_families, describe_family_map
 from lvkit.plots.fit import (

@@ -10,7 +10,7 @@ from pictures import ODD, odd_panel
 import lvkit as lv
 from lvkit.fit.standings import family_forecast, family_places
 from lvkit.plots.family import describe_family_growth, describe_family_place
-from lvkit.plots.sentences import Prose
+from lvkit.plots.phrases import Prose
 from lvkit.reports.family import (
     expected_scores,
     forecast_words,

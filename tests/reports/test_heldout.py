@@ -9,7 +9,7 @@ from pictures import made_backtest
 
 import lvkit as lv
 from lvkit.plots.drawing import Plot
-from lvkit.plots.sentences import Prose
+from lvkit.plots.phrases import Prose
 from lvkit.reports.heldout import HeldOut, hold_out
 
 

@@ -10,7 +10,7 @@ from pictures import made_backtest, odd_panel
 
 import lvkit as lv
 from lvkit.fit.standings import ranked_families
-from lvkit.plots.sentences import Prose
+from lvkit.plots.phrases import Prose
 from lvkit.reports.heldout import HeldOut
 from lvkit.reports.leaderboard import mistrust, standings
 

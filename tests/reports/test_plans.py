@@ -11,9 +11,9 @@ from pictures import ODD, odd_panel
 import lvkit as lv
 from lvkit.data.panel import benchmark_labels
 from lvkit.plots.drawing import Plot
+from lvkit.plots.phrases import Prose, listed
 from lvkit.plots.plan_results import describe_evaluations
 from lvkit.plots.planning import describe_plan
-from lvkit.plots.sentences import Prose, listed
 from lvkit.reports.plans import FamilyPlans, evaluation_words, family_evaluations, plan_family
 
 BUDGET = 1e23

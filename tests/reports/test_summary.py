@@ -9,9 +9,9 @@ from golden import Message
 
 import lvkit as lv
 from lvkit.fit.interpret import side_skills
-from lvkit.fit.select import bic_by_families
+from lvkit.fit.select_skills import bic_by_families
 from lvkit.fit.standings import family_standings, known_families
-from lvkit.plots.sentences import Prose
+from lvkit.plots.phrases import Prose
 from lvkit.reports.summary import left_out, summarise
 
 

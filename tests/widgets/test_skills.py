@@ -37,10 +37,10 @@ def done(panel: lv.Panel) -> SkillChoice:
 
 def after_each_fit(monkeypatch: pytest.MonkeyPatch, action: Any) -> None:
     """Do something after each fit of the search, and let it replace the fit."""
-    import lvkit.fit.select
+    import lvkit.fit.select_skills
 
-    real = lvkit.fit.select.make_fit
-    monkeypatch.setattr(lvkit.fit.select, "make_fit", lambda *a, **k: action(real(*a, **k)))
+    real = lvkit.fit.select_skills.make_fit
+    monkeypatch.setattr(lvkit.fit.select_skills, "make_fit", lambda *a, **k: action(real(*a, **k)))
 
 
 def unsettled(fit: lv.Fit) -> lv.Fit:
@@ -136,16 +136,16 @@ def test_a_stopped_search_keeps_what_is_done_and_can_be_run_again(
 def test_a_search_that_is_stopped_at_once_says_that_nothing_is_done(
     panel: lv.Panel, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
-    import lvkit.fit.select
+    import lvkit.fit.select_skills
 
     widget = chooser(panel)
-    real = lvkit.fit.select.climb_from
+    real = lvkit.fit.select_skills.climb_from
 
     def stop_first(*a: Any, **k: Any) -> Any:
         widget.work.stop()
         return real(*a, **k)
 
-    monkeypatch.setattr(lvkit.fit.select, "climb_from", stop_first)
+    monkeypatch.setattr(lvkit.fit.select_skills, "climb_from", stop_first)
     widget.run()
     assert widget.selection is None
     message(widget.notice.text)

@@ -1,4 +1,4 @@
-"""Printed: what panels and fits look like in a terminal.
+"""Fits, plans and required compute as text for a terminal.
 
 The text is for reading at a glance; :mod:`lvkit.reports.as_json` has all of it for a program.
 """
@@ -62,7 +62,7 @@ def _left_out(dropped: pd.DataFrame) -> str:
 
 def plan_text(plan: Plan) -> str:
     """Return a plan as a table and sentences."""
-    from lvkit.planning.words import amount
+    from lvkit.planning.plan_text import amount
 
     shown = plan.table[["budget", "params_b", "tokens_t", "tokens_per_param", "value"]].copy()
     columns = {"tokens_per_param": "tokens_per_param_", "value": ""}

@@ -22,13 +22,13 @@ from tiny import SHOW, execute_here, notebook_text, write_notebook
 from waiting import PATIENCE, until
 
 import lvkit as lv
-from lvkit.batch import Batch, runner
+from lvkit.batch import Batch, all_runs
 from lvkit.batch import run_reports as run_reports_in_kernels
+from lvkit.batch.all_runs import Runner, run_all
 from lvkit.batch.grid import planned_runs
 from lvkit.batch.kernel import Halt, HaltedError
 from lvkit.batch.notebook import open_notebook
-from lvkit.batch.run import Failure, Making, Run
-from lvkit.batch.runner import Runner, run_all
+from lvkit.batch.one_run import Failure, Making, Run
 from lvkit.batch.spec import Spec
 from lvkit.batch.store import Store, digest
 
@@ -367,7 +367,7 @@ def test_runs_come_as_they_are_ready(monkeypatch: pytest.MonkeyPatch) -> None:
             assert first_may_end.wait(PATIENCE)
         return run, {}
 
-    monkeypatch.setattr(runner, "make", make)
+    monkeypatch.setattr(all_runs, "make", make)
     names = []
     for run, _ in run_all(planned("first", "second", "third"), TINY, 2):
         names.append(run.name)
@@ -388,7 +388,7 @@ def test_a_machine_that_cannot_go_on_stops_the_others(monkeypatch: pytest.Monkey
         begun.append(run.name)
         raise lv.LvkitError("the disk is full")
 
-    monkeypatch.setattr(runner, "make", make)
+    monkeypatch.setattr(all_runs, "make", make)
     with pytest.raises(lv.LvkitError, match="the disk is full"):
         list(run_all(planned(*"abcdefghij"), TINY, 1))
     assert begun == ["a"]
@@ -416,7 +416,7 @@ def test_a_run_that_was_at_work_when_another_stopped_it_has_no_outcome(
         until(lambda: stopped(halt), "the stop")
         return replace(run, failure=Failure("", "DeadKernelError", "Kernel died")), {}
 
-    monkeypatch.setattr(runner, "make", make)
+    monkeypatch.setattr(all_runs, "make", make)
     made = run_all(planned(*"bacdefghij"), TINY, 2)
     with pytest.raises(lv.LvkitError, match="the disk is full"):
         next(made)

@@ -1,4 +1,4 @@
-"""The inputs of a plan, read and checked once, and the best point on a budget.
+"""The inputs of a plan, checked once, and the best point on a budget.
 
 An :class:`Aim` holds for whom and for which target a plan is made, within which limits and at what
 cost, together with the family's outlook. It answers the two questions that every plan is made of:

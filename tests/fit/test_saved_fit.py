@@ -15,8 +15,8 @@ from golden import Message, refused
 from hostile import CHECKSUMS, members, packed, zipped
 
 import lvkit as lv
-from lvkit.fit.archive import SCHEMA, packed_fit, unpacked_fit
-from lvkit.fit.model import restored
+from lvkit.fit.latent_skill_model import restored
+from lvkit.fit.saved_fit import SCHEMA, packed_fit, unpacked_fit
 
 
 @pytest.fixture(scope="module")

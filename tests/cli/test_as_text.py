@@ -6,7 +6,7 @@ import pytest
 from golden import Message
 
 import lvkit as lv
-from lvkit.cli.printed import fit_text, table
+from lvkit.cli.as_text import fit_text, table
 
 
 @pytest.fixture(scope="module")

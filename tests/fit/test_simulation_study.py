@@ -11,8 +11,8 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
-from lvkit.fit.study import Study
-from lvkit.fit.study_task import Plan
+from lvkit.fit.simulation_study import Study
+from lvkit.fit.simulation_task import Plan
 
 SIZES = (10, 40)
 TRUTH = lv.Parameters(
@@ -338,7 +338,7 @@ def test_settings_that_are_none_are_refused(
 
 
 def test_the_module_and_the_function_do_not_hide_each_other() -> None:
-    import lvkit.fit.study as module
+    import lvkit.fit.simulation_study as module
 
     assert lv.simulation_study is module.simulation_study
     assert lv.Study is module.Study

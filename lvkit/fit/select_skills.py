@@ -1,4 +1,4 @@
-"""How many skills? Fits side by side, and a search over the number of skills.
+"""The number of skills: fits with different K, compared by likelihood, AIC and BIC.
 
 Likelihoods are comparable only between fits of the same scores, clipped alike; :func:`compare`
 checks that and gives information criteria and Akaike weights.
@@ -26,9 +26,9 @@ from lvkit.estimation.mml import MarginalNewton
 from lvkit.estimation.objective import Report, Step
 from lvkit.estimation.starts import grown, principal, shaken
 from lvkit.fit.fit import Fit
-from lvkit.fit.model import LatentSkillModel
+from lvkit.fit.latent_skill_model import LatentSkillModel
 from lvkit.model.coordinates import Frame
-from lvkit.model.design import Prepared
+from lvkit.model.prepared import Prepared
 from lvkit.tools.checks import check_choice, check_whole, check_workers
 from lvkit.tools.progress import Progress, ProgressChoice, progress_bar
 

@@ -20,8 +20,8 @@ from lvkit.estimation.estimate import fit_model
 from lvkit.estimation.fitted import Fitted
 from lvkit.estimation.identifiability import warn_if_unidentified
 from lvkit.estimation.settings import Settings
-from lvkit.fit.archive import read_fit
 from lvkit.fit.fit import Fit
+from lvkit.fit.saved_fit import read_fit
 from lvkit.prediction.calibration import Calibration
 from lvkit.tools.progress import ProgressChoice
 

@@ -1,4 +1,4 @@
-"""What a saved fit must hold, field by field.
+"""The fields of a saved fit: what each may hold.
 
 This module declares every field once: its type, its range, the columns of its tables and the
 shapes of its arrays. :func:`check_agreement` then compares the parts of a fit with each other.

@@ -25,7 +25,7 @@ from lvkit._version import __version__
 from lvkit.data.panel import Panel
 from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.estimation.estimate import objective_for, prepared_for
-from lvkit.fit.model import LatentSkillModel
+from lvkit.fit.latent_skill_model import LatentSkillModel
 from lvkit.fit.simulate import simulate, simulate_models
 from lvkit.model.free_parameters import FreeParameters
 from lvkit.model.parameters import Parameters

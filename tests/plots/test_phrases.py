@@ -11,7 +11,7 @@ import lvkit as lv
 from lvkit.errors import count
 from lvkit.plots.family_effects import extremes
 from lvkit.plots.fit import company, errors, features_of, pairs
-from lvkit.plots.sentences import Prose, listed, signed
+from lvkit.plots.phrases import Prose, listed, signed
 
 
 def test_things_are_counted_and_listed() -> None:

@@ -1,12 +1,12 @@
-"""Fits in files: one zip archive with a JSON text and arrays, and nothing that can run.
+"""Saved fits: one zip archive of JSON and arrays, which cannot run code.
 
 The archive holds ``fit.json`` (schema number, settings, names, tables), ``arrays.npz`` (numbers as
 they are in memory, read without pickle) and ``sha256.txt`` (checksums of both). The features are
 learned again from the saved panel when a fit is read, so no state of another library is stored.
 
 A file is not trusted. :mod:`lvkit.tools.archive` bounds what it may take in memory,
-:mod:`lvkit.fit.archive_fields` declares what each field may be, and the parts must agree with each
-other. The checksums are a safeguard against accidents, not against attackers.
+:mod:`lvkit.fit.saved_fit_fields` declares what each field may be, and the parts must agree with
+each other. The checksums are a safeguard against accidents, not against attackers.
 
 The cache of :mod:`lvkit.fit.cache` keeps fits in the same form, without the panel, which its reader
 has, but with the curvature, which takes long to measure.
@@ -33,9 +33,9 @@ from lvkit.errors import LvkitError, LvkitWarning
 from lvkit.estimation.fitted import Fitted
 from lvkit.estimation.settings import Settings
 from lvkit.estimation.standard_errors import Curvature, curvature_of, objective_of
-from lvkit.fit.archive_fields import FIT, check_agreement, check_shapes
+from lvkit.fit.saved_fit_fields import FIT, check_agreement, check_shapes
 from lvkit.model.coordinates import Frame, read_only
-from lvkit.model.design import prepare
+from lvkit.model.prepared import prepare
 from lvkit.prediction.calibration import Calibration
 from lvkit.tools.archive import pack, pack_arrays, parse_json, unpack, unpack_arrays
 from lvkit.tools.files import write_whole

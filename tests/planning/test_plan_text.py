@@ -9,7 +9,7 @@ import pytest
 from golden import Message
 
 import lvkit as lv
-from lvkit.planning.words import amount, as_html, association, flops, size, tokens
+from lvkit.planning.plan_text import amount, as_html, association, flops, size, tokens
 
 BUDGETS = [1e22, 1e24]
 
@@ -126,7 +126,7 @@ def test_an_end_of_the_bracket_is_no_recommendation(
 def test_whether_the_bend_is_told_from_zero_is_said(
     curved_fit: lv.Fit, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
-    from lvkit.planning.inputs import Aim
+    from lvkit.planning.optimum import Aim
 
     plan = lv.plan_compute(curved_fit, BUDGETS, target="instruction")
     for ends, said in (((0.2, 0.9), " is told apart"), ((-0.1, 0.9), "is not told apart")):

@@ -13,8 +13,8 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
-from lvkit.fit.archive_fields import FIT, SELECTION, check_agreement, check_shapes
-from lvkit.fit.model import load_fit
+from lvkit.fit.latent_skill_model import load_fit
+from lvkit.fit.saved_fit_fields import FIT, SELECTION, check_agreement, check_shapes
 
 TESTS = Path(__file__).parents[1]
 NIGHTLY = os.environ.get("LVKIT_NIGHTLY") == "1"

@@ -11,7 +11,7 @@ from golden import Message, refused
 
 import lvkit as lv
 from lvkit.estimation.estimate import prepared_for
-from lvkit.fit.study_task import Plan, Record, StudyFile, make_plan
+from lvkit.fit.simulation_task import Plan, Record, StudyFile, make_plan
 
 
 def truth(**changes: Any) -> lv.Parameters:

@@ -1,4 +1,4 @@
-"""What plans say: numbers put into plain sentences."""
+"""The text of plans: numbers in plain sentences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lvkit.errors import count
 from lvkit.fit.fit import Fit
 from lvkit.planning.constraints import Limits
 from lvkit.planning.family_curves import check_family
-from lvkit.planning.inputs import Aim
+from lvkit.planning.optimum import Aim
 from lvkit.prediction.extrapolation import UNITS, beyond
 
 _SAME = 1e-6

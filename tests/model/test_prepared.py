@@ -8,7 +8,7 @@ import pytest
 from golden import Message
 
 import lvkit as lv
-from lvkit.model.design import prepare
+from lvkit.model.prepared import prepare
 
 CLIP = 0.0025
 

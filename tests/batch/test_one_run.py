@@ -14,7 +14,7 @@ from tiny import execute_here, notebook_text
 
 import lvkit as lv
 from lvkit.batch import kernel
-from lvkit.batch.run import Failure, Making, Run, make, now, require_jupyter, scalars, titled
+from lvkit.batch.one_run import Failure, Making, Run, make, now, require_jupyter, scalars, titled
 from lvkit.batch.store import FAILED, REPORT, digest
 
 TWICE = """from IPython.display import display

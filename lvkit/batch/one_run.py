@@ -1,4 +1,4 @@
-"""Runs: one notebook with one set of values, from its plan to the files of its report.
+"""One run: a notebook with one set of values, from its plan to the files of its report.
 
 A run is one record that grows: planned with a name and values, then made, with its highlights or
 its failure. Making it gives back the bytes of its files, so that it can happen in a thread here or

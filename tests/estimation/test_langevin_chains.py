@@ -7,7 +7,7 @@ import pytest
 from cases import make_case
 
 from lvkit.estimation.anchored import missing
-from lvkit.estimation.sampler import Chains, batches
+from lvkit.estimation.langevin_chains import Chains, batches
 from lvkit.model.marginal import Marginal, integrate
 from lvkit.model.quadrature import make_nodes
 from lvkit.model.score_table import Coefficients, ScoreTable

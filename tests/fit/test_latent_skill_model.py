@@ -8,7 +8,7 @@ import pytest
 from golden import Message
 
 import lvkit as lv
-from lvkit.fit.model import LatentSkillModel
+from lvkit.fit.latent_skill_model import LatentSkillModel
 
 
 def refusal(**settings: Any) -> str:

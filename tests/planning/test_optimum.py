@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import lvkit as lv
 from lvkit.planning.constraints import Cost, Limits, Span, log_ratio
-from lvkit.planning.inputs import Aim, bend, parabola_top, quantiles_of_draws, search_top
+from lvkit.planning.optimum import Aim, bend, parabola_top, quantiles_of_draws, search_top
 
 BUDGETS = [1e21, 1e22, 1e23, 1e24]
 
@@ -54,7 +54,7 @@ def test_between_searched_budgets_draws_are_interpolated(
     asked = aim(curved_fit, cost=lv.Cost(serving_tokens_t=1.0))
     span = asked.span(np.logspace(21.0, 24.0, 21))
     each = asked.best_drawn(span)
-    monkeypatch.setattr("lvkit.planning.inputs._LOOKED_AT", 11)
+    monkeypatch.setattr("lvkit.planning.optimum._LOOKED_AT", 11)
     np.testing.assert_allclose(np.median(asked.best_drawn(span) - each, axis=0), 0.0, atol=5e-3)
 
 

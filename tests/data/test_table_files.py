@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lvkit.data.csv_and_parquet import is_parquet, open_table, parse_csv, with_types
+from lvkit.data.table_files import is_parquet, open_table, parse_csv, with_types
 from lvkit.errors import LvkitError
 
 # -- CSV --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from golden import Message, refused
 
 import lvkit as lv
-from lvkit.fit.select import criteria, skill_range
+from lvkit.fit.select_skills import criteria, skill_range
 from lvkit.tools.progress import NoProgress
 
 # Design, section 2: marginal log-likelihoods for K = 1 to 7, default settings, seed 0; and what
@@ -220,7 +220,7 @@ def test_each_step_of_a_climb_is_shown_and_can_stop_the_work(small_panel: lv.Pan
 def test_parts_of_a_large_panel_are_climbed_in_the_looks_alone(
     small_panel: lv.Panel, monkeypatch: pytest.MonkeyPatch, message: Message
 ) -> None:
-    for module in ("parts", "mml", "objective"):
+    for module in ("mml", "objective"):
         monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 50)
     monkeypatch.setattr("lvkit.estimation.objective._FIRST", 60)
     monkeypatch.setattr("lvkit.estimation.objective._LEAST", 5)
@@ -266,7 +266,7 @@ def test_too_many_skills_are_refused_before_anything_is_fitted(
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("a fit began, and would have been lost")
 
-    monkeypatch.setattr("lvkit.fit.select.climb_from", never)
+    monkeypatch.setattr("lvkit.fit.select_skills.climb_from", never)
     with refused("n_skills", "7", "6") as error:
         lv.select_skills(small_panel, range(1, 8), lv.LatentSkillModel(features="log_params"))
     message(error)

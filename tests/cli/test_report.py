@@ -9,7 +9,7 @@ from tiny import execute_here, write_notebook
 
 from lvkit import batch as engine
 from lvkit.batch import Batch, ReportPaths, Run, kernel
-from lvkit.batch.run import Failure
+from lvkit.batch.one_run import Failure
 from lvkit.cli.main import main
 
 Captured = pytest.CaptureFixture[str]

@@ -1,4 +1,4 @@
-"""Sentences: what the descriptions of figures and the prose of reports share.
+"""Phrases that the descriptions of figures and the text of reports share.
 
 Names come from users' files: in a :class:`Prose` they are text, whatever signs are in them. The
 rest are the phrases that more than one sentence needs.

@@ -1,4 +1,4 @@
-"""The runner: from planned runs to the last report, one run or ten thousand.
+"""All runs of a batch: in this process, in worker processes or on a cluster.
 
 Runs that are there and unchanged are set aside. The others run side by side, each in a thread that
 waits for a kernel of its own, or on a cluster, and each is stored as soon as it is ready: one run
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from lvkit.batch.index import Batch, index_page, manifest_text
 from lvkit.batch.notebook import CACHE, Source, as_json
+from lvkit.batch.one_run import Executor, Making, Run, make, now, require_jupyter, scalars
 from lvkit.batch.report_folder import ReportFolder
-from lvkit.batch.run import Executor, Making, Run, make, now, require_jupyter, scalars
 from lvkit.batch.store import ASIDE, Store, content_key, data_digests, data_of, versions
 from lvkit.errors import LvkitError
 from lvkit.tools.progress import ProgressChoice, progress_bar
@@ -238,8 +238,8 @@ def run_all(
     Yields
     ------
     tuple
-        As :func:`lvkit.batch.run.make` returns it. Close the generator (``contextlib.closing``) to
-        stop the runs.
+        As :func:`lvkit.batch.one_run.make` returns it. Close the generator (``contextlib.closing``)
+        to stop the runs.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Chains that follow the families' latent vectors while the parameters move.
+"""Markov chains of the families' latent vectors that continue while the parameters change.
 
 Given the parameters, each family's whitened latent vector has a posterior of its own. Several
 chains a family draw from it by the Metropolis-adjusted Langevin algorithm: a step along the

@@ -1,4 +1,4 @@
-"""From a panel to what is fitted: which models take part, in which order, with which features.
+"""A panel prepared for a model: which models take part, in which order, with which features.
 
 Models without a score, or without something the features need, are left out and listed. Rows and
 columns are put in the order of their names: a fit does not depend on how a table was sorted.

@@ -1,4 +1,4 @@
-"""Does it hold what it promises? Panels are drawn from known parameters and fitted again.
+"""Simulation studies: panels drawn from known parameters are fitted, and errors compared.
 
 The theory of the model says that estimates come closer to the truth as families are added, with an
 error like one over the square root of their number, and that they are then normally distributed
@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from lvkit.errors import LvkitError, LvkitWarning
-from lvkit.fit.study_task import Plan, Record, StudyFile, Task, make_plan
+from lvkit.fit.simulation_task import Plan, Record, StudyFile, Task, make_plan
 from lvkit.model.formula import DEFAULT_FEATURES
 from lvkit.model.parameters import Parameters
 from lvkit.tools.checks import check_whole, check_workers
