@@ -113,7 +113,7 @@ def test_the_wheel_holds_the_cards_the_notebooks_and_no_tests(wheel: Path) -> No
     assert f"{data}/jp_app_launcher_lvkit.yaml" in names
     assert {"lvkit/py.typed", "lvkit/__init__.pyi", "lvkit/plots/__init__.pyi"} <= {*names}
     assert "lvkit/widgets/__init__.pyi" in names
-    assert [name for name in names if "test" in name] == []
+    assert [name for name in names if re.search(r"(^|/)(test_|tests/)", name)] == []
     assert wheel.stat().st_size < 6_000_000
 
 
