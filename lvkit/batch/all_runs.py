@@ -144,8 +144,8 @@ class Runner:
                 self._write()
             if isinstance(error, LvkitError):
                 raise self._stopped(error) from error
-            if isinstance(error, KeyboardInterrupt):
-                raise KeyboardInterrupt(self._left()) from error
+            if isinstance(error, KeyboardInterrupt) and (left := self._left()):
+                raise KeyboardInterrupt(left) from error
             raise
         self._write()
 
@@ -262,8 +262,10 @@ def _here(
     halt = Halt()
     pool = ThreadPoolExecutor(n_jobs, thread_name_prefix="lvkit-report")
     try:
-        futures = [pool.submit(_in_thread, run, making, halt, on_cell) for run in runs]
-        for future in as_completed(futures):
+        # The list has no name: a future, and with it a whole report, is forgotten once it is done.
+        for future in as_completed(
+            [pool.submit(_in_thread, run, making, halt, on_cell) for run in runs]
+        ):
             if not isinstance(future.exception(), HaltedError):  # raised with its cause elsewhere
                 yield future.result()
     except BaseException:

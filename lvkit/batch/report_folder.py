@@ -103,7 +103,7 @@ class ReportFolder:
             f"the report in '{self.folder}' was edited while a new one was made, which is in "
             f"'{other}'",
             LvkitWarning,
-            stacklevel=4,
+            stacklevel=6,  # the line that calls run_report
         )
         return other
 

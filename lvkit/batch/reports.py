@@ -22,7 +22,7 @@ from lvkit.batch.spec import Spec, open_spec
 from lvkit.batch.store import REPORT, Store
 from lvkit.errors import LvkitError
 from lvkit.model.formula import DEFAULT_FEATURES
-from lvkit.tools.checks import check_path, check_whole
+from lvkit.tools.checks import check_path, check_whole, is_number
 from lvkit.tools.progress import ProgressChoice
 
 
@@ -136,11 +136,14 @@ def run_report(
         "features": features,
         "family_slopes": family_slopes or "",
         "floor": floor,
-        "clip": clip,
+        "clip": float(clip) if is_number(clip) else clip,
         "anchors": dict(anchors or {}),
         "seed": check_whole(seed, "seed", 0),
         "n_jobs": check_whole(n_jobs, "n_jobs"),
-    } | {name: usual[name] if number is None else number for name, number in counts.items()}
+    } | {
+        name: usual[name] if number is None else check_whole(number, name)
+        for name, number in counts.items()
+    }
     free = {name for name, number in counts.items() if number is None}
     title = f"{source.title}: {Path(path).name if path else 'Open LLM Leaderboard'}"
     planned = Run("report", title, settings, frozenset(settings.keys() - free))
@@ -258,7 +261,7 @@ def _checked_timeout(timeout: int | None) -> int | None:
 
 def _absolute(value: Any) -> Any:
     """Return a path in full, for a notebook that works elsewhere; what is no file stays as is."""
-    if isinstance(value, Mapping):
-        return dict(value)
+    if value is not None and not isinstance(value, str | os.PathLike):
+        return dict(value)  # a mapping, or pairs
     text = os.fspath(value or "")
     return os.path.abspath(text) if text and os.path.exists(text) else text

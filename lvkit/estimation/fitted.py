@@ -33,6 +33,9 @@ T = TypeVar("T")
 _POINTS = 15
 """Gauss-Hermite points for the mean of the curve."""
 
+_PICKLED = ("measured", "curvature", "unidentified")
+"""Kinds of values that go with a fit to another process."""
+
 _MOST = 8
 """Values of each kind that are kept; draws for planning take about 2 MB each."""
 
@@ -88,8 +91,8 @@ class Memo:
             return bool(self._values.get(str(kind)))
 
     def __getstate__(self) -> dict[str, Any]:
-        with self._lock:  # which cannot be pickled
-            return {kind: values.copy() for kind, values in self._values.items()}
+        with self._lock:  # which cannot be pickled; draws of plans are large, and quickly made
+            return {k: values.copy() for k, values in self._values.items() if k in _PICKLED}
 
     def __setstate__(self, values: dict[str, Any]) -> None:
         self._values, self._lock = values, threading.Lock()

@@ -58,6 +58,7 @@ class Settings:
                 expected="a number above 0, at most 0.1",
                 remedy="The default of 0.0025 is the middle of what a rounded 0.00 stands for.",
             )
+        object.__setattr__(self, "clip", float(self.clip))
 
     def __hash__(self) -> int:
         anchors = None if self.anchors is None else tuple(self.anchors.items())

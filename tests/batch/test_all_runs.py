@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -379,6 +381,26 @@ def test_runs_come_as_they_are_ready(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_runs_need_no_jupyter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lvkit.batch.kernel", None)
     assert list(run_all([], TINY, 2)) == []
+
+
+def test_finished_reports_are_not_kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Files(dict[str, bytes]):
+        """Files that a weak reference can point to."""
+
+    made: list[weakref.ref[Files]] = []
+
+    def make(run: Run, *_: object, **__: object) -> tuple[Run, Files]:
+        files = Files()
+        made.append(weakref.ref(files))
+        return run, files
+
+    monkeypatch.setattr(all_runs, "make", make)
+    done = run_all(planned(*"abcdefghijklmnopqrst"), TINY, 1)
+    for _ in range(20):
+        next(done)
+    gc.collect()
+    assert sum(files() is not None for files in made) <= 2
+    done.close()
 
 
 def test_a_machine_that_cannot_go_on_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -399,6 +399,25 @@ def test_a_disk_that_fills_up_leaves_the_whole_old_report(
     assert sorted(path.name for path in folder.iterdir()) == sorted(REPORT)
 
 
+def test_numbers_of_numpy_and_families_of_any_kind_are_settings(
+    small_file: Path, tmp_path: Path
+) -> None:
+    table = pd.read_csv(small_file)
+    family = table.set_index("model")["family"]
+    table.drop(columns="family").to_csv(tmp_path / "without.csv", index=False)
+    for number, families in enumerate([family, list(family.items()), dict(family)]):
+        made = run_report(
+            tmp_path / "without.csv",
+            output=tmp_path / str(number),
+            family=families,
+            n_skills=np.int64(1),
+            max_skills=np.int64(2),
+            clip=np.float32(0.003),
+            execute=executing(),
+        )
+        assert made.html.is_file()
+
+
 @pytest.mark.parametrize("changed", ["mine.csv", "chance.csv"])
 def test_a_report_on_data_that_changed_meanwhile_is_refused(changed: str, tmp_path: Path) -> None:
     table = users_table(tmp_path / "mine.csv")

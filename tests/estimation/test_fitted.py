@@ -97,6 +97,14 @@ def test_a_pickled_fit_keeps_its_curvature(fit: lv.Fit, monkeypatch: pytest.Monk
     assert again.model == fit.model
 
 
+def test_draws_of_plans_are_not_pickled(fit: lv.Fit) -> None:
+    fit.summary()
+    size = len(pickle.dumps(fit))
+    for seed in range(4):
+        lv.plan_compute(fit, 1e22, target="general", seed=seed)
+    assert len(pickle.dumps(fit)) < 1.1 * size
+
+
 def test_nothing_outlives_its_fit(fit: lv.Fit) -> None:
     mine = replace(fit)
     lv.plan_compute(mine, 1e22, target="general")

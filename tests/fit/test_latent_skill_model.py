@@ -51,6 +51,11 @@ def test_a_whole_number_of_numpy_is_a_number_of_skills() -> None:
     assert LatentSkillModel(n_skills=np.int64(2)).k == 2
 
 
+@pytest.mark.parametrize("clip", [np.float32(0.01), np.float64(0.01)])
+def test_a_clip_of_numpy_is_a_number(clip: Any) -> None:
+    assert type(LatentSkillModel(n_skills=1, clip=clip).clip) is float
+
+
 @pytest.mark.parametrize("clip", [0.0, -0.1, 0.11, 0.5, float("nan"), "0.01", None])
 def test_a_clip_out_of_range_is_refused(clip: Any, message: Message) -> None:
     message(refusal(clip=clip), "0", "0.1")
