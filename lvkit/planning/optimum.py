@@ -115,7 +115,7 @@ class Aim:
 
     @cached_property
     def draws(self) -> Draws:
-        """Draws of the family's family_curves, made when first asked for."""
+        """Draws of the family's curves, made when first asked for."""
         known = _spelled(self.surface.attributes)
         return self.fit.memo.get(
             "draws",

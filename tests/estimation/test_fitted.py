@@ -99,10 +99,11 @@ def test_a_pickled_fit_keeps_its_curvature(fit: lv.Fit, monkeypatch: pytest.Monk
 
 def test_draws_of_plans_are_not_pickled(fit: lv.Fit) -> None:
     fit.summary()
-    size = len(pickle.dumps(fit))
-    for seed in range(4):
-        lv.plan_compute(fit, 1e22, target="general", seed=seed)
-    assert len(pickle.dumps(fit)) < 1.1 * size
+    lv.plan_compute(fit, 1e22, target="general")
+    assert "draws" in fit.memo
+    again = pickle.loads(pickle.dumps(fit))
+    assert "draws" not in again.memo
+    assert "curvature" in again.memo
 
 
 def test_nothing_outlives_its_fit(fit: lv.Fit) -> None:

@@ -24,7 +24,7 @@ def objective(small_panel: lv.Panel) -> Objective:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> Objective:
     """The hill of a panel that counts as large, with one part."""
-    for module in ("parts", "mml", "objective"):
+    for module in ("mml", "objective"):
         monkeypatch.setattr(f"lvkit.estimation.{module}.LARGE", 2_000)
     for name, size in {"_FIRST": 900, "_FAMILIES": 60, "_LEAST": 20}.items():
         monkeypatch.setattr(f"lvkit.estimation.objective.{name}", size)
