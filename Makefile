@@ -20,6 +20,13 @@ $(error got BROWSER=$(BROWSER); expected auto, yes or no)
 endif
 endif
 
+# Tests that take hundredths of a second each.
+quick_tests := tests/tools tests/data tests/model tests/test_errors.py tests/test_hostile_formulas.py \
+	tests/prediction/test_request.py tests/prediction/test_extrapolation.py \
+	tests/planning/test_comparison.py tests/planning/test_constraints.py \
+	tests/planning/test_feature_surface.py tests/planning/test_information_gain.py \
+	tests/cli/test_console.py tests/cli/test_options.py
+
 # Many small problems: one thread of linear algebra for each process is the fastest.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -32,7 +39,7 @@ $(shell for stamp in .venv*/.with-*; do \
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help report lab apps test lint size types test-minimum test-python bench study tables notebooks clean distclean
+.PHONY: help report lab apps test quick lint size types test-minimum test-python bench study tables notebooks clean distclean
 
 help: ## list what can be made
 	@echo 'Usage: make TARGET'
@@ -58,6 +65,9 @@ test: $(venv)/.with-test ## run all tests: notebooks, library, doctests, browser
 	$(python) -m pytest -n $(JOBS) --dist loadfile --browser-tests=$(browser) \
 		$(or $(TESTS),--cov) || failed="$${failed:+$$failed and }the tests"; \
 	if [ -n "$$failed" ]; then echo "Failed: $$failed (see above)." >&2; exit 1; fi
+
+quick: $(venv)/.with-test ## run the unit tests that need no fit: a minute on one core
+	$(python) -m pytest -m "not slow" $(quick_tests)
 
 lint: $(venv)/.with-dev ## check the style of the code and the directions of its imports
 	$(python) -m ruff check .

@@ -118,7 +118,7 @@ def test_make_help_lists_every_target() -> None:
 def test_only_other_environments_leave_out_slow_tests() -> None:
     recipes = dict(re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)+)", MAKEFILE, flags=re.MULTILINE))
     shorter = {name for name, recipe in recipes.items() if "not slow" in recipe}
-    assert shorter == {"test-minimum", "test-python"}
+    assert shorter == {"quick", "test-minimum", "test-python"}
     assert "-m" not in PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"]
     assert "not slow" not in recipes["test"]
 
