@@ -14,11 +14,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 from waiting import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent
@@ -72,7 +73,19 @@ def running(
             pids = [json.loads(file.read_text())["pid"] for file in servers] or [process.pid]
             for pid in pids:  # `lvkit lab` ends when the server it started has ended
                 os.kill(pid, signal.SIGTERM)
-            process.wait(PATIENCE)
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:  # Jupyter waits for kernels that do not answer
+                kill_with_children(process.pid)
+                process.wait()
+
+
+def kill_with_children(pid: int) -> None:
+    """Kill a process and all that it started."""
+    ours = psutil.Process(pid)
+    for process in [ours, *ours.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def free_port() -> int:
