@@ -18,8 +18,8 @@ with its parameters; where a file has been renamed, the test's name alone finds 
 call `message` several times: its messages are kept in order. Values after the text are those it
 must quote: ``message(text, f"{low:.2f}", "mmlu")``. Decimals and numbers from 100 may differ a
 little, as between versions of numpy. The path of `tmp_path` is written as ``<folder>``, a table
-in HTML as ``<table>``. Whatever else differs from run to run (times, versions, the words of
-another library) must not be part of a message.
+in HTML as ``<table>``, a long hash as ``<hash>``. Whatever else differs from run to run (times,
+versions, the words of another library) must not be part of a message.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ class Messages:
             if "tmp_path" in request.fixturenames:
                 shown = shown.replace(str(request.getfixturevalue("tmp_path")), "<folder>")
             shown = re.sub(r"(?s)(<style.*?</style>\s*)?<table.*?</table>", "<table>", shown)
+            shown = re.sub(r"\b[0-9a-f]{32,}\b", "<hash>", shown)  # of versions, among others
             heard.append(shown)
             if not self.update:
                 self.compare(request.node.nodeid, len(heard), shown)
