@@ -428,8 +428,9 @@ def one_call(draw: Callable[P, Axes], describe: Callable[..., str]) -> Callable[
         return Plot(ax, describe(**{name: values[name] for name in used if name in values}))
 
     drawn.__name__ = drawn.__qualname__ = draw.__name__.removeprefix("plot_")
-    drawn.__doc__ = (draw.__doc__ or "").replace(
-        "    matplotlib Axes\n", "    Plot\n        With ``ax``, ``figure`` and ``alt``.\n", 1
+    text = inspect.getdoc(draw) or ""  # without the indentation, which Python 3.13 removes itself
+    drawn.__doc__ = text.replace(
+        "-------\nmatplotlib Axes", "-------\nPlot\n    With ``ax``, ``figure`` and ``alt``.", 1
     )
     drawn.__signature__ = signature.replace(return_annotation="Plot")  # type: ignore[attr-defined]
     return drawn

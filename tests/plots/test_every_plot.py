@@ -103,8 +103,9 @@ def test_the_help_of_one_call_is_that_of_the_plot_but_for_what_it_returns() -> N
         short, long = getattr(plots, name), getattr(plots, f"plot_{name}")
         assert short.__name__ == name
         assert inspect.signature(short).parameters == inspect.signature(long).parameters
-        assert "    matplotlib Axes\n" in long.__doc__
-        assert "    Plot\n" in short.__doc__
+        returned = "Returns\n-------\n{}\n"
+        assert returned.format("matplotlib Axes") in f"{inspect.getdoc(long)}\n"
+        assert returned.format("Plot") in inspect.getdoc(short)
 
 
 def test_a_plot_is_drawn_on_the_users_axes_and_returned(plot: Plot) -> None:
