@@ -35,7 +35,7 @@ Family = Annotated[
     str | None,
     typer.Option(
         metavar="RULE",
-        help="Where a model's family is told: 'from_name' (its name without its size), a column, "
+        help="Where a model's family is stated: 'from_name' (its name without its size), a column, "
         "or a CSV file with the columns model and family.",
     ),
 ]

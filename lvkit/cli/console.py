@@ -3,7 +3,7 @@
 A command's result goes to stdout, at its end and in one piece; everything else (warnings, progress,
 errors) goes to stderr. With ``--json`` stdout holds exactly one JSON document, also when something
 is wrong. Names from data can hold characters that steer a terminal; everything is printed with such
-characters escaped. The exit code is 0, or 1 for what the user can mend in the data or settings, 2
+characters escaped. The exit code is 0, or 1 for what the user can fix in the data or settings, 2
 for a command line that is not understood, and 130 after Ctrl-C.
 """
 
@@ -67,8 +67,8 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
         with _plain_warnings():
             code = app(list(arguments), prog_name="lvkit", standalone_mode=False) or 0
     except LvkitError as error:
-        told = LvkitError.from_problems([problem_in_options(p) for p in error.problems])
-        return _refuse(told.problems, str(told), as_json=as_json, code=1)
+        shown = LvkitError.from_problems([problem_in_options(p) for p in error.problems])
+        return _refuse(shown.problems, str(shown), as_json=as_json, code=1)
     except _UsageError as error:
         return _misunderstood(error, app, arguments, as_json=as_json)
     except InterruptError as stop:
@@ -273,7 +273,7 @@ def in_options(text: str) -> str:
 
 
 def problem_in_options(problem: Problem) -> Problem:
-    """Return a problem whose place and remedy are told in options.
+    """Return a problem whose place and remedy name options.
 
     Examples
     --------
@@ -289,7 +289,7 @@ def problem_in_options(problem: Problem) -> Problem:
 
 
 def report_in_options(report: CheckReport) -> CheckReport:
-    """Return what was found in a file, told in options."""
+    """Return the report on a file with the names of options."""
     return replace(
         report,
         problems=tuple(problem_in_options(problem) for problem in report.problems),

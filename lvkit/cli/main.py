@@ -103,7 +103,7 @@ def check(
     drop_invalid: DropInvalid = False,
     json: Json = False,
 ) -> None:
-    """Say what is in a file and how to mend what is wrong."""
+    """Report what is in a file and how to fix what is wrong."""
     from lvkit.data.read import check_file
     from lvkit.data.side_files import family_rule
 
@@ -226,16 +226,10 @@ def select(
     if output is not None:
         write_whole(output, csv_text(selection.table, index=True))
     best = {criterion: len(selection.best(criterion).skills) for criterion in ("aic", "bic")}
-    document = {
-        "panel": panel_document(panel),
-        "table": selection.table,
-        "best": best,
-        "output": None if output is None else str(output),
-    }
-    lines = [table(selection.table), "", f"Lowest AIC: {best['aic']}; lowest BIC: {best['bic']}"]
-    if output is not None:
-        lines.append(f"Table written to {output}")
-    result(document, "\n".join(lines), as_json=json)
+    text = f"{table(selection.table)}\n\nLowest AIC: {best['aic']}; lowest BIC: {best['bic']}"
+    text += "" if output is None else f"\nTable written to {output}"
+    document = {"panel": panel_document(panel), "table": selection.table, "best": best}
+    result(document | {"output": None if output is None else str(output)}, text, as_json=json)
 
 
 app.command()(report)
