@@ -28,7 +28,7 @@ from lvkit.tools.files import make_folder, shipped_notebooks, work_folder, write
 
 Outcome = Literal["copied", "unchanged", "kept", "overwritten"]
 
-# What is told of each notebook when notebooks are copied.
+# What is printed for each notebook when notebooks are copied.
 COPYING: dict[Outcome, str] = {
     "copied": "copied",
     "unchanged": "is there already, unchanged:",

@@ -227,7 +227,7 @@ def _family_slopes(fit: Fitted) -> Iterator[Unidentified]:
 
 
 def _covariance(fit: Fitted) -> Iterator[Unidentified]:
-    """Look for skills on which families do not differ, and for skills that are not told apart."""
+    """Find skills on which families do not differ, and skills that the data do not distinguish."""
     n_skills, families = len(fit.skills), fit.n_families
     factor = fit.frame.factor[0][:, :n_skills]
     posterior = fit.latent_covariances[:, :n_skills, :n_skills]

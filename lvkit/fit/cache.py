@@ -67,7 +67,7 @@ class _Entry:
     table : DataFrame or None
         A selection's table.
     told : list of str
-        What lvkit warned of, to be told to everyone who asks.
+        Warnings of the fit, which are repeated for everyone who asks.
     """
 
     fits: list[Fit]
@@ -88,7 +88,7 @@ class FitCache:
     -----
     Any number of processes, on machines that share the folder, may use it at once: each entry has
     a lock, which the system lifts when a process ends, however it ends. A folder that cannot be
-    written to is told by a warning, and everything is computed. Entries of other versions of
+    written to is reported by a warning, and everything is computed. Entries of other versions of
     lvkit, numpy or scipy are left alone.
 
     Examples
@@ -273,7 +273,7 @@ def _digest(content: bytes) -> str:
 def _lock(path: Path) -> Generator[bool, None, None]:
     """Hold the lock of an entry, and say whether it could be had.
 
-    Waits while another process holds it. A folder that cannot be used is told by a warning.
+    Waits while another process holds it. A folder that cannot be used is reported by a warning.
     """
     try:
         from filelock import FileLock
@@ -301,7 +301,7 @@ def _lock(path: Path) -> Generator[bool, None, None]:
 
 
 def _write(path: Path, key: Key, entry: _Entry) -> None:
-    """Write an entry, whole or not at all; what does not work is told and does no harm."""
+    """Write an entry, whole or not at all; a failure is reported and does no harm."""
     text = {
         "key": key,
         "told": entry.told,

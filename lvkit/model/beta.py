@@ -373,7 +373,7 @@ def beta_above(y: npt.ArrayLike, mean: npt.ArrayLike, precision: npt.ArrayLike) 
 
 
 def censored(y: Array, below: Array, above: Array, clip: float) -> tuple[Array, Array]:
-    """Return the probabilities on both sides of scores of which the ends are not told apart.
+    """Return the probabilities on both sides of scores of which the ends are not distinguished.
 
     Parameters
     ----------

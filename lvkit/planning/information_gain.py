@@ -55,7 +55,7 @@ def score_information(eta: Array, precision: float, floor: float, clip: float) -
     precision, floor : float
         Of the benchmark: phi and c.
     clip : float
-        Scores below `clip`, and those above ``1 - clip``, are not told apart.
+        Scores below `clip`, and those above ``1 - clip``, are not distinguished.
 
     Returns
     -------

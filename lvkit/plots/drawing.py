@@ -143,7 +143,7 @@ def _escaped(text: str) -> str:
 
 
 def palette() -> list[Any]:
-    """Return eight colours that can be told apart, and from the grey of what stays behind."""
+    """Return eight colours that can be distinguished, and from the grey of what stays behind."""
     import seaborn as sns
 
     colours = list(sns.color_palette("colorblind", 10))

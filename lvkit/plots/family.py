@@ -236,7 +236,7 @@ def plot_family_density(
 ) -> Axes:
     """Draw where two families stand on two skills, as their joint posterior densities.
 
-    Read off it how well the two can be told apart: the inner contour holds half of the posterior
+    Read off it how well the two can be distinguished: the inner contour holds half of the posterior
     probability, the outer one nine tenths, and the cross is the mean. Clouds that overlap may stand
     the other way round; ``post.compare(a, b)`` has the probabilities. A cloud that leans says
     that the family's two skills are known better together than each alone. Zero is the average

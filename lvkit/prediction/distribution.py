@@ -57,7 +57,7 @@ class Predictive:
     skills : ndarray, shape (n, K, S)
         The models' skills in the same draws.
     clip : float
-        Scores within `clip` of 0 or 1 are not told apart, as in the fit.
+        Scores within `clip` of 0 or 1 are not distinguished, as in the fit.
     """
 
     expected: Array
